@@ -1,0 +1,1 @@
+//! What a script can call: one thin file per namespace.

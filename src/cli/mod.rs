@@ -1,0 +1,1 @@
+//! Arguments, subcommands, terminal look, exit codes. Only here is anything printed.

@@ -1,0 +1,1 @@
+//! Home-directory servers over SMB.

@@ -1,0 +1,134 @@
+//! The outside world in one value: environment, arguments, clock, randomness, streams, folders.
+//!
+//! Everything that a run takes from its surroundings comes through here, so that a test can give a program another world
+//! and a reader can see at one place what Libretto looks at. It reads; only `cli` prints and only `main` exits.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io::{BufRead, IsTerminal, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+
+/// What the program was given when it started.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Arguments, the program's own name first.
+    pub args: Vec<OsString>,
+    /// The folder that relative paths start from.
+    pub working_folder: PathBuf,
+    /// Whether a person can answer questions.
+    pub stdin_is_terminal: bool,
+    /// Whether standard output is looked at by a person.
+    pub stdout_is_terminal: bool,
+    /// Whether standard error is looked at by a person.
+    pub stderr_is_terminal: bool,
+    vars: BTreeMap<String, String>,
+    data_folder: Option<PathBuf>,
+}
+
+impl Host {
+    /// The world that this process was started in.
+    #[must_use]
+    #[allow(clippy::disallowed_methods)] // this is the one place that looks
+    pub fn real() -> Self {
+        Self {
+            args: std::env::args_os().collect(),
+            working_folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            stdin_is_terminal: std::io::stdin().is_terminal(),
+            stdout_is_terminal: std::io::stdout().is_terminal(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+            vars: std::env::vars_os()
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+                .collect(),
+            data_folder: directories::ProjectDirs::from("", "", "libretto").map(|dirs| dirs.data_dir().to_path_buf()),
+        }
+    }
+
+    /// An environment variable; `None` when it is absent or empty.
+    #[must_use]
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The time, UTC.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc()
+    }
+
+    /// Who runs the program, for the ledger: the account's name as the environment tells it.
+    #[must_use]
+    pub fn operator(&self) -> String {
+        ["LOGNAME", "USER", "USERNAME"].iter().find_map(|name| self.var(name)).unwrap_or("unknown").to_owned()
+    }
+
+    /// The home folder: the one asked for, else `LIBRETTO_HOME`, else the platform's data folder.
+    ///
+    /// # Errors
+    /// `config.no_home` when the platform tells none.
+    pub fn home(&self, asked: Option<&Path>) -> Result<PathBuf> {
+        let home = asked.map(Path::to_path_buf).or_else(|| self.var("LIBRETTO_HOME").map(PathBuf::from));
+        match home.map(|home| self.working_folder.join(home)).or_else(|| self.data_folder.clone()) {
+            Some(home) => Ok(home),
+            None => Err(Error::new("config.no_home", "this account has no data folder")
+                .hint("set LIBRETTO_HOME, or pass --home DIR")),
+        }
+    }
+
+    /// All of standard input as text, without the last line ending.
+    ///
+    /// # Errors
+    /// `usage.stdin` when it cannot be read or is not UTF-8.
+    pub fn read_stdin(&self) -> Result<Zeroizing<String>> {
+        let mut text = Zeroizing::new(String::new());
+        std::io::stdin()
+            .lock()
+            .read_to_string(&mut text)
+            .map_err(|e| Error::new("usage.stdin", format!("standard input cannot be read: {e}")))?;
+        let end = text.strip_suffix('\n').map_or(text.len(), |rest| rest.strip_suffix('\r').unwrap_or(rest).len());
+        text.truncate(end);
+        Ok(text)
+    }
+
+    /// Asks on the terminal, without echo.
+    ///
+    /// # Errors
+    /// `usage.no_terminal` when nobody can answer.
+    pub fn ask_secret(&self, question: &str) -> Result<Zeroizing<String>> {
+        self.need_terminal(question)?;
+        rpassword::prompt_password(format!("{question}: "))
+            .map(Zeroizing::new)
+            .map_err(|e| Error::new("usage.no_terminal", format!("no answer to \"{question}\": {e}")))
+    }
+
+    /// Asks on the terminal; the question goes to standard error, so that standard output stays what it promises.
+    ///
+    /// # Errors
+    /// `usage.no_terminal` when nobody can answer.
+    pub fn ask(&self, question: &str) -> Result<String> {
+        self.need_terminal(question)?;
+        let failed = |e: std::io::Error| Error::new("usage.no_terminal", format!("no answer to \"{question}\": {e}"));
+        let mut out = std::io::stderr().lock();
+        write!(out, "{question}: ").and_then(|()| out.flush()).map_err(failed)?;
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map_err(failed)?;
+        Ok(line.trim().to_owned())
+    }
+
+    fn need_terminal(&self, question: &str) -> Result<()> {
+        if self.stdin_is_terminal {
+            return Ok(());
+        }
+        Err(Error::new(
+            "usage.no_terminal",
+            format!("nobody can answer \"{question}\": standard input is not a terminal"),
+        )
+        .hint("give the value as a parameter, or answer with --yes where it is a yes-or-no question"))
+    }
+}

@@ -1,0 +1,19 @@
+//! Libretto: a scriptable automation engine for identity connections.
+//!
+//! Each room has one job; `ARCHITECTURE.md` says which, and which way the arrows point.
+
+pub mod api;
+pub mod cli;
+pub mod connection;
+pub mod directory;
+pub mod error;
+pub mod homes;
+pub mod host;
+pub mod lab;
+pub mod report;
+pub mod rotation;
+pub mod run;
+pub mod script;
+pub mod secret;
+pub mod store;
+pub mod verdict;

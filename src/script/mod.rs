@@ -1,0 +1,1 @@
+//! The Rhai host: engine, limits, fibers, modules, parameters, diagnostics, check, docs.

@@ -1,0 +1,1 @@
+//! The bottom room: SQLite, migrations, ledger, journal, budget, locks.

@@ -1,0 +1,1 @@
+//! What tests share: the built program, the Samba domain, comparison of whole texts.
