@@ -1,0 +1,1 @@
+//! Credential rows: sealed bytes or a reference, with a version and a state.
