@@ -35,7 +35,7 @@ impl Directory {
         if policy.locked(&account, now) {
             return self.flavour.bind_refused(BindData::Locked);
         }
-        let mut known = self.known(&account, password, now);
+        let mut known = known(&account, password, now);
         if known != Known::Right && self.pdc_forward && target != 0 {
             known = self.ask_pdc(&mut world, &account, password);
         }
@@ -52,22 +52,12 @@ impl Directory {
         Ok(account.guid)
     }
 
-    fn known(&self, account: &Entry, password: &Zeroizing<String>, now: i64) -> Known {
-        let Some(login) = &account.login else { return Known::Wrong };
-        match login.passwords.iter().position(|old| old.text == *password) {
-            Some(0) => Known::Right,
-            Some(1) if now < login.passwords[0].since.saturating_add(GRACE) => Known::Right,
-            Some(1 | 2) => Known::Stale,
-            _ => Known::Wrong,
-        }
-    }
-
     /// The PDC emulator's opinion; it counts what is wrong there too.
     fn ask_pdc(&self, world: &mut World, account: &Entry, password: &Zeroizing<String>) -> Known {
         let Some(there) = world.copies[0].iter().find(|entry| entry.guid == account.guid).cloned() else {
             return Known::Wrong;
         };
-        let known = self.known(&there, password, self.clock.ticks());
+        let known = known(&there, password, self.clock.ticks());
         if known != Known::Right {
             self.count_wrong(world, 0, &there);
         }
@@ -99,6 +89,17 @@ impl Directory {
         if account.number("lockouttime") != 0 {
             self.write(world, target, account.guid, vec![Change::Set("lockoutTime", vec![b"0".to_vec()])]);
         }
+    }
+}
+
+/// What one target knows of a password.
+fn known(account: &Entry, password: &Zeroizing<String>, now: i64) -> Known {
+    let Some(login) = &account.login else { return Known::Wrong };
+    match login.passwords.iter().position(|old| old.text == *password) {
+        Some(0) => Known::Right,
+        Some(1) if now < login.passwords[0].since.saturating_add(GRACE) => Known::Right,
+        Some(1 | 2) => Known::Stale,
+        _ => Known::Wrong,
     }
 }
 

@@ -62,7 +62,7 @@ mod tests {
     fn ticks_count_from_1601_and_advance() {
         let clock = Clock::default();
         let before = clock.ticks();
-        clock.advance(Duration::from_secs(3600));
+        clock.advance(Duration::from_hours(1));
         let passed = clock.ticks() - before;
         assert!((60 * MINUTE..60 * MINUTE + 10 * SECOND).contains(&passed), "{passed}");
         assert_eq!(generalised(UNIX_EPOCH + DAY), "19700102000000.0Z");

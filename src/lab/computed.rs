@@ -1,7 +1,7 @@
 //! Attributes that a directory computes when asked: back-links, per-target counters, decoded states (MS-ADTS 3.1.1.4.5).
 
 use super::{
-    entry::{Entry, Values, uac},
+    entry::{Entry, Login, Values, uac},
     policy::{Policy, resultant},
     state::{groups_of, has_member},
 };
@@ -38,9 +38,9 @@ impl View<'_> {
             "memberof" => names(self.copy.iter().filter(|group| has_member(group, &entry.dn))),
             "msds-psoapplied" => names(self.copy.iter().filter(|object| applies(object, entry))),
             "canonicalname" => vec![entry.dn.canonical().into_bytes()],
-            "badpwdcount" => self.login(entry, |login| login.bad_count),
-            "badpasswordtime" => self.login(entry, |login| login.bad_time),
-            "lastlogon" => self.login(entry, |login| login.last_logon),
+            "badpwdcount" => login(entry, |login| login.bad_count),
+            "badpasswordtime" => login(entry, |login| login.bad_time),
+            "lastlogon" => login(entry, |login| login.last_logon),
             "msds-resultantpso" if entry.login.is_some() => names(resultant(self.copy, entry).into_iter()),
             "tokengroups" if entry.login.is_some() => {
                 groups_of(self.copy, entry).iter().flat_map(|group| group.values("objectsid")).cloned().collect()
@@ -57,7 +57,7 @@ impl View<'_> {
     }
 
     /// Names of everything that `*` shows of an object.
-    pub(super) fn ordinary_names<'e>(entry: &'e Entry) -> impl Iterator<Item = &'e str> {
+    pub(super) fn ordinary_names(entry: &Entry) -> impl Iterator<Item = &str> {
         entry.names().chain(ALWAYS.iter().copied())
     }
 
@@ -86,10 +86,6 @@ impl View<'_> {
         self.policy_hidden && ((entry.is_a("domainDNS") && POLICY.contains(&key)) || key == "msds-resultantpso")
     }
 
-    fn login(&self, entry: &Entry, read: impl Fn(&super::entry::Login) -> i64) -> Values {
-        entry.login.iter().map(|login| read(login).to_string().into_bytes()).collect()
-    }
-
     /// Locked and expired are states of the moment, not stored bits (MS-ADTS 3.1.1.4.5.17).
     fn account_control(&self, entry: &Entry) -> i64 {
         let policy = Policy::of(self.copy, entry);
@@ -106,4 +102,9 @@ fn names<'a>(entries: impl Iterator<Item = &'a Entry>) -> Values {
 fn applies(object: &Entry, to: &Entry) -> bool {
     object.is_a("msDS-PasswordSettings")
         && object.values("msds-psoappliesto").iter().any(|value| value.eq_ignore_ascii_case(to.dn.as_str().as_bytes()))
+}
+
+/// One of the numbers that each target keeps for itself.
+fn login(entry: &Entry, read: impl Fn(&Login) -> i64) -> Values {
+    entry.login.iter().map(|login| read(login).to_string().into_bytes()).collect()
 }

@@ -76,6 +76,7 @@ impl Entry {
     }
 
     /// Sets an attribute to one value that is a text or a number.
+    #[allow(clippy::needless_pass_by_value)] // so that calls read `put(name, 5)`
     pub(super) fn put(&mut self, name: &str, value: impl ToString) {
         self.set(name, vec![value.to_string().into_bytes()], 0);
     }

@@ -205,7 +205,7 @@ fn time(text: &str) -> Option<Duration> {
         "m" => Duration::from_secs(number.checked_mul(60)?),
         _ => return None,
     };
-    (time <= Duration::from_secs(86_400)).then_some(time)
+    (time <= Duration::from_hours(24)).then_some(time)
 }
 
 fn unknown(text: &str) -> Error {

@@ -197,9 +197,9 @@ fn directory(
     faults: &[Fault],
     population: &Population,
 ) -> (Arc<Directory>, tokio::sync::mpsc::UnboundedReceiver<state::Shipment>) {
-    let delays =
+    let mut delays =
         faults.iter().filter_map(|fault| if let Fault::Replication(delay) = fault { Some(*delay) } else { None });
-    let delay = delays.last().unwrap_or(Some(REPLICATION));
+    let delay = delays.next_back().unwrap_or(Some(REPLICATION));
     let (mut directory, inbox) = Directory::new(flavour, clock, delay, &population.objects, TARGETS);
     directory.pdc_forward = faults.contains(&Fault::PdcForward);
     directory.policy_hidden = faults.contains(&Fault::Policy(PolicyFault::Unreadable));

@@ -61,7 +61,9 @@ impl Population {
             let password = fresh_password()?;
             let mut entry = user(name, display, *rid, &password, now);
             if *name == SERVICE {
-                faults.iter().for_each(|fault| afflict(&mut entry, *fault, now));
+                for fault in faults {
+                    afflict(&mut entry, *fault, now);
+                }
             }
             objects.push(entry);
             accounts.push(LabAccount { name: (*name).to_owned(), upn: upn(name), password });
@@ -163,7 +165,9 @@ fn group(name: &str, rid: u32, members: &[&str]) -> Entry {
     entry.put("groupType", -2_147_483_646);
     entry.put("sAMAccountType", 268_435_456);
     entry.set("objectSid", vec![domain_sid(Some(rid))], 0);
-    members.iter().for_each(|member| entry.link("member", &member_dn(member), true));
+    for member in members {
+        entry.link("member", &member_dn(member), true);
+    }
     entry
 }
 

@@ -102,8 +102,8 @@ impl Flavour {
                     format!("0000052D: Constraint violation - check_password_restrictions: {reason}"),
                 )
             }
-            Self::Windows if reset => self.unwilling("0000052D"),
-            Self::Windows => self.constraint("0000052D"),
+            Self::Windows if reset => unwilling("0000052D"),
+            Self::Windows => constraint("0000052D"),
         }
     }
 
@@ -113,7 +113,7 @@ impl Flavour {
                 Code::ConstraintViolation,
                 "00000056: Constraint violation - check_password_restrictions: The old password specified doesn't match!",
             ),
-            Self::Windows => self.constraint("00000056"),
+            Self::Windows => constraint("00000056"),
         }
     }
 
@@ -124,7 +124,7 @@ impl Flavour {
                 Code::ConstraintViolation,
                 "00000775: Constraint violation - check_password_restrictions: Password change not permitted, account locked out!",
             ),
-            Self::Windows => self.constraint("00000775"),
+            Self::Windows => constraint("00000775"),
         }
     }
 
@@ -135,14 +135,14 @@ impl Flavour {
                 Code::UnwillingToPerform,
                 "00002035: setup_io: it's only allowed to set the password as quoted UTF-16 string!",
             ),
-            Self::Windows => self.unwilling("00002035"),
+            Self::Windows => unwilling("00002035"),
         }
     }
 
     pub(super) fn no_secure_channel<T>(self) -> Outcome<T> {
         match self {
             Self::Samba => self.bind_first(),
-            Self::Windows => self.unwilling("0000001F"),
+            Self::Windows => unwilling("0000001F"),
         }
     }
 
@@ -197,41 +197,43 @@ impl Flavour {
     pub(super) fn not_a_member<T>(self) -> Outcome<T> {
         match self {
             Self::Samba => refusal(Code::UnwillingToPerform, "00000561: Attribute member doesn't exist for target"),
-            Self::Windows => self.unwilling("00000561"),
+            Self::Windows => unwilling("00000561"),
         }
     }
 
-    /// Everything that this directory does not do; `00002035` is ERROR_DS_UNWILLING_TO_PERFORM.
+    /// Everything that this directory does not do; `00002035` is `ERROR_DS_UNWILLING_TO_PERFORM`.
     pub(super) fn not_done<T>(self) -> Outcome<T> {
         match self {
             Self::Samba => refusal(Code::UnwillingToPerform, "00002035: the lab's directory does not do this"),
-            Self::Windows => self.unwilling("00002035"),
+            Self::Windows => unwilling("00002035"),
         }
     }
 
     pub(super) fn bad_value<T>(self) -> Outcome<T> {
         match self {
             Self::Samba => refusal(Code::UnwillingToPerform, "00000057: the value is not allowed for this attribute"),
-            Self::Windows => self.unwilling("00000057"),
+            Self::Windows => unwilling("00000057"),
         }
     }
+}
 
-    fn unwilling<T>(self, number: &str) -> Outcome<T> {
-        refusal(
-            Code::UnwillingToPerform,
-            format!("{number}: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0\n\0"),
-        )
-    }
+/// Windows: the directory will not do it, and why by number.
+fn unwilling<T>(number: &str) -> Outcome<T> {
+    refusal(
+        Code::UnwillingToPerform,
+        format!("{number}: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0\n\0"),
+    )
+}
 
-    fn constraint<T>(self, number: &str) -> Outcome<T> {
-        refusal(
-            Code::ConstraintViolation,
-            format!(
-                "{number}: AtrErr: DSID-03191083, #1:\n\t0: {number}: DSID-03191083, problem 1005 \
-                 (CONSTRAINT_ATT_TYPE), data 0, Att 9005a (unicodePwd)\n\0"
-            ),
-        )
-    }
+/// Windows: the new password violates a constraint, and which by number.
+fn constraint<T>(number: &str) -> Outcome<T> {
+    refusal(
+        Code::ConstraintViolation,
+        format!(
+            "{number}: AtrErr: DSID-03191083, #1:\n\t0: {number}: DSID-03191083, problem 1005 \
+             (CONSTRAINT_ATT_TYPE), data 0, Att 9005a (unicodePwd)\n\0"
+        ),
+    )
 }
 
 /// A refusal that reads the same everywhere: of the protocol, not of the directory.
