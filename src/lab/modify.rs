@@ -1,0 +1,137 @@
+//! Writing: unlock, enable and disable, group members, a few plain attributes. Passwords have a file of their own.
+//!
+//! A request is checked whole before anything of it is applied.
+
+use ldap3_proto::proto::{LdapModify, LdapModifyRequest, LdapModifyType};
+use uuid::Uuid;
+
+use super::{
+    dn::Dn,
+    entry::{Entry, Values, uac},
+    population::settings_dn,
+    search::{is_administrator, object},
+    state::{Change, Directory, World},
+    wording::Outcome,
+};
+
+/// Attributes that an administrator may set to any text.
+const PLAIN: [&str; 4] = ["description", "displayName", "mail", "userPrincipalName"];
+
+impl Directory {
+    /// Performs a modify request on one target for the account `who`.
+    pub(super) fn modify(
+        &self,
+        target: usize,
+        who: Option<Uuid>,
+        encrypted: bool,
+        request: &LdapModifyRequest,
+    ) -> Outcome<()> {
+        let (password, others): (Vec<_>, Vec<_>) = request.changes.iter().partition(|change| is(change, "unicodePwd"));
+        if !password.is_empty() && !encrypted {
+            return self.flavour.no_secure_channel();
+        }
+        let Some(who) = who else { return self.flavour.bind_first() };
+        let mut world = self.world();
+        let administrator = is_administrator(&world.copies[target], who);
+        if request.dn.is_empty() {
+            return if administrator { self.fetch(&mut world, target, &others) } else { self.flavour.no_rights(false) };
+        }
+        let entry = object(self.flavour, &world.copies[target], &request.dn)?.clone();
+        let mut changes = Vec::new();
+        if !others.is_empty() && !administrator {
+            return self.flavour.no_rights(false);
+        }
+        if !password.is_empty() {
+            changes.extend(self.password(&mut world, target, &entry, administrator, &password)?);
+        }
+        let mut after = entry.clone();
+        for change in others {
+            let change = self.attribute(&world, target, &after, change)?;
+            if let Change::Link(name, value, present) = &change {
+                after.link(name, value, *present);
+            }
+            changes.push(change);
+        }
+        let unlocked = changes.iter().any(|change| matches!(change, Change::Set("lockoutTime", _)));
+        self.write(&mut world, target, entry.guid, changes);
+        let entry = world.copies[target].iter_mut().find(|old| old.guid == entry.guid);
+        if let Some(login) = entry.filter(|_| unlocked).and_then(|entry| entry.login.as_mut()) {
+            login.bad_count = 0;
+        }
+        Ok(())
+    }
+
+    /// `replicateSingleObject`: fetches one object from another target now (MS-ADTS 3.1.1.3.3.18). The value is the source's
+    /// settings object and the object's name, with a colon between them.
+    fn fetch(&self, world: &mut World, target: usize, changes: &[&LdapModify]) -> Outcome<()> {
+        let [change] = changes else { return self.flavour.not_done() };
+        let [value] = change.modification.vals.as_slice() else { return self.flavour.not_done() };
+        let names = std::str::from_utf8(value).ok().and_then(|text| text.split_once(':'));
+        let Some((source, name)) = names.filter(|_| is(change, "replicateSingleObject")) else {
+            return self.flavour.not_done();
+        };
+        let source = Dn::parse(source);
+        let source = (0..world.copies.len()).find(|index| Dn::parse(&settings_dn(index + 1)) == source);
+        let Some(source) = source else { return self.flavour.not_done() };
+        let theirs = object(self.flavour, &world.copies[source], name)?.clone();
+        if let Some(entry) = world.copies[target].iter_mut().find(|entry| entry.guid == theirs.guid) {
+            entry.catch_up(&theirs);
+        }
+        Ok(())
+    }
+
+    /// One change of an attribute other than the password.
+    fn attribute(&self, world: &World, target: usize, entry: &Entry, change: &LdapModify) -> Outcome<Change> {
+        if is(change, "member") && entry.is_a("group") {
+            return self.member(&world.copies[target], entry, change);
+        }
+        if let Some(name) = PLAIN.iter().find(|name| is(change, name)) {
+            return match change.operation {
+                LdapModifyType::Replace | LdapModifyType::Add => {
+                    Ok(Change::Set(name, change.modification.vals.clone()))
+                }
+                LdapModifyType::Delete => Ok(Change::Set(name, Values::new())),
+                LdapModifyType::Increment => self.flavour.not_done(),
+            };
+        }
+        if entry.login.is_none() || !matches!(change.operation, LdapModifyType::Replace | LdapModifyType::Add) {
+            return self.flavour.not_done();
+        }
+        let [value] = change.modification.vals.as_slice() else { return self.flavour.bad_value() };
+        let number: Option<i64> = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+        let set = |name, value: i64| Ok(Change::Set(name, vec![value.to_string().into_bytes()]));
+        match (change.modification.atype.to_lowercase().as_str(), number) {
+            ("lockouttime", Some(0)) => set("lockoutTime", 0),
+            ("pwdlastset", Some(0)) => set("pwdLastSet", 0),
+            ("pwdlastset", Some(-1)) => set("pwdLastSet", self.clock.ticks()),
+            ("accountexpires", Some(at)) if at >= 0 => set("accountExpires", at),
+            ("useraccountcontrol", Some(bits)) if bits & uac::NORMAL != 0 => {
+                // Locked and expired are states, not settings (MS-ADTS 2.2.16).
+                set("userAccountControl", bits & !(uac::LOCKED | uac::PASSWORD_EXPIRED))
+            }
+            ("lockouttime" | "pwdlastset" | "accountexpires" | "useraccountcontrol", _) => self.flavour.bad_value(),
+            _ => self.flavour.not_done(),
+        }
+    }
+
+    /// One member that joins or leaves a group.
+    fn member(&self, copy: &[Entry], group: &Entry, change: &LdapModify) -> Outcome<Change> {
+        let [value] = change.modification.vals.as_slice() else { return self.flavour.not_done() };
+        let member = object(self.flavour, copy, std::str::from_utf8(value).unwrap_or_default())?;
+        let inside = super::state::has_member(group, &member.dn);
+        match change.operation {
+            LdapModifyType::Add if inside => self.flavour.already_member(),
+            LdapModifyType::Delete if !inside => self.flavour.not_a_member(),
+            LdapModifyType::Add | LdapModifyType::Delete => {
+                let present = change.operation == LdapModifyType::Add;
+                Ok(Change::Link("member", member.dn.as_str().to_owned(), present))
+            }
+            LdapModifyType::Replace | LdapModifyType::Increment => self.flavour.not_done(),
+        }
+    }
+}
+
+/// Whether a change is of this attribute.
+pub(super) fn is(change: &LdapModify, name: &str) -> bool {
+    change.modification.atype.eq_ignore_ascii_case(name)
+}
