@@ -167,8 +167,12 @@ pub async fn test_targets(
             break;
         }
     }
-    let rest = stream::iter(&endpoints[reports.len()..])
-        .map(|endpoint| async {
+    let refused = &refused;
+    let note = &note;
+    // Collected first: a stream that borrows from its items cannot be moved between threads.
+    let tests: Vec<_> = endpoints[reports.len()..]
+        .iter()
+        .map(|endpoint| async move {
             if let Some((where_, why)) = refused.get() {
                 return not_started(endpoint, where_, why);
             }
@@ -176,8 +180,8 @@ pub async fn test_targets(
             note(&report);
             report
         })
-        .buffered(concurrently.max(1));
-    let rest: Vec<TargetReport> = rest.collect().await;
+        .collect();
+    let rest: Vec<TargetReport> = stream::iter(tests).buffered(concurrently.max(1)).collect().await;
     reports.extend(rest);
     reports
 }

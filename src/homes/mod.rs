@@ -87,6 +87,12 @@ pub enum SignIn {
     Unknown,
 }
 
+/// Whether `error` refuses the account itself, so that no other server need be asked.
+#[must_use]
+pub fn refuses_credential(error: &Error) -> bool {
+    refusal::is_of_the_account(error)
+}
+
 /// Tests one server. What goes wrong is in the report.
 pub async fn test_server(server: &HomeServer, identity: &Identity, options: &Options) -> ServerReport {
     test_in_turn(server, identity, options, &Turn::default()).await

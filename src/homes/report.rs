@@ -61,6 +61,14 @@ pub struct ServerReport {
     pub error: Option<Error>,
 }
 
+impl ServerReport {
+    /// The report of a server that is left out on purpose.
+    #[must_use]
+    pub fn skipped(server: HomeServer, why: Error) -> Self {
+        Record::begin(Vec::new()).finish(server, Err(Stop { verdict: Verdict::Skipped, error: why }))
+    }
+}
+
 /// Why a test ended early.
 pub(super) struct Stop {
     pub(super) verdict: Verdict,
