@@ -21,6 +21,8 @@ const ACCOUNT: &[Row] = &[
     (0xC000_006D, "home.wrong_password", "the user name or the password is wrong", "set the right password in the connection; it is not tried again by itself"),
     (0xC000_006A, "home.wrong_password", "the password is wrong", "set the right password in the connection; it is not tried again by itself"),
     (0xC000_0064, "home.wrong_password", "there is no such user", "check the user name in the connection"),
+    // What Samba 4.17 answers to a wrong password that comes with a user principal name.
+    (0xC000_0225, "home.wrong_password", "the user name or the password is wrong", "set the right password in the connection; it is not tried again by itself"),
     (0xC000_0234, "home.account_locked", "the account is locked", "unlock it in the directory, then find out what keeps using an old password"),
     (0xC000_0072, "home.account_disabled", "the account is disabled", "enable it in the directory"),
     (0xC000_0193, "home.account_expired", "the account has expired", "move its expiry date in the directory"),
@@ -103,9 +105,9 @@ impl Doing {
 }
 
 /// Whether the sign-in was refused for the account's sake, so that no other server may be asked with the same password.
-/// A guest session in the account's place counts: that is how some servers answer a wrong password.
+/// An unknown status and a guest session in the account's place count as well: a server may answer a wrong password so.
 pub(super) fn is_of_the_account(error: &Error) -> bool {
-    error.code() == "home.guest_only" || ACCOUNT.iter().any(|row| row.1 == error.code())
+    ["home.guest_only", "home.refused"].contains(&error.code()) || ACCOUNT.iter().any(|row| row.1 == error.code())
 }
 
 /// The named error for a server's status.

@@ -211,7 +211,7 @@ impl<'a> Client<'a> {
 }
 
 impl Share {
-    /// Whether the share's own permissions let the account make a file in it (FILE_ADD_FILE, MS-SMB2 2.2.13.1.2).
+    /// Whether the share's own permissions let the account make a file in it (`FILE_ADD_FILE`, MS-SMB2 2.2.13.1.2).
     pub(super) fn is_writable(&self) -> bool {
         self.access & FileAccessMask::FILE_WRITE_DATA != 0
     }
