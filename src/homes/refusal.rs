@@ -68,10 +68,14 @@ const FOLDER: &[Row] = &[
 /// At any stage.
 #[rustfmt::skip]
 const ANYWHERE: &[Row] = &[
+    (0xC000_00E5, "home.server_error", "the server has an internal error", "look at the server's log (on Samba, winbindd must run), then test again"),
     (0xC000_009A, "home.busy", "the server has no resources left", "try again later"),
     (0xC000_0205, "home.busy", "the server has no resources left", "try again later"),
     (0xC000_00BB, "home.protocol", "the server has no dialect in common with Libretto", "enable SMB 2 or 3 on the server"),
 ];
+
+/// Troubles of the server that tell nothing about what was asked of it.
+const PASSING: &[&str] = &["home.busy", "home.server_error", "home.no_domain_controller"];
 
 /// Where a test stands, for the words and the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,12 +120,13 @@ pub(super) fn status(server: &HomeServer, doing: Doing, status: NtStatus) -> Err
     let row = doing.tables().into_iter().flatten().find(|row| row.0 == status.0);
     let error = match row {
         Some((_, code, meaning, remedy)) => {
-            Error::new(code, format!("{server} refused {words}: {meaning}")).hint(*remedy)
+            let said = format!("{server} refused {words}: {meaning}");
+            let error = if PASSING.contains(code) { Error::inconclusive(code, said) } else { Error::new(code, said) };
+            error.hint(*remedy)
         }
         None => Error::new("home.refused", format!("{server} refused {words} with status {:08X}", status.0))
             .hint("look the status up in Microsoft's list of NTSTATUS values, and in the server's log"),
     };
-    let error = if error.code() == "home.busy" { error.retryable() } else { error };
     error.with("status", format!("{:08X}", status.0))
 }
 

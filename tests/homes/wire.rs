@@ -50,6 +50,26 @@ async fn every_message_after_the_sign_in_is_signed_or_encrypted() {
 }
 
 #[tokio::test]
+async fn every_dialect_is_signed_and_from_3_0_on_encrypted_where_the_share_requires_it() {
+    const CANNOT: &str = "failed DIALECT signed, negotiate ok, sign-in ok, tree-connect failed, probe not-started\n\
+        home.no_access: SERVER refused the connection to the share: the account may not use the share\n\
+        grant the account access in the share's permissions; if the share requires encryption, enable SMB 3 with AES-128 \
+        on the server, for this connection has none";
+    const CAN: &str = "ok DIALECT signed encrypted, negotiate ok, sign-in ok, tree-connect ok, probe ok";
+    let (name, _) = own_folder();
+    for (count, dialect, expected) in
+        [(1, "2.0.2", CANNOT), (2, "2.1", CANNOT), (3, "3.0", CAN), (4, "3.0.2", CAN), (5, "3.1.1", CAN)]
+    {
+        let plain = Relay::offering(smbd(), count).await.instead_of(&at(&format!("homes$/{name}")));
+        let told_plain = told(&test_server(&plain, &identity(), &with_probe()).await);
+        assert_eq!(told_plain, format!("ok {dialect} signed, negotiate ok, sign-in ok, tree-connect ok, probe ok"));
+        let secret = Relay::offering(smbd(), count).await.instead_of(&at(&format!("secret/{name}")));
+        let told_secret = told(&test_server(&secret, &identity(), &with_probe()).await);
+        assert_eq!(told_secret, expected.replace("DIALECT", dialect));
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_at_any_point_leaves_no_file_behind() {
     let (name, folder) = own_folder();
     let server = at(&format!("homes$/{name}"));
