@@ -141,6 +141,7 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+#[allow(clippy::ref_option)] // serde calls it so
 fn error_as_map<S: Serializer>(error: &Option<Error>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     let Some(error) = error else { return serializer.serialize_none() };
     let mut map = serializer.serialize_map(None)?;
