@@ -60,6 +60,14 @@ pub struct Prepared {
     pub(super) faults: Vec<crate::lab::Fault>,
 }
 
+impl Prepared {
+    /// Names and texts of the script and of its modules, for drawing errors.
+    #[must_use]
+    pub fn texts(&self) -> Vec<(String, String)> {
+        texts(&self.script)
+    }
+}
+
 /// Why a run does not begin.
 pub enum Refusal {
     /// One thing is wrong.

@@ -11,7 +11,10 @@ use super::{
     operation::Operation,
     outline::{Body, FunctionCall, Outline, is_closure_name},
 };
-use crate::store::events::Place;
+use crate::{
+    error::Error,
+    store::events::{Failure, Place},
+};
 
 /// One thing that the check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,17 @@ pub struct Finding {
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
+}
+
+impl From<&Finding> for Failure {
+    fn from(finding: &Finding) -> Self {
+        let error = Error::new(finding.code, finding.message.as_str());
+        let error = match &finding.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        };
+        Self { place: Some(finding.place.clone()), ..Self::from(&error) }
+    }
 }
 
 /// Numbers of arguments that a function takes.

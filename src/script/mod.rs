@@ -14,6 +14,7 @@ pub mod names;
 pub mod operation;
 pub mod outline;
 pub mod params;
+pub mod reference;
 pub mod task;
 pub mod value;
 
