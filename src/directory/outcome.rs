@@ -275,6 +275,13 @@ fn other_write(result: &LdapResult) -> Error {
             .hint("set a password that meets the policy first"),
         (Some("00000562"), _) | (_, 20 | 68) => Error::new("ad.already_there", "it is there already"),
         (Some("00000561"), _) | (_, 16) => Error::new("ad.not_there", "it is not there"),
+        // Samba puts no number in front of this one.
+        (None, 53)
+            if result.text.contains("already deleted for target")
+                || result.text.contains("doesn't exist for target") =>
+        {
+            Error::new("ad.not_there", "it is not there")
+        }
         (_, 19) => Error::new("ad.constraint", "the directory does not take this value"),
         _ => common(result),
     }
