@@ -4,6 +4,10 @@
 //! Win32 error, MS-ERREF 2.2), then by the result code: the same code means different things, and the two servers use
 //! different codes for the same thing. Sub-codes of a refused bind are those of MS-ADTS 5.1.1.1.1 and MS-ERREF.
 
+mod refusals;
+
+use refusals::{REFUSALS, Refusal, STATUS_ALIASES};
+
 use super::target::Target;
 pub use super::wire::LdapResult;
 use crate::error::Error;
@@ -22,112 +26,6 @@ pub enum Operation {
     /// Any other write.
     Modify,
 }
-
-/// One reason why a bind is refused.
-struct Refusal {
-    /// The sub-code, as in `data 52e`.
-    data: &'static str,
-    /// The NT status that Samba names where it gives no sub-code.
-    status: &'static str,
-    code: &'static str,
-    message: &'static str,
-    hint: &'static str,
-}
-
-const REFUSALS: &[Refusal] = &[
-    Refusal {
-        data: "52e",
-        status: "NT_STATUS_LOGON_FAILURE",
-        code: "ad.wrong_password",
-        message: "the name or the password is wrong",
-        hint: "check the password, and write the name as user@domain, DOMAIN\\user or a DN; do not try again at once, each attempt counts towards lockout",
-    },
-    Refusal {
-        data: "525",
-        status: "NT_STATUS_NO_SUCH_USER",
-        code: "ad.wrong_password",
-        message: "there is no such account",
-        hint: "write the name as user@domain, DOMAIN\\user or a DN",
-    },
-    Refusal {
-        data: "530",
-        status: "NT_STATUS_INVALID_LOGON_HOURS",
-        code: "ad.logon_hours",
-        message: "the account may not sign in at this hour",
-        hint: "widen the account's logon hours, or wait for them",
-    },
-    Refusal {
-        data: "531",
-        status: "NT_STATUS_INVALID_WORKSTATION",
-        code: "ad.logon_workstation",
-        message: "the account may not sign in from this computer",
-        hint: "clear or widen the account's list of workstations (userWorkstations)",
-    },
-    Refusal {
-        data: "532",
-        status: "NT_STATUS_PASSWORD_EXPIRED",
-        code: "ad.password_expired",
-        message: "the password is right, but has expired",
-        hint: "have an administrator reset the password, or let it never expire if the account is a service's",
-    },
-    Refusal {
-        data: "533",
-        status: "NT_STATUS_ACCOUNT_DISABLED",
-        code: "ad.account_disabled",
-        message: "the account is disabled",
-        hint: "enable the account (ad::enable), if it is meant to be used",
-    },
-    Refusal {
-        data: "568",
-        status: "NT_STATUS_TOO_MANY_CONTEXT_IDS",
-        code: "ad.too_many_groups",
-        message: "the account is in too many groups to sign in",
-        hint: "take the account out of groups; 1,015 are the most",
-    },
-    Refusal {
-        data: "701",
-        status: "NT_STATUS_ACCOUNT_EXPIRED",
-        code: "ad.account_expired",
-        message: "the account has expired",
-        hint: "set a later expiry date for the account, or none",
-    },
-    Refusal {
-        data: "773",
-        status: "NT_STATUS_PASSWORD_MUST_CHANGE",
-        code: "ad.must_change_password",
-        message: "the password is right, but must be changed before the account can sign in",
-        hint: "reset the password over a service connection, and clear 'must change password at next logon'",
-    },
-    Refusal {
-        data: "775",
-        status: "NT_STATUS_ACCOUNT_LOCKED_OUT",
-        code: "ad.account_locked",
-        message: "the account is locked out",
-        hint: "find out what keeps trying an old password, then unlock the account (ad::unlock) or wait for the lockout to end",
-    },
-    Refusal {
-        data: "80090346",
-        status: "SEC_E_BAD_BINDINGS",
-        code: "ad.bad_channel_binding",
-        message: "the controller demands channel binding, which a simple sign-in cannot give",
-        hint: "set LdapEnforceChannelBinding to 1 (when supported) on the controllers, and see that nothing between breaks TLS open",
-    },
-];
-
-/// NT statuses by their other names and by their numbers, where Samba writes these.
-const STATUS_ALIASES: &[(&str, &str)] = &[
-    ("NT_STATUS_WRONG_PASSWORD", "52e"),
-    ("c000006a", "52e"),
-    ("c000006d", "52e"),
-    ("c0000064", "525"),
-    ("c000006f", "530"),
-    ("c0000070", "531"),
-    ("c0000071", "532"),
-    ("c0000072", "533"),
-    ("c0000193", "701"),
-    ("c0000224", "773"),
-    ("c0000234", "775"),
-];
 
 /// Codes of errors that say something about the account and its credential: trying it on another target is useless and
 /// may lock it.
@@ -176,7 +74,7 @@ pub fn error_of(operation: Operation, result: &LdapResult, target: &Target) -> E
 #[must_use]
 pub fn in_doubt(cause: &Error) -> Error {
     let doubt = Error::in_doubt("ad.write_in_doubt", format!("the change was sent, and {}", cause.message()))
-        .hint("look whether the change was applied before doing anything else; `libretto recover` does that for credentials")
+        .hint("see first whether the change was applied; for credentials `libretto recover` does that")
         .with("cause", cause.code());
     cause.details().iter().fold(doubt, |doubt, (key, value)| doubt.with(key, value.clone()))
 }
@@ -240,7 +138,6 @@ fn password(operation: Operation, result: &LdapResult) -> Error {
         Some("00002035") if operation == Operation::Reset => {
             Error::new("ad.password_malformed", "the server could not read the new password")
         }
-        Some("00000005") | None if result.code == 19 && operation == Operation::Change => policy_refusal(&result.text),
         None if result.code == 19 => policy_refusal(&result.text),
         _ => common(result),
     }
@@ -248,7 +145,8 @@ fn password(operation: Operation, result: &LdapResult) -> Error {
 
 /// A password that the policy does not take. Samba says which rule, Windows does not.
 fn policy_refusal(text: &str) -> Error {
-    let reason = text.split_once("check_password_restrictions:").map(|(_, reason)| reason.trim().trim_end_matches('!'));
+    let reason =
+        text.split_once("check_password_restrictions:").map(|(_, reason)| reason.trim().trim_end_matches(['!', '.']));
     match reason {
         Some(reason) if reason.contains("history") => {
             Error::new("ad.password_history", "the password was used before and is still remembered")

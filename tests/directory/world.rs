@@ -167,7 +167,8 @@ pub fn age_password(dn: &str) {
     const SCRIPT: &str = "
 import glob, ldb, sys
 folder, dn = sys.argv[1:]
-[path] = [path for path in glob.glob(folder + '/**/sam.ldb.d/*', recursive=True) if path.upper().endswith('/DC=LAB,DC=TEST.LDB')]
+files = glob.glob(folder + '/**/sam.ldb.d/*', recursive=True)
+[path] = [path for path in files if path.upper().endswith('/DC=LAB,DC=TEST.LDB')]
 message = ldb.Message(ldb.Dn(database := ldb.Ldb(path), dn))
 message['pwdLastSet'] = ldb.MessageElement('116444736000000000', ldb.FLAG_MOD_REPLACE, 'pwdLastSet')
 database.modify(message)
