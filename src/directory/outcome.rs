@@ -123,7 +123,8 @@ fn alias(word: &str) -> Option<&'static str> {
 
 fn read(result: &LdapResult) -> Error {
     match result.code {
-        1 => Error::new("ad.not_signed_in", "the server wants a sign-in before it answers this"),
+        1 => Error::new("ad.not_signed_in", "the server wants a sign-in before it answers this")
+            .hint("sign in first; if that was done, the controller has ended the session: connect again"),
         _ => common(result),
     }
 }
@@ -137,6 +138,7 @@ fn password(operation: Operation, result: &LdapResult) -> Error {
             .hint("use LDAPS or StartTLS with a cipher of 128 bits or more"),
         Some("00002035") if operation == Operation::Reset => {
             Error::new("ad.password_malformed", "the server could not read the new password")
+                .hint("use a password of ordinary characters, without control characters")
         }
         None if result.code == 19 => policy_refusal(&result.text),
         _ => common(result),
@@ -180,7 +182,8 @@ fn other_write(result: &LdapResult) -> Error {
         {
             Error::new("ad.not_there", "it is not there")
         }
-        (_, 19) => Error::new("ad.constraint", "the directory does not take this value"),
+        (_, 19) => Error::new("ad.constraint", "the directory does not take this value")
+            .hint("the server's text names the attribute and the rule"),
         _ => common(result),
     }
 }
@@ -192,15 +195,19 @@ fn common(result: &LdapResult) -> Error {
             .hint("ask for less, or narrow the search"),
         8 | 13 => Error::new("ad.stronger_auth_required", "the server demands a more strongly protected sign-in")
             .hint("use LDAPS or StartTLS"),
-        10 => Error::new("ad.referral", "another domain holds this object")
-            .hint("use a connection to the domain that the object is in"),
-        32 => Error::new("ad.not_found", "there is no such object in the directory"),
-        34 => Error::new("ad.bad_dn", "this is not a valid distinguished name"),
-        18 | 87 => Error::new("ad.bad_filter", "the server does not understand this filter"),
+        10 => Error::new("ad.referral", "this controller does not hold the object, or holds a copy that is read-only")
+            .hint("use a writable controller of the domain that the object is in"),
+        32 => Error::new("ad.not_found", "there is no such object in the directory")
+            .hint("check the DN; an object that the signed-in account may not see looks the same"),
+        34 => Error::new("ad.bad_dn", "this is not a valid distinguished name")
+            .hint("write it as in CN=Jane Doe,OU=Staff,DC=corp,DC=example,DC=com"),
+        18 | 87 => Error::new("ad.bad_filter", "the server does not understand this filter")
+            .hint("write it as in (&(objectClass=user)(sAMAccountName=svc*))"),
         50 => Error::new("ad.no_rights", "this account has no right to do that")
             .hint("give the connection's account the right on this object, or use another connection"),
         51 | 52 => Error::inconclusive("ad.busy", "the server is busy or shutting down").hint("try again later"),
-        code => Error::new("ad.refused_by_server", format!("the server refused with result {code}: {}", result.text)),
+        code => Error::new("ad.refused_by_server", format!("the server refused with result {code}: {}", result.text))
+            .hint("look the server's text up; its log says more"),
     }
 }
 

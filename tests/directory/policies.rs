@@ -7,7 +7,10 @@ use super::world::{Admin, PASSWORD, administrator, controller};
 #[tokio::test]
 async fn the_domains_policy_applies_to_most() {
     let user = Admin::new().await.user("domain").await;
+    let own = Session::connect(&controller(1), &user.identity(PASSWORD)).await.unwrap();
     let found = policy(&administrator().await, &user.dn).await.unwrap();
+    let guessed = policy(&own, &user.dn).await.unwrap();
+    assert_eq!((&guessed.rules, guessed.is_certain(), found.is_certain()), (&found.rules, false, true));
     assert_eq!(
         serde_json::to_value(&found).unwrap(),
         serde_json::json!({

@@ -7,10 +7,13 @@ use ldap3_proto::{
     proto::{LdapBindResponse, LdapMsg, LdapOp},
 };
 use libretto::directory::{Endpoint, Limits, Target, Tls};
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    task::JoinHandle,
     time::Duration,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -48,12 +51,47 @@ pub async fn serve_until(does: Does, year: i32) -> Endpoint {
     let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
     params.not_after = date_time_ymd(year, 1, 1);
     let certificate = params.self_signed(&key).unwrap();
-    let tls = Tls::with_ca(certificate.pem());
+    let address = listen(does, vec![certificate.der().clone()], &key).await;
+    endpoint(address, &Tls::with_ca(certificate.pem()))
+}
+
+/// A server that signs anybody in and presents a CA above its own certificate, which that CA has signed or, if not
+/// `genuine`, has never seen. The endpoint pins the CA.
+pub async fn serve_below_a_ca(name: &str, genuine: bool) -> Endpoint {
+    let (ca_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let mut ca = CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_certificate = ca.self_signed(&ca_key).unwrap();
+    let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let signer = if genuine { ca_key } else { KeyPair::generate().unwrap() };
+    let leaf = leaf.signed_by(&key, &Issuer::new(ca, signer)).unwrap();
+    let pin = Sha256::digest(ca_certificate.der()).into();
+    let chain = vec![leaf.der().clone(), ca_certificate.der().clone()];
+    endpoint(listen(Does::SignInAndLeave, chain, &key).await, &Tls::with_pin(pin))
+}
+
+/// A server without TLS that answers the first request with these bytes; and all that it is sent until the other side
+/// goes.
+pub async fn serve_plain(answer: &'static [u8]) -> (Endpoint, JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let received = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut received = Vec::new();
+        stream.read_buf(&mut received).await.unwrap();
+        stream.write_all(answer).await.unwrap();
+        let _ = stream.read_to_end(&mut received).await;
+        received
+    });
+    (endpoint(address, &Tls::with_pin([0; 32]).starttls()), received)
+}
+
+async fn listen(does: Does, chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> SocketAddr {
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
+        .with_single_cert(chain, key.serialize_der().try_into().unwrap())
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -63,7 +101,7 @@ pub async fn serve_until(does: Does, year: i32) -> Endpoint {
             tokio::spawn(play(does, stream, acceptor.clone()));
         }
     });
-    endpoint(address, &tls)
+    address
 }
 
 pub fn endpoint(address: SocketAddr, tls: &Tls) -> Endpoint {

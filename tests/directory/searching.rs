@@ -1,5 +1,6 @@
 //! Searches: hostile names stay names, pages are followed, limits are kept.
 
+use futures_util::FutureExt;
 use libretto::directory::{account, filter, find_user, resolve, search};
 
 use super::world::{Admin, administrator};
@@ -58,4 +59,14 @@ async fn a_search_keeps_its_limit_and_follows_pages() {
     assert_eq!(bad.code(), "ad.bad_filter");
     let nowhere = search(&session, Some("CN=nowhere,DC=lab,DC=test"), "(cn=*)", &[], 1).await.unwrap_err();
     assert_eq!(nowhere.code(), "ad.not_found");
+}
+
+#[tokio::test]
+async fn a_question_that_is_given_up_does_not_disturb_the_next() {
+    let session = administrator().await;
+    for _ in 0..20 {
+        let given_up = resolve(&session, "krbtgt").now_or_never();
+        assert!(given_up.is_none());
+        assert_eq!(resolve(&session, "Guest").await.unwrap().sam_account_name.as_deref(), Some("Guest"));
+    }
 }

@@ -3,7 +3,10 @@
 use data_encoding::HEXLOWER;
 use libretto::directory::{Dns, Endpoint, Session, Target, Tls, certificate};
 
-use super::world::{controller, identity, tls};
+use super::{
+    scripted::{serve_below_a_ca, serve_plain},
+    world::{controller, identity, tls},
+};
 use crate::support::samba::samba;
 
 async fn outcome(endpoint: &Endpoint) -> String {
@@ -79,5 +82,30 @@ async fn a_certificate_is_shown_as_it_is() {
         assert!(own.names.contains(&"dc1.lab.test".to_owned()));
         assert!(own.names.contains(&samba().targets[0].1.to_string()));
         assert!(own.days_left > 300 && own.not_after.ends_with('Z') && own.sha256.len() == 64);
+    }
+}
+
+#[tokio::test]
+async fn a_pinned_ca_trusts_what_it_signed_under_its_own_name_and_nothing_else() {
+    for (name, genuine, expected) in [
+        ("127.0.0.1", true, "ok"),
+        ("dc1.lab.test", true, "ad.tls_wrong_name"),
+        ("127.0.0.1", false, "ad.tls_untrusted"),
+    ] {
+        assert_eq!(outcome(&serve_below_a_ca(name, genuine).await).await, expected, "{name} {genuine}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_but_the_request_for_tls_is_ever_said_in_the_clear() {
+    const REQUEST: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
+    let refused: &[u8] = b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x34\x04\x00\x04\x00";
+    // Success, and with it the answer to a sign-in that nobody has sent yet.
+    let injected: &[u8] = b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00\
+        \x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00";
+    for (answer, expected) in [(refused, "ad.tls_failed"), (injected, "ad.protocol"), (b"SSH-2.0\r\n", "ad.protocol")] {
+        let (endpoint, received) = serve_plain(answer).await;
+        assert_eq!(outcome(&endpoint).await, expected);
+        assert_eq!(received.await.unwrap(), REQUEST);
     }
 }

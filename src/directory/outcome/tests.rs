@@ -59,6 +59,7 @@ fn every_wording_has_its_name() {
         let error = classify(operation, code, &text);
         assert_eq!(error.code(), expected, "{operation:?} {code} {text}");
         assert!(!error.message().ends_with('.') && !error.message().is_empty());
+        assert_eq!(error.remedy().is_none(), matches!(expected, "ad.already_there" | "ad.not_there"), "{error:?}");
         assert!(error.details().contains(&("server_says", format!("{code} {text}"))));
     }
 }
