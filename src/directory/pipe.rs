@@ -1,6 +1,6 @@
 //! One LDAP message after the other over a byte stream.
 
-use std::{io, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -16,19 +16,25 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// LDAP messages over a byte stream. Each future of it may be dropped at any point: answers to requests that nobody waits
-/// for any more are passed over; after a request that went out only in part the connection is of no more use.
-#[derive(Debug)]
+/// LDAP messages over a byte stream.
+///
+/// Each future of it may be dropped at any point: answers to requests that nobody waits for any more are passed over;
+/// after a request that went out only in part the connection is of no more use.
 pub(super) struct Pipe<S> {
     target: Target,
     stream: S,
     inbox: BytesMut,
+    /// The request that is on its way out; empty once all of it has gone. It may hold a password.
     outbox: Bytes,
-    /// How much of the outbox has gone.
-    gone: usize,
     last_id: i32,
     /// Why nothing can be said any more.
     broken: Option<Error>,
+}
+
+impl<S> fmt::Debug for Pipe<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pipe({})", self.target)
+    }
 }
 
 /// An exchange that did not come to its end.
@@ -42,7 +48,7 @@ pub(super) struct Failure {
 impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
     pub(super) fn new(target: Target, stream: S) -> Self {
         let (inbox, outbox) = (BytesMut::new(), Bytes::default());
-        Self { target, stream, inbox, outbox, gone: 0, last_id: 0, broken: None }
+        Self { target, stream, inbox, outbox, last_id: 0, broken: None }
     }
 
     /// The stream below; `None` when something has been read from it that nobody took.
@@ -62,22 +68,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
         if let Some(error) = &self.broken {
             return Err(Failure { error: error.clone(), sent: false });
         }
-        if self.gone < self.outbox.len() {
+        if !self.outbox.is_empty() {
             // Going on where an earlier request was given up would make a write that nobody waits for any more.
             let error = self.give_up(closed(&self.target, ": an earlier request was given up half-way"));
             return Err(Failure { error, sent: false });
         }
-        (self.outbox, self.gone) = (request, 0);
-        self.flush().await.map_err(|error| Failure { error: self.give_up(broken(&self.target, &error)), sent: true })
+        self.outbox = request;
+        let outcome = self.flush().await;
+        self.outbox = Bytes::default();
+        outcome.map_err(|error| Failure { error: self.give_up(broken(&self.target, &error)), sent: true })
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        while self.gone < self.outbox.len() {
-            match self.stream.write(&self.outbox[self.gone..]).await? {
-                0 => return Err(io::ErrorKind::BrokenPipe.into()),
-                count => self.gone += count,
-            }
-        }
+        self.stream.write_all(&self.outbox).await?;
         self.stream.flush().await
     }
 

@@ -98,6 +98,11 @@ async fn a_write_without_an_answer_is_in_doubt() {
 #[tokio::test]
 async fn a_write_on_a_connection_that_is_already_closed_is_surely_not_made() {
     let session = Session::connect(&serve(Does::SignInAndLeave).await, &somebody()).await.unwrap();
+    // Nothing of what was sent is left to be shown.
+    assert_eq!(
+        format!("{session:?}").matches("Correct").count() + format!("{session:?}").matches("67, 111").count(),
+        0
+    );
     // The end of the connection has been read once a question has come back with it.
     assert_eq!(session.root_dse().await.unwrap_err().code(), "ad.closed");
     let error = set_password(&session, "CN=x", &secret("Battery-Staple-2?")).await.unwrap_err();

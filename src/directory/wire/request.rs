@@ -29,8 +29,7 @@ pub(in super::super) struct Search<'a> {
     pub(in super::super) page: Option<(usize, Vec<u8>)>,
 }
 
-/// One change of one attribute.
-#[derive(Debug, Clone)]
+/// One change of one attribute. Its value may be a password.
 pub(in super::super) enum Change {
     Add(&'static str, Zeroizing<Vec<u8>>),
     Delete(&'static str, Zeroizing<Vec<u8>>),
