@@ -34,12 +34,16 @@ impl Directory {
         let mut world = self.world();
         let administrator = is_administrator(&world.copies[target], who);
         if request.dn.is_empty() {
-            return if administrator { self.fetch(&mut world, target, &others) } else { self.flavour.no_rights(false) };
+            return if administrator {
+                self.fetch(&mut world, target, &others)
+            } else {
+                self.flavour.no_rights(false, "")
+            };
         }
         let entry = object(self.flavour, &world.copies[target], &request.dn)?.clone();
         let mut changes = Vec::new();
         if !others.is_empty() && !administrator {
-            return self.flavour.no_rights(false);
+            return self.flavour.no_rights(false, &request.dn);
         }
         if !password.is_empty() {
             changes.extend(self.password(&mut world, target, &entry, administrator, &password)?);
@@ -109,7 +113,8 @@ impl Directory {
                 // Locked and expired are states, not settings (MS-ADTS 2.2.16).
                 set("userAccountControl", bits & !(uac::LOCKED | uac::PASSWORD_EXPIRED))
             }
-            ("lockouttime" | "pwdlastset" | "accountexpires" | "useraccountcontrol", _) => self.flavour.bad_value(),
+            ("pwdlastset", _) => self.flavour.bad_password_time(),
+            ("lockouttime" | "accountexpires" | "useraccountcontrol", _) => self.flavour.bad_value(),
             _ => self.flavour.not_done(),
         }
     }
@@ -120,8 +125,8 @@ impl Directory {
         let member = object(self.flavour, copy, std::str::from_utf8(value).unwrap_or_default())?;
         let inside = super::state::has_member(group, &member.dn);
         match change.operation {
-            LdapModifyType::Add if inside => self.flavour.already_member(),
-            LdapModifyType::Delete if !inside => self.flavour.not_a_member(),
+            LdapModifyType::Add if inside => self.flavour.already_member(member.guid),
+            LdapModifyType::Delete if !inside => self.flavour.not_a_member(member.guid),
             LdapModifyType::Add | LdapModifyType::Delete => {
                 let present = change.operation == LdapModifyType::Add;
                 Ok(Change::Link("member", member.dn.as_str().to_owned(), present))

@@ -245,7 +245,7 @@ fn fresh_password() -> Result<Secret> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::policy::Policy;
+    use crate::lab::{Flavour, policy::Policy};
 
     #[test]
     fn everyone_has_a_password_that_the_policy_accepts() {
@@ -255,7 +255,12 @@ mod tests {
         for account in &population.accounts {
             let entry = population.objects.iter().find(|e| e.text("samaccountname") == Some(&account.name)).unwrap();
             let policy = Policy::of(&population.objects, entry);
-            assert_eq!(policy.check(entry, account.password.expose(), true, now), Ok(()), "{}", account.name);
+            assert_eq!(
+                policy.check(Flavour::Windows, entry, account.password.expose(), true, now),
+                Ok(()),
+                "{}",
+                account.name
+            );
         }
     }
 }

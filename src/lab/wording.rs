@@ -5,6 +5,8 @@
 
 use ldap3_proto::LdapResultCode as Code;
 
+use uuid::Uuid;
+
 use super::Flavour;
 
 /// A refusal: LDAP result code and diagnostic text.
@@ -37,6 +39,7 @@ pub(super) enum BindData {
 pub(super) enum Broken {
     Length(i64),
     Complexity,
+    Current,
     History,
     MinimumAge,
 }
@@ -76,7 +79,7 @@ impl Flavour {
         refusal(
             Code::OperationsError,
             match self {
-                Self::Samba => "Operation unavailable without authentication",
+                Self::Samba => "00002020: Operation unavailable without authentication",
                 Self::Windows => {
                     "000004DC: LdapErr: DSID-0C090A5C, comment: In order to perform this operation a successful bind must \
                      be completed on the connection., data 0, v4563\0"
@@ -91,9 +94,10 @@ impl Flavour {
             Self::Samba => {
                 let reason = match broken {
                     Broken::Length(min) => {
-                        format!("the password is too short. It should be equal to or longer than {min} characters!")
+                        format!("the password is too short. It should be equal or longer than {min} characters!")
                     }
                     Broken::Complexity => "the password does not meet the complexity criteria!".to_owned(),
+                    Broken::Current => "the password was already used (previous password)!".to_owned(),
                     Broken::History => "the password was already used (in history)!".to_owned(),
                     Broken::MinimumAge => "password is too young to change!".to_owned(),
                 };
@@ -122,7 +126,8 @@ impl Flavour {
         match self {
             Self::Samba => refusal(
                 Code::ConstraintViolation,
-                "00000775: Constraint violation - check_password_restrictions: Password change not permitted, account locked out!",
+                "00000775: Password change not permitted, account locked out! at \
+                 ../../source4/dsdb/samdb/ldb_modules/password_hash.c:3929:setup_io",
             ),
             Self::Windows => constraint("00000775"),
         }
@@ -133,7 +138,7 @@ impl Flavour {
         match self {
             Self::Samba => refusal(
                 Code::UnwillingToPerform,
-                "00002035: setup_io: it's only allowed to set the password as quoted UTF-16 string!",
+                "00002035: setup_io: it's not allowed to set the NT hash password directly'",
             ),
             Self::Windows => unwilling("00002035"),
         }
@@ -146,15 +151,32 @@ impl Flavour {
         }
     }
 
-    pub(super) fn no_rights<T>(self, password: bool) -> Outcome<T> {
+    /// A reset, or a write of another attribute of the object named.
+    pub(super) fn no_rights<T>(self, password: bool, name: &str) -> Outcome<T> {
         refusal(
             Code::InsufficentAccessRights,
             match self {
-                Self::Samba if password => "error in module acl: insufficient access rights during LDB_MODIFY (50)",
-                Self::Samba => "00002098: acl_modify: insufficient access rights to write the attribute",
-                Self::Windows => "00002098: SecErr: DSID-031514A0, problem 4003 (INSUFF_ACCESS_RIGHTS), data 0\n\0",
+                Self::Samba if password => {
+                    "error in module acl: insufficient access rights during LDB_MODIFY (50)".to_owned()
+                }
+                Self::Samba => format!("00002098: Object {name} has no write property access\n"),
+                Self::Windows => {
+                    "00002098: SecErr: DSID-031514A0, problem 4003 (INSUFF_ACCESS_RIGHTS), data 0\n\0".to_owned()
+                }
             },
         )
+    }
+
+    /// The base of a search is not there; Samba says it in other words than for a write.
+    pub(super) fn no_such_base<T>(self, name: &str, matched: &str) -> Outcome<T> {
+        match self {
+            Self::Samba => refusal(
+                Code::NoSuchObject,
+                "acl_read: Error retrieving instanceType for base. at \
+                 ../../source4/dsdb/samdb/ldb_modules/acl_read.c:967",
+            ),
+            Self::Windows => self.no_such_object(name, matched),
+        }
     }
 
     pub(super) fn no_such_object<T>(self, name: &str, matched: &str) -> Outcome<T> {
@@ -184,19 +206,23 @@ impl Flavour {
         )
     }
 
-    pub(super) fn already_member<T>(self) -> Outcome<T> {
+    /// The member is in the group already; `member` is its GUID.
+    pub(super) fn already_member<T>(self, member: Uuid) -> Outcome<T> {
         refusal(
             Code::EntryAlreadyExists,
             match self {
-                Self::Samba => "00000562: Attribute member already exists for target",
-                Self::Windows => "00000562: UpdErr: DSID-031A11E2, problem 6005 (ENTRY_EXISTS), data 0\n\0",
+                Self::Samba => format!("Attribute member already exists for target GUID {member}"),
+                Self::Windows => "00000562: UpdErr: DSID-031A11E2, problem 6005 (ENTRY_EXISTS), data 0\n\0".to_owned(),
             },
         )
     }
 
-    pub(super) fn not_a_member<T>(self) -> Outcome<T> {
+    /// The member to be removed is not in the group; `member` is its GUID.
+    pub(super) fn not_a_member<T>(self, member: Uuid) -> Outcome<T> {
         match self {
-            Self::Samba => refusal(Code::UnwillingToPerform, "00000561: Attribute member doesn't exist for target"),
+            Self::Samba => {
+                refusal(Code::UnwillingToPerform, format!("Attribute member already deleted for target GUID {member}"))
+            }
             Self::Windows => unwilling("00000561"),
         }
     }
@@ -213,6 +239,26 @@ impl Flavour {
         match self {
             Self::Samba => refusal(Code::UnwillingToPerform, "00000057: the value is not allowed for this attribute"),
             Self::Windows => unwilling("00000057"),
+        }
+    }
+
+    /// `pwdLastSet` takes 0 and -1.
+    pub(super) fn bad_password_time<T>(self) -> Outcome<T> {
+        match self {
+            Self::Samba => refusal(
+                Code::Other,
+                "00000057: setup_last_set_field: pwdLastSet must be 0 or -1 only! at \
+                 ../../source4/dsdb/samdb/ldb_modules/password_hash.c:2436:setup_last_set_field",
+            ),
+            Self::Windows => unwilling("00000057"),
+        }
+    }
+
+    /// The text of a write that was done.
+    pub(super) fn done(self) -> &'static str {
+        match self {
+            Self::Samba => "00000000: Success",
+            Self::Windows => "",
         }
     }
 }

@@ -44,7 +44,10 @@ async fn hang_takes_connections_and_answers_nothing() {
 async fn hang_at_writes_does_the_write() {
     let lab = lab(Flavour::Windows, &["target:1=hang:modify"]);
     let mut admin = administrator(&lab, 1).await;
+    let mut other = administrator(&lab, 1).await;
+    let before = read(&mut other, ALICE, "pwdLastSet").await;
     assert!(timeout(SOON, reset(&mut admin, ALICE, NEW)).await.is_err());
+    until("the write is done", || async { read(&mut other.clone(), ALICE, "pwdLastSet").await != before }).await;
     assert_eq!(data(&lab, 1, "alice@lab.test", NEW).await, "");
 }
 
