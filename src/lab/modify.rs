@@ -41,21 +41,14 @@ impl Directory {
             };
         }
         let entry = object(self.flavour, &world.copies[target], &request.dn)?.clone();
-        let mut changes = Vec::new();
         if !others.is_empty() && !administrator {
             return self.flavour.no_rights(false, &request.dn);
         }
+        let mut changes = Vec::new();
         if !password.is_empty() {
-            changes.extend(self.password(&mut world, target, &entry, administrator, &password)?);
+            changes = self.password(&mut world, target, &entry, administrator, &password)?;
         }
-        let mut after = entry.clone();
-        for change in others {
-            let change = self.attribute(&world, target, &after, change)?;
-            if let Change::Link(name, value, present) = &change {
-                after.link(name, value, *present);
-            }
-            changes.push(change);
-        }
+        changes.extend(self.attributes(&world.copies[target], &entry, &others)?);
         let unlocked = changes.iter().any(|change| matches!(change, Change::Set("lockoutTime", _)));
         self.write(&mut world, target, entry.guid, changes);
         let entry = world.copies[target].iter_mut().find(|old| old.guid == entry.guid);
@@ -63,6 +56,19 @@ impl Directory {
             login.bad_count = 0;
         }
         Ok(())
+    }
+
+    /// The changes of attributes other than the password, each seen as if those before it were done.
+    fn attributes(&self, copy: &[Entry], entry: &Entry, asked: &[&LdapModify]) -> Outcome<Vec<Change>> {
+        let (mut after, mut changes) = (entry.clone(), Vec::new());
+        for change in asked {
+            let change = self.attribute(copy, &after, change)?;
+            if let Change::Link(name, value, present) = &change {
+                after.link(name, value, *present);
+            }
+            changes.push(change);
+        }
+        Ok(changes)
     }
 
     /// `replicateSingleObject`: fetches one object from another target now (MS-ADTS 3.1.1.3.3.18). The value is the source's
@@ -85,9 +91,9 @@ impl Directory {
     }
 
     /// One change of an attribute other than the password.
-    fn attribute(&self, world: &World, target: usize, entry: &Entry, change: &LdapModify) -> Outcome<Change> {
+    fn attribute(&self, copy: &[Entry], entry: &Entry, change: &LdapModify) -> Outcome<Change> {
         if is(change, "member") && entry.is_a("group") {
-            return self.member(&world.copies[target], entry, change);
+            return self.member(copy, entry, change);
         }
         if let Some(name) = PLAIN.iter().find(|name| is(change, name)) {
             return match change.operation {

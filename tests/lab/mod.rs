@@ -26,8 +26,8 @@ pub fn lab(flavour: Flavour, faults: &[&str]) -> Lab {
     Lab::start(LabOptions { flavour, faults, ..LabOptions::default() }).unwrap()
 }
 
-/// Settings of a client that trusts the lab.
-pub fn trusting(lab: &Lab) -> LdapConnSettings {
+/// TLS of a client that trusts the lab.
+pub fn tls(lab: &Lab) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(lab.ca_pem().as_bytes()).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -35,7 +35,12 @@ pub fn trusting(lab: &Lab) -> LdapConnSettings {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    LdapConnSettings::new().set_conn_timeout(Duration::from_secs(5)).set_config(Arc::new(config))
+    Arc::new(config)
+}
+
+/// Settings of a client that trusts the lab.
+pub fn trusting(lab: &Lab) -> LdapConnSettings {
+    LdapConnSettings::new().set_conn_timeout(Duration::from_secs(5)).set_config(tls(lab))
 }
 
 pub async fn open(settings: LdapConnSettings, url: &str) -> ldap3::result::Result<Ldap> {

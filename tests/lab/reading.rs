@@ -36,7 +36,7 @@ async fn the_root_is_open_to_all_also_over_starttls() {
 async fn filters_find_what_they_should() {
     let lab = lab(Flavour::Windows, &[]);
     let mut ldap = administrator(&lab, 1).await;
-    let people = ["Administrator", "alice", "bob", "carol", "dave", "svc-libretto"];
+    let people = ["Administrator", "alice", "bob", "carol", "dave", "krbtgt", "svc-libretto"];
     for (filter, found) in [
         ("(&(objectCategory=person)(objectClass=user))", &people[..]),
         ("(&(objectClass=user)(!(objectClass=computer)))", &people[..]),
@@ -57,6 +57,7 @@ async fn filters_find_what_they_should() {
         ("(!(sAMAccountName:1.2.3.4:=alice))", &[]),
         ("(&(objectCategory=group)(!(member=*)))", &["Domain Controllers", "Domain Users"]),
         ("(lockoutTime>=1)", &[]),
+        ("(objectClass=msDS-GroupManagedServiceAccount)", &["gmsa-web$"]),
     ] {
         assert_eq!(names(&mut ldap, filter).await, found, "{filter}");
     }
@@ -93,9 +94,14 @@ async fn scopes_and_selection() {
         found.len()
     };
     assert_eq!(count("CN=Users,DC=lab,DC=test", Scope::Base).await, 1);
-    assert_eq!(count("CN=Users,DC=lab,DC=test", Scope::OneLevel).await, 11);
-    assert_eq!(count("CN=Users,DC=lab,DC=test", Scope::Subtree).await, 12);
+    assert_eq!(count("CN=Users,DC=lab,DC=test", Scope::OneLevel).await, 12);
+    assert_eq!(count("CN=Users,DC=lab,DC=test", Scope::Subtree).await, 13);
     assert_eq!(count("CN=Sites,CN=Configuration,DC=lab,DC=test", Scope::Subtree).await, 9);
+    let partitions = "CN=Partitions,CN=Configuration,DC=lab,DC=test";
+    let of_domain = "(&(objectClass=crossRef)(nCName=dc=lab,dc=test))";
+    let (found, _) =
+        ldap.search(partitions, Scope::OneLevel, of_domain, vec!["nETBIOSName"]).await.unwrap().success().unwrap();
+    assert_eq!(first(&SearchEntry::construct(found[0].clone()), "nETBIOSName"), "LAB");
     let all = &find(&mut ldap, "(sAMAccountName=alice)", &["*"]).await[0];
     assert!(all.attrs.contains_key("memberOf") && all.attrs.contains_key("badPwdCount"));
     assert!(!all.attrs.contains_key("msDS-User-Account-Control-Computed") && !all.attrs.contains_key("unicodePwd"));
