@@ -140,6 +140,7 @@ fn partition() -> Entry {
 fn krbtgt(now: i64) -> Result<Entry> {
     let mut entry = user(KRBTGT, KRBTGT, 502, &fresh_password()?, now);
     entry.put("userAccountControl", uac::NORMAL | uac::DISABLED);
+    entry.set("userPrincipalName", Vec::new(), 0);
     Ok(entry)
 }
 
@@ -259,7 +260,12 @@ fn identify(entry: &mut Entry, name: &str, rid: u32, password: &Secret, now: i64
 fn afflict(entry: &mut Entry, fault: Fault, now: i64) {
     let Fault::Account(fault) = fault else { return };
     match fault {
-        AccountFault::Locked => entry.put("lockoutTime", now),
+        AccountFault::Locked => {
+            entry.put("lockoutTime", now);
+            if let Some(login) = &mut entry.login {
+                (login.bad_count, login.bad_time) = (5, now);
+            }
+        }
         AccountFault::Disabled => entry.put("userAccountControl", uac::NORMAL | uac::DISABLED),
         AccountFault::Expired => entry.put("accountExpires", now - DAY),
         AccountFault::MustChange => entry.put("pwdLastSet", 0),

@@ -254,6 +254,30 @@ impl Flavour {
         }
     }
 
+    /// A value is to be deleted that is not there.
+    pub(super) fn no_such_value<T>(self, name: &str, object: &str) -> Outcome<T> {
+        let text = match self {
+            Self::Samba => {
+                format!("attribute '{name}': no matching attribute value while deleting attribute on '{object}'")
+            }
+            Self::Windows => constraint_text("00002085", "1001 (NO_ATTRIBUTE_OR_VAL)", name),
+        };
+        refusal(Code::NoSuchAttribute, text)
+    }
+
+    /// A second value is to be added where there can be one only.
+    pub(super) fn second_value<T>(self, name: &str, object: &str) -> Outcome<T> {
+        match self {
+            Self::Samba => refusal(
+                Code::AttributeOrValueExists,
+                format!("0000200D: SINGLE-VALUE attribute {name} on {object} specified more than once"),
+            ),
+            Self::Windows => {
+                refusal(Code::ConstraintViolation, constraint_text("00002081", "1005 (CONSTRAINT_ATT_TYPE)", name))
+            }
+        }
+    }
+
     /// The text of a write that was done.
     pub(super) fn done(self) -> &'static str {
         match self {
@@ -273,12 +297,20 @@ fn unwilling<T>(number: &str) -> Outcome<T> {
 
 /// Windows: the new password violates a constraint, and which by number.
 fn constraint<T>(number: &str) -> Outcome<T> {
-    refusal(
-        Code::ConstraintViolation,
-        format!(
-            "{number}: AtrErr: DSID-03191083, #1:\n\t0: {number}: DSID-03191083, problem 1005 \
-             (CONSTRAINT_ATT_TYPE), data 0, Att 9005a (unicodePwd)\n\0"
-        ),
+    refusal(Code::ConstraintViolation, constraint_text(number, "1005 (CONSTRAINT_ATT_TYPE)", "unicodePwd"))
+}
+
+/// Windows' text for an attribute that is not as it must be; `Att` is the attribute's number in the schema.
+fn constraint_text(number: &str, problem: &str, name: &str) -> String {
+    let att = match name {
+        "unicodePwd" => "9005a",
+        "userAccountControl" => "90008",
+        "pwdLastSet" => "90060",
+        "accountExpires" => "9009f",
+        _ => "90296",
+    };
+    format!(
+        "{number}: AtrErr: DSID-03191083, #1:\n\t0: {number}: DSID-03191083, problem {problem}, data 0, Att {att} ({name})\n\0"
     )
 }
 

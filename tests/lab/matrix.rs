@@ -139,6 +139,15 @@ async fn others(stage: &Stage, sheet: &mut Sheet) {
     sheet.note("search, no such base", said(&found.1));
     sheet.note("unlock, no rights", said(&set(&mut own, dn, "lockoutTime", "0").await));
     sheet.note("pwdLastSet, a time", said(&set(&mut admin, dn, "pwdLastSet", "133000000000000000").await));
+    for (case, old) in [("of another value", "514"), ("of the value", "512")] {
+        let changes = vec![
+            Mod::Delete(b"userAccountControl".to_vec(), [old.as_bytes().to_vec()].into()),
+            Mod::Add(b"userAccountControl".to_vec(), [b"66048".to_vec()].into()),
+        ];
+        sheet.note(&format!("userAccountControl, instead {case}"), said(&write(&mut admin, dn, changes).await));
+    }
+    let changes = vec![Mod::Add(b"userAccountControl".to_vec(), [b"512".to_vec()].into())];
+    sheet.note("userAccountControl, one more", said(&write(&mut admin, dn, changes).await));
     let (bare, _) = name.split_once('@').unwrap();
     sheet.note("reset, with the account's name", said(&reset(&mut admin, dn, &format!("My-{bare}-12345")).await));
     let member = || [dn.as_bytes().to_vec()].into();

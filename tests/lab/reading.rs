@@ -65,7 +65,7 @@ async fn filters_find_what_they_should() {
 
 /// Bytes as a filter writes them (RFC 4515, 3).
 fn escape(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("\\{byte:02x}"))
+    bytes.iter().fold(String::new(), |text, byte| text + format!("\\{byte:02x}").as_str())
 }
 
 #[tokio::test]
