@@ -52,6 +52,20 @@ impl Error {
         error
     }
 
+    /// Something that was not begun, because of what happened before it.
+    pub fn not_started(code: &'static str, message: impl Into<String>) -> Self {
+        let mut error = Self::new(code, message);
+        error.0.verdict = Verdict::NotStarted;
+        error
+    }
+
+    /// Something that was left out on purpose, with the reason as its message.
+    pub fn skipped(code: &'static str, message: impl Into<String>) -> Self {
+        let mut error = Self::new(code, message);
+        error.0.verdict = Verdict::Skipped;
+        error
+    }
+
     /// The remedy: what the reader can do about it, as a sentence.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

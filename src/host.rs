@@ -132,3 +132,13 @@ impl Host {
         .hint("give the value as a parameter, or answer with --yes where it is a yes-or-no question"))
     }
 }
+
+/// Counts what the program has allocated, for the scripts' memory limit.
+#[global_allocator]
+static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
+/// Bytes that the program has allocated now.
+#[must_use]
+pub fn memory_in_use() -> usize {
+    ALLOCATOR.current_usage()
+}

@@ -1,1 +1,13 @@
-//! A run from start to ledger.
+//! A run from start to ledger: prepared (nothing touched), started, performed, summed up.
+
+mod arguments;
+mod finish;
+mod lab;
+mod prepare;
+mod start;
+
+pub use arguments::lab_presets;
+pub use finish::{Finished, exit_code};
+pub use lab::LabWorld;
+pub use prepare::{Prepared, Refusal, Request, prepare};
+pub use start::{Running, start};

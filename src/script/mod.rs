@@ -1,1 +1,174 @@
-//! The Rhai host: engine, limits, fibers, modules, parameters, diagnostics, check, docs.
+//! The Rhai host: engine and limits, fibers, modules, parameters, diagnostics, check, reference.
+//!
+//! The room knows how scripts are read, checked and performed, and nothing of what they can call: operations are handed
+//! to it as [`operation::Namespace`]s.
+
+pub mod check;
+pub mod context;
+pub mod diagnose;
+pub mod fiber;
+pub mod library;
+mod limits;
+pub mod modules;
+pub mod names;
+pub mod operation;
+pub mod outline;
+pub mod params;
+pub mod task;
+pub mod value;
+
+use std::rc::Rc;
+
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, Position, Scope};
+
+use self::{
+    check::Finding,
+    library::{Library, Source},
+    modules::{Imports, Resolver},
+    operation::{Namespace, Operation},
+    outline::Outline,
+    params::Declaration,
+    task::Task,
+};
+use crate::{config::Limits, secret::redact::redact, store::events::Event};
+
+/// What a script can be allowed to do; everything else is read-only.
+pub const GRANTS: &[&str] = &["connection:write", "directory:test", "directory:write", "home:test", "http"];
+
+/// A script that was read: parsed, with its modules and what it declares. It may still have faults.
+pub struct Script {
+    /// Its name and text.
+    pub source: Source,
+    /// The tree.
+    pub ast: AST,
+    /// What the tree holds.
+    pub outline: Outline,
+    /// Parameters and grants.
+    pub declaration: Declaration,
+    /// The modules that it leads to.
+    pub imports: Rc<Imports>,
+    /// What was found wrong while reading.
+    pub faults: Vec<Finding>,
+}
+
+/// An engine with all operations, for one script.
+pub struct Interpreter {
+    engine: Engine,
+    operations: Vec<Operation>,
+}
+
+impl Interpreter {
+    /// An engine with limits and operations.
+    #[must_use]
+    pub fn new(limits: &Limits, namespaces: Vec<Namespace>) -> Self {
+        let mut engine = Engine::new();
+        limits::install(&mut engine, limits);
+        engine.on_print(said);
+        engine.on_debug(|text, _, _| said(text));
+        let operations = namespaces.into_iter().flat_map(|namespace| namespace.install(&mut engine)).collect();
+        Self { engine, operations }
+    }
+
+    /// Everything that scripts can call.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The engine, for the registration of types.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// Reads a script: parses it, finds its modules and its declarations. Nothing of it runs.
+    ///
+    /// # Errors
+    /// The syntax error, as a finding.
+    pub fn read(&self, library: &Library, source: Source) -> Result<Script, Finding> {
+        let mut ast = self.engine.compile(&source.text).map_err(|e| syntax_error(&source.name, &e))?;
+        ast.set_source(source.name.as_str());
+        let outline = Outline::of(&ast);
+        let (imports, import_faults) = Imports::read(&self.engine, library, &source, &outline);
+        let mut faults: Vec<Finding> = import_faults
+            .into_iter()
+            .map(|fault| Finding {
+                place: check::place(&fault.script, fault.at),
+                is_error: true,
+                code: fault.error.code(),
+                message: fault.error.message().to_owned(),
+                hint: fault.error.remedy().map(str::to_owned),
+            })
+            .collect();
+        let declaration = Declaration::read(&ast, GRANTS).unwrap_or_else(|sentences| {
+            let line = |name: &str| {
+                source
+                    .text
+                    .lines()
+                    .position(|line| line.trim_start().starts_with(&format!("const {name}")))
+                    .map_or(1, |i| i + 1)
+            };
+            faults.extend(sentences.into_iter().map(|message| Finding {
+                place: store_place(
+                    &source.name,
+                    line(if message.contains("grant") || message.starts_with("GRANTS") { "GRANTS" } else { "PARAMS" }),
+                ),
+                is_error: true,
+                code: "script.declaration",
+                message,
+                hint: None,
+            }));
+            Declaration::default()
+        });
+        Ok(Script { source, ast, outline, declaration, imports: Rc::new(imports), faults })
+    }
+
+    /// Everything that can be said against a script before it runs.
+    #[must_use]
+    pub fn check(&self, script: &Script) -> Vec<Finding> {
+        check::check(&self.engine, &self.operations, script)
+    }
+
+    /// The engine made ready for one script: its modules and its parameters, `args::name`.
+    #[must_use]
+    pub fn ready(mut self, script: &Script, args: Vec<(String, Dynamic)>) -> Rc<Engine> {
+        let mut module = Module::new();
+        for (name, value) in args {
+            module.set_var(name, value);
+        }
+        self.engine.register_static_module("args", module.into());
+        self.engine.set_module_resolver(Resolver::new(Rc::clone(&script.imports)));
+        Rc::new(self.engine)
+    }
+}
+
+/// Performs a script to its end. Call it on a fiber whose data is a [`Task`].
+///
+/// # Errors
+/// Whatever ended the script.
+pub fn perform(engine: &Engine, ast: &AST) -> Result<Dynamic, Box<EvalAltResult>> {
+    engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), ast)
+}
+
+fn said(text: &str) {
+    if let Some(task) = fiber::current::<Task>() {
+        task.world.events.emit(Event::Said { text: redact(text).into_owned(), part: task.part().to_string() });
+    }
+}
+
+fn store_place(script: &str, line: usize) -> crate::store::events::Place {
+    crate::store::events::Place { script: script.to_owned(), line, column: 1 }
+}
+
+fn syntax_error(script: &str, error: &rhai::ParseError) -> Finding {
+    let text = error.err_type().to_string();
+    let mut letters = text.chars();
+    let message = letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default();
+    let at = if error.position().is_none() { Position::new(1, 1) } else { error.position() };
+    Finding {
+        place: check::place(script, at),
+        is_error: true,
+        code: "script.syntax",
+        message,
+        hint: Some("the language is described at https://rhai.rs/book".to_owned()),
+    }
+}

@@ -1,6 +1,9 @@
 //! Secrets: the opaque type, redaction at every sink, encryption at rest, references to where a secret comes from.
 
+pub mod generate;
 pub mod redact;
+pub mod reference;
+pub mod seal;
 
 use std::{fmt, sync::Arc};
 

@@ -1,1 +1,69 @@
-//! The bottom room: SQLite, migrations, ledger, journal, budget, locks.
+//! The bottom room: SQLite, migrations, rows, ledger, journal, budget, locks.
+//!
+//! One file, `store.db`, in the home folder, in WAL mode with full sync: what a call says it wrote is on the disk when it
+//! returns. Several processes may have it open at once. Nothing here knows what a secret looks like when it is open: rows
+//! hold sealed bytes or a reference. Text that may hold what a server said is redacted by whoever hands it in.
+
+pub mod budget;
+pub mod events;
+mod failure;
+mod files;
+pub mod journal;
+pub mod ledger;
+pub mod locks;
+mod moment;
+mod open;
+pub mod rows;
+pub mod runs;
+mod schema;
+
+use std::{path::Path, sync::Arc};
+
+pub(crate) use failure::{failed, files_failed};
+pub(crate) use files::{create_private, sync_folder};
+pub(crate) use moment::now;
+use open::Inner;
+
+use crate::error::Result;
+
+/// The open store of one home folder. Clones share one SQLite connection; calls take turns on it.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+impl Store {
+    /// Opens the store in the folder `home`; makes folder (0700) and file (0600) at first use and brings an older schema
+    /// up to date.
+    ///
+    /// # Errors
+    /// `store.home_is_file`, `store.read_only`, `store.locked`, `store.newer`, `store.foreign`, `store.corrupt`,
+    /// `store.full`, `store.unreadable`.
+    pub fn open(home: &Path) -> Result<Self> {
+        Ok(Self(Arc::new(Inner::open(home)?)))
+    }
+
+    /// A store in a folder of its own that is removed when the last clone is dropped: the lab's.
+    pub fn temporary() -> Result<Self> {
+        Ok(Self(Arc::new(Inner::temporary()?)))
+    }
+
+    /// The home folder.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.0.home()
+    }
+
+    /// Reads, in one consistent view.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&rusqlite::Connection) -> Result<T>) -> Result<T> {
+        self.0.read(work)
+    }
+
+    /// Writes in one transaction that is on the disk when this returns; nothing of it is when `work` fails.
+    pub(crate) fn write<T>(&self, work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.0.write(work)
+    }
+
+    /// A second SQLite connection to the same file, for a thread that writes on its own.
+    pub(crate) fn second_connection(&self) -> Result<rusqlite::Connection> {
+        self.0.second_connection()
+    }
+}

@@ -1,0 +1,198 @@
+//! What changes the directory. Each change is recorded before it is sent and settled when it is answered.
+
+use super::{access, writes};
+use crate::{
+    connection::Connection,
+    directory::{self, Principal, Session},
+    error::{Error, Result},
+    script::{context::Context, operation::Namespace},
+    secret::Secret,
+};
+
+pub(super) fn register(namespace: Namespace) -> Namespace {
+    namespace
+        .operation(
+            writes(
+                "set_password(conn: connection, user: text, password: secret)",
+                "Sets a user's password as an administrator does (over the connection's `via` if it has one). For the connection's own account \
+                 use `ad::rotate`, which keeps the old one until the new one is proven.",
+                r#"let conn = conn::get("lab-ad"); ad::set_password(conn, "alice", secret::generate());"#,
+            ),
+            set_password,
+        )
+        .operation(
+            writes(
+                "change_password(conn: connection, user: text, old: secret, new: secret)",
+                "Changes a user's password as its owner does: the old one is needed, and a wrong one counts towards lockout.",
+                r#"let conn = conn::get("lab-ad");
+let first = secret::generate();
+ad::set_password(conn, "bob", first);
+try { ad::change_password(conn, "bob", first, secret::generate()) } catch (e) { print(e.code) }"#,
+            ),
+            change_password,
+        )
+        .operation(
+            writes("unlock(conn: connection, user: text)", "Ends a lockout.", r#"ad::unlock(conn::get("lab-ad"), "alice");"#),
+            unlock,
+        )
+        .operation(
+            writes(
+                "enable(conn: connection, user: text) -> bool",
+                "Lets an account sign in again; `false` when nothing had to be changed.",
+                r#"ad::enable(conn::get("lab-ad"), "alice");"#,
+            ),
+            enable,
+        )
+        .operation(
+            writes(
+                "disable(conn: connection, user: text) -> bool",
+                "Keeps an account from signing in; `false` when nothing had to be changed.",
+                r#"ad::disable(conn::get("lab-ad"), "bob");"#,
+            ),
+            disable,
+        )
+        .operation(
+            writes(
+                "add_to_group(conn: connection, user: text, group: text) -> bool",
+                "Makes an account a member of a group; `false` when it was one already.",
+                r#"ad::add_to_group(conn::get("lab-ad"), "alice", "Domain Admins");"#,
+            ),
+            add_to_group,
+        )
+        .operation(
+            writes(
+                "remove_from_group(conn: connection, user: text, group: text) -> bool",
+                "Takes an account out of a group; `false` when it was not in it.",
+                r#"ad::remove_from_group(conn::get("lab-ad"), "alice", "Domain Admins");"#,
+            ),
+            remove_from_group,
+        )
+}
+
+/// A session for changes, and the account that is to be changed.
+async fn begin(context: &Context, connection: &Connection, user: &str) -> Result<(Session, Principal)> {
+    let session = access::session_for_changes(context, connection).await?;
+    let principal = directory::resolve(&session, user).await?;
+    Ok((session, principal))
+}
+
+async fn set_password(context: Context, (connection, user, password): (Connection, String, Secret)) -> Result<()> {
+    let (session, principal) = begin(&context, &connection, &user).await?;
+    refuse_own(&connection, &principal)?;
+    let write = context
+        .write(
+            "ad.set_password",
+            &principal.dn,
+            &format!("password of {user} set in {}", connection.domain),
+            &format!("password of {user}"),
+        )
+        .await?;
+    let result = directory::set_password(&session, &principal.dn, &password).await;
+    write.settle_by(result).await
+}
+
+/// Setting it here would leave the store with a password that no longer works.
+fn refuse_own(connection: &Connection, principal: &Principal) -> Result<()> {
+    let own = connection.username.as_str();
+    let is_own = |name: &Option<String>| {
+        name.as_deref().is_some_and(|name| own.rsplit('\\').next().is_some_and(|own| own.eq_ignore_ascii_case(name)))
+    };
+    if is_own(&principal.user_principal_name)
+        || is_own(&principal.sam_account_name)
+        || principal.dn.eq_ignore_ascii_case(own)
+    {
+        return Err(Error::new("ad.own_account", format!("{own} is the account of {} itself", connection.name))
+            .hint("use ad::rotate: it changes the password and keeps the stored credentials true"));
+    }
+    Ok(())
+}
+
+async fn change_password(
+    context: Context,
+    (connection, user, old, new): (Connection, String, Secret, Secret),
+) -> Result<()> {
+    let (session, principal) = begin(&context, &connection, &user).await?;
+    refuse_own(&connection, &principal)?;
+    let write = context
+        .write(
+            "ad.change_password",
+            &principal.dn,
+            &format!("password of {user} changed in {}", connection.domain),
+            &format!("password of {user}"),
+        )
+        .await?;
+    let result = directory::change_password(&session, &principal.dn, &old, &new).await;
+    write.settle_by(result).await
+}
+
+async fn unlock(context: Context, (connection, user): (Connection, String)) -> Result<()> {
+    let (session, principal) = begin(&context, &connection, &user).await?;
+    let write = context
+        .write(
+            "ad.unlock",
+            &principal.dn,
+            &format!("{user} unlocked in {}", connection.domain),
+            &format!("lockout of {user}"),
+        )
+        .await?;
+    let result = directory::unlock(&session, &principal.dn).await;
+    write.settle_by(result).await
+}
+
+async fn enable(context: Context, (connection, user): (Connection, String)) -> Result<bool> {
+    let (session, principal) = begin(&context, &connection, &user).await?;
+    let write = context
+        .write(
+            "ad.enable",
+            &principal.dn,
+            &format!("{user} enabled in {}", connection.domain),
+            &format!("{user} not enabled"),
+        )
+        .await?;
+    let result = directory::enable(&session, &principal.dn).await;
+    write.settle_by(result).await
+}
+
+async fn disable(context: Context, (connection, user): (Connection, String)) -> Result<bool> {
+    let (session, principal) = begin(&context, &connection, &user).await?;
+    let write = context
+        .write(
+            "ad.disable",
+            &principal.dn,
+            &format!("{user} disabled in {}", connection.domain),
+            &format!("{user} not disabled"),
+        )
+        .await?;
+    let result = directory::disable(&session, &principal.dn).await;
+    write.settle_by(result).await
+}
+
+async fn add_to_group(context: Context, (connection, user, group): (Connection, String, String)) -> Result<bool> {
+    let (session, member) = begin(&context, &connection, &user).await?;
+    let target = directory::resolve(&session, &group).await?;
+    let write = context
+        .write(
+            "ad.add_to_group",
+            &target.dn,
+            &format!("{user} added to {group}"),
+            &format!("{user} not added to {group}"),
+        )
+        .await?;
+    let result = directory::add_to_group(&session, &target.dn, &member.dn).await;
+    write.settle_by(result).await
+}
+
+async fn remove_from_group(context: Context, (connection, user, group): (Connection, String, String)) -> Result<bool> {
+    let (session, member) = begin(&context, &connection, &user).await?;
+    let target = directory::resolve(&session, &group).await?;
+    let write = context
+        .write(
+            "ad.remove_from_group",
+            &target.dn,
+            &format!("{user} removed from {group}"),
+            &format!("{user} not removed from {group}"),
+        )
+        .await?;
+    let result = directory::remove_from_group(&session, &target.dn, &member.dn).await;
+    write.settle_by(result).await
+}

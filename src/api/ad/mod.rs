@@ -1,0 +1,29 @@
+//! `ad::`: Active Directory, seen through a connection.
+
+mod access;
+mod accounts;
+mod changes;
+mod targets;
+
+pub(crate) use access::BudgetGate;
+
+use crate::script::operation::{Namespace, Spec};
+
+pub(super) fn namespace() -> Namespace {
+    changes::register(accounts::register(targets::register(Namespace::new("ad"))))
+}
+
+/// An operation that only reads, or tests.
+fn reads(signature: &'static str, doc: &'static str, example: &'static str) -> Spec {
+    Spec { signature, grant: None, doc, example }
+}
+
+/// An operation that signs in for the sake of signing in.
+fn tests(signature: &'static str, doc: &'static str, example: &'static str) -> Spec {
+    Spec { signature, grant: Some("directory:test"), doc, example }
+}
+
+/// An operation that changes the directory.
+fn writes(signature: &'static str, doc: &'static str, example: &'static str) -> Spec {
+    Spec { signature, grant: Some("directory:write"), doc, example }
+}

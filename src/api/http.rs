@@ -1,0 +1,211 @@
+//! `http::`: calls to other people's services, for scripts of one's own.
+
+use std::{
+    sync::{LazyLock, OnceLock},
+    time::Duration,
+};
+
+use reqwest::{Client, Method};
+use serde_json::Value;
+
+use crate::{
+    error::{Error, Result},
+    script::{
+        context::Context,
+        operation::{Namespace, Spec},
+        value::{self, Fields, FromScript, Record, Span},
+    },
+    secret::Secret,
+};
+
+/// Unless the script says otherwise.
+const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
+/// An answer is held in memory as a whole.
+const LARGEST_ANSWER: usize = 16 << 20;
+
+pub(super) fn namespace() -> Namespace {
+    Namespace::new("http")
+        .operation(
+            Spec {
+                signature: "get(url: text, options?: map) -> record of status, headers, body",
+                grant: Some("http"),
+                doc: "Fetches a page. `body` is the parsed answer when that is JSON, else its text. Options: `headers` (a map), `bearer` (a \
+                      secret), `timeout`. A status of 400 and above is an error unless `any_status: true`.",
+                example: r#"try { http::get("http://127.0.0.1:9/") } catch (e) { print(e.code) }"#,
+            },
+            get,
+        )
+        .operation(
+            Spec {
+                signature: "send(method: text, url: text, body: any, options?: map) -> record of status, headers, body",
+                grant: Some("http"),
+                doc: "Sends `body` as JSON (a text as it is) with `POST`, `PUT`, `PATCH` or `DELETE`. Options as for `get`.",
+                example: r#"try { http::send("POST", "http://127.0.0.1:9/", #{ a: 1 }) } catch (e) { print(e.code) }"#,
+            },
+            send,
+        )
+}
+
+/// The options of a call.
+struct Options {
+    headers: Vec<(String, String)>,
+    bearer: Option<Secret>,
+    timeout: Duration,
+    any_status: bool,
+}
+
+impl FromScript for Options {
+    const TYPE: &'static str = "map";
+
+    fn from_script(value: rhai::Dynamic) -> Result<Self, String> {
+        let mut fields = Fields::new(value)?;
+        let headers = fields.take::<Headers>("headers")?.map(|headers| headers.0).unwrap_or_default();
+        let options = Self {
+            headers,
+            bearer: fields.take("bearer")?,
+            timeout: fields.take::<Span>("timeout")?.map_or(USUAL_TIMEOUT, |span| span.0),
+            any_status: fields.take("any_status")?.unwrap_or(false),
+        };
+        fields.finish()?;
+        Ok(options)
+    }
+}
+
+struct Headers(Vec<(String, String)>);
+
+impl FromScript for Headers {
+    const TYPE: &'static str = "map";
+
+    fn from_script(value: rhai::Dynamic) -> Result<Self, String> {
+        let Some(map) = value.try_cast::<rhai::Map>() else { return Err("must be a map of texts".to_owned()) };
+        map.into_iter()
+            .map(|(name, value)| Ok((name.to_string(), String::from_script(value)?)))
+            .collect::<Result<_, String>>()
+            .map(Self)
+    }
+}
+
+/// A body as the script gave it.
+struct Body(Value);
+
+impl FromScript for Body {
+    const TYPE: &'static str = "any";
+
+    fn from_script(value: rhai::Dynamic) -> Result<Self, String> {
+        Ok(Self(value::to_json(&value)))
+    }
+}
+
+async fn get(_: Context, (url, options): (String, Option<Options>)) -> Result<Record<Value>> {
+    call(Method::GET, &url, None, options).await
+}
+
+async fn send(
+    _: Context,
+    (method, url, Body(body), options): (String, String, Body, Option<Options>),
+) -> Result<Record<Value>> {
+    let method = match method.to_ascii_uppercase().as_str() {
+        "POST" => Method::POST,
+        "PUT" => Method::PUT,
+        "PATCH" => Method::PATCH,
+        "DELETE" => Method::DELETE,
+        other => {
+            return Err(Error::new("http.method", format!("http::send cannot send {other}"))
+                .hint("use POST, PUT, PATCH or DELETE"));
+        }
+    };
+    call(method, &url, Some(body), options).await
+}
+
+/// One client for the process: it keeps connections open between calls.
+fn client() -> Result<&'static Client> {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    static PROVIDER: LazyLock<()> = LazyLock::new(|| {
+        // Already set means that somebody set the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    if let Some(client) = CLIENT.get() {
+        return Ok(client);
+    }
+    LazyLock::force(&PROVIDER);
+    let client = Client::builder()
+        .user_agent(concat!("libretto/", env!("CARGO_PKG_VERSION")))
+        .tcp_nodelay(true)
+        .build()
+        .map_err(|e| Error::new("http.client", format!("no HTTP client can be made: {e}")))?;
+    Ok(CLIENT.get_or_init(|| client))
+}
+
+async fn call(method: Method, url: &str, body: Option<Value>, options: Option<Options>) -> Result<Record<Value>> {
+    let options = options
+        .map_or_else(|| Options::from_script(rhai::Dynamic::UNIT), Ok)
+        .map_err(|e| Error::new("script.argument", e))?;
+    let mut request = client()?.request(method.clone(), url).timeout(options.timeout);
+    for (name, value) in &options.headers {
+        request = request.header(name, value);
+    }
+    if let Some(token) = &options.bearer {
+        request = request.bearer_auth(token.expose());
+    }
+    request = match body {
+        Some(Value::String(text)) => request.body(text),
+        Some(body) => request.json(&body),
+        None => request,
+    };
+    let read_only = method == Method::GET;
+    let response = request.send().await.map_err(|e| failed(&e, url, read_only))?;
+    let status = response.status();
+    let headers: serde_json::Map<String, Value> = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned().into()))
+        .collect();
+    let text = read_body(response, url, read_only).await?;
+    if status.as_u16() >= 400 && !options.any_status {
+        let mut error = Error::new("http.status", format!("{url} answered {status}")).with("status", status.as_str());
+        if status.is_server_error() || status.as_u16() == 429 {
+            error = error.retryable();
+        }
+        return Err(error.hint("pass any_status: true to look at the answer yourself"));
+    }
+    let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text.as_str()));
+    Ok(Record(serde_json::json!({ "status": status.as_u16(), "headers": headers, "body": body })))
+}
+
+async fn read_body(mut response: reqwest::Response, url: &str, read_only: bool) -> Result<String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|e| failed(&e, url, read_only))? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > LARGEST_ANSWER {
+            return Err(Error::new(
+                "http.too_large",
+                format!("{url} answers with more than {} MB", LARGEST_ANSWER >> 20),
+            ));
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn failed(error: &reqwest::Error, url: &str, read_only: bool) -> Error {
+    let cause = innermost(error);
+    if error.is_builder() {
+        return Error::new("http.request", format!("{url} cannot be asked: {cause}"))
+            .hint("a URL begins with https:// or http://");
+    }
+    if error.is_connect() {
+        return Error::inconclusive("http.unreachable", format!("{url} cannot be reached: {cause}"))
+            .hint("look at the name, the port and the route");
+    }
+    let code = if error.is_timeout() { "http.timeout" } else { "http.broken" };
+    let text =
+        if error.is_timeout() { format!("{url} did not answer in time") } else { format!("{url} broke off: {cause}") };
+    if read_only { Error::inconclusive(code, text) } else { Error::in_doubt(code, text) }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

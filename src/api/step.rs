@@ -1,0 +1,120 @@
+//! The words that need no namespace: `step`, `skip`, `sleep`.
+
+use std::time::Instant;
+
+use rhai::{Dynamic, EvalAltResult, FnPtr};
+
+use crate::{
+    error::{Error, Result},
+    script::{
+        context::Context,
+        diagnose::{failure, verdict_of},
+        operation::{Call, Namespace, Spec},
+        value::{FromScript, Span},
+    },
+    store::{
+        events::{Event, Failure},
+        ledger::{EndPart, NewPart},
+        runs::PartKind,
+    },
+    verdict::Verdict,
+};
+
+pub(super) fn namespace() -> Namespace {
+    Namespace::new("")
+        .native(
+            Spec {
+                signature: "step(name: text, body: closure) -> what the closure returns",
+                grant: None,
+                doc: "Performs a named step of the procedure. Its name is what the terminal, the report and the ledger show. A step \
+                      whose closure throws has failed, and ends the script unless the throw is caught; one that returns a record with a \
+                      `verdict`, or an array of such records, is as good as the heaviest of them.",
+                example: r#"let sum = step("Add two numbers", || 1 + 2); print(sum);"#,
+            },
+            step,
+        )
+        .native(
+            Spec {
+                signature: "skip(reason: text) -> never returns",
+                grant: None,
+                doc: "Ends the step or item around it as `skipped`, which keeps a run `ok`.",
+                example: r#"step("Test what is not there", || skip("nothing to test"));"#,
+            },
+            |call, values| {
+                let reason = argument::<String>(call, values.into_iter().next(), "reason")?;
+                Err(call.fail(&Error::skipped("script.skipped", reason)))
+            },
+        )
+        .operation(
+            Spec {
+                signature: "sleep(time: seconds or duration)",
+                grant: None,
+                doc: "Waits, e.g. `sleep(2)`, `sleep(0.5)`, `sleep(\"5m\")`. Only this script or item waits.",
+                example: "sleep(0.01);",
+            },
+            sleep,
+        )
+}
+
+async fn sleep(_: Context, (time,): (Span,)) -> Result<()> {
+    tokio::time::sleep(time.0).await;
+    Ok(())
+}
+
+fn argument<T: FromScript>(call: &Call, value: Option<Dynamic>, name: &str) -> Result<T, Box<EvalAltResult>> {
+    T::from_script(value.unwrap_or(Dynamic::UNIT)).map_err(|e| call.wrong_argument(format!("`{name}` {e}")))
+}
+
+fn step(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>> {
+    let mut values = values.into_iter();
+    let name = argument::<String>(call, values.next(), "name")?;
+    let Some(body) = values.next().and_then(Dynamic::try_cast::<FnPtr>) else {
+        return Err(call.wrong_argument("`body` must be a closure: step(\"name\", || { ... })"));
+    };
+    let world = &call.task.world;
+    let (path, occurrence) = call.task.next_part(&name);
+    if world.options.ask_each_step && !world.options.yes {
+        let answer = world.host.ask(&format!("Perform the step \"{path}\"? [y/N]")).map_err(|e| call.fail(&e))?;
+        if !answer.eq_ignore_ascii_case("y") && !answer.eq_ignore_ascii_case("yes") {
+            let error = Error::inconclusive("script.stopped", format!("stopped before the step \"{path}\""));
+            return Err(call.fail(&error));
+        }
+    }
+    world.ledger.begin_part(NewPart { path: path.clone(), occurrence, kind: PartKind::Step, key: None });
+    world.events.emit(Event::StepStarted { step: path.clone() });
+    let begun = Instant::now();
+    let result = call.task.inside(&path, || body.call_within_context::<Dynamic>(&call.context, ()));
+    let (verdict, error) = match &result {
+        Ok(value) => verdict_of(value),
+        Err(error) => {
+            let failure = failure(error, &call.task, call.context.call_source().unwrap_or_default());
+            (failure.verdict, Some(failure))
+        }
+    };
+    end_step(call, path, occurrence, verdict, begun.elapsed().as_millis() as u64, result.as_ref().ok(), error);
+    match result {
+        Err(_) if verdict == Verdict::Skipped && call.task.ending().is_none() => Ok(Dynamic::UNIT),
+        result => result,
+    }
+}
+
+fn end_step(
+    call: &Call,
+    path: String,
+    occurrence: u32,
+    verdict: Verdict,
+    ms: u64,
+    value: Option<&Dynamic>,
+    error: Option<Failure>,
+) {
+    let world = &call.task.world;
+    world.ledger.end_part(EndPart {
+        path: path.clone(),
+        occurrence,
+        verdict,
+        ms,
+        value: value.map(crate::script::value::to_json),
+        error: error.as_ref().and_then(|error| serde_json::to_value(error).ok()),
+    });
+    world.events.emit(Event::StepFinished { step: path, verdict, ms, error });
+}

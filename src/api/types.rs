@@ -1,0 +1,59 @@
+//! The types of Libretto's own that scripts hold: secrets, which show nothing, and connections, which show what they are.
+
+use rhai::{Array, Dynamic, Engine, EvalAltResult};
+
+use crate::{
+    connection::{Connection, Settings},
+    secret::Secret,
+};
+
+pub(super) fn register(engine: &mut Engine) {
+    register_secret(engine);
+    register_connection(engine);
+}
+
+/// A secret prints as `[secret]` and compares with nothing: a script that could compare could guess.
+fn register_secret(engine: &mut Engine) {
+    engine.register_type_with_name::<Secret>("Secret");
+    for name in ["to_string", "to_debug", "print", "debug"] {
+        engine.register_fn(name, |_: &mut Secret| "[secret]");
+    }
+    engine.register_fn("to_json", |_: &mut Secret| "\"[secret]\"");
+    engine.register_fn("+", |text: &str, _: Secret| format!("{text}[secret]"));
+    engine.register_fn("+", |_: Secret, text: &str| format!("[secret]{text}"));
+    for operator in ["==", "!=", "<", ">", "<=", ">="] {
+        engine.register_fn(operator, |_: Secret, _: Secret| incomparable());
+        engine.register_fn(operator, |_: Secret, _: &str| incomparable());
+        engine.register_fn(operator, |_: &str, _: Secret| incomparable());
+    }
+}
+
+fn incomparable() -> Result<bool, Box<EvalAltResult>> {
+    Err("a secret cannot be compared; to see whether one was given, use `args::name != ()`".into())
+}
+
+fn register_connection(engine: &mut Engine) {
+    engine.register_type_with_name::<Connection>("Connection");
+    engine.register_fn("to_string", |c: &mut Connection| c.name.clone());
+    engine.register_fn("to_debug", |c: &mut Connection| format!("connection {}", c.name));
+    engine.register_fn("==", |a: Connection, b: Connection| a.id == b.id);
+    engine.register_fn("!=", |a: Connection, b: Connection| a.id != b.id);
+    engine.register_get("name", |c: &mut Connection| c.name.clone());
+    engine.register_get("kind", |c: &mut Connection| c.kind.as_str());
+    engine.register_get("domain", |c: &mut Connection| c.domain.clone());
+    engine.register_get("username", |c: &mut Connection| c.username.clone());
+    engine.register_get("customer", |c: &mut Connection| c.customer.clone().map_or(Dynamic::UNIT, Dynamic::from));
+    engine.register_get("tags", |c: &mut Connection| texts(&c.tags));
+    engine.register_get("targets", |c: &mut Connection| match &c.settings {
+        Settings::Ad(ad) => texts(&ad.targets),
+        Settings::MsOnline(_) => Array::new(),
+    });
+    engine.register_get("home_servers", |c: &mut Connection| match &c.settings {
+        Settings::Ad(ad) => ad.home_servers.iter().map(|server| server.path.clone().into()).collect(),
+        Settings::MsOnline(_) => Array::new(),
+    });
+}
+
+fn texts(texts: &[String]) -> Array {
+    texts.iter().map(|text| text.clone().into()).collect()
+}

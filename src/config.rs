@@ -1,0 +1,76 @@
+//! `config.toml` of the home folder: what holds for every run.
+
+use std::{net::SocketAddr, path::Path};
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// The file's name inside the home folder.
+pub const FILE: &str = "config.toml";
+
+/// The settings; each has a default, so an absent file is an empty one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `[dns]`.
+    pub dns: Dns,
+    /// `[limits]`.
+    pub limits: Limits,
+}
+
+/// How names are resolved.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dns {
+    /// A DNS server to ask instead of the system's: `"10.0.0.10"` or `"10.0.0.10:53"`. A domain's own controllers
+    /// usually serve its names.
+    #[serde(deserialize_with = "server")]
+    pub server: Option<SocketAddr>,
+}
+
+/// What ends a script that runs away.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Steps of the interpreter, per script and per item of a batch.
+    pub operations: u64,
+    /// Megabytes that a run may add to what the program used before.
+    pub memory_mb: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { operations: 50_000_000, memory_mb: 1024 }
+    }
+}
+
+fn server<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let parsed = text.parse().or_else(|_| text.parse().map(|ip| SocketAddr::new(ip, 53)));
+    parsed
+        .map(Some)
+        .map_err(|_| serde::de::Error::custom(format!("\"{text}\" is not an address like 10.0.0.10 or 10.0.0.10:53")))
+}
+
+impl Config {
+    /// Reads `config.toml` of `home`.
+    ///
+    /// # Errors
+    /// `config.unreadable`, or `config.invalid` with line and column.
+    pub fn load(home: &Path) -> Result<Self> {
+        let path = home.join(FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+                return Ok(Self::default());
+            }
+            Err(e) => return Err(Error::new("config.unreadable", format!("{} cannot be read: {e}", path.display()))),
+        };
+        toml::from_str(&text).map_err(|e| {
+            let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            Error::new("config.invalid", format!("{}, line {line}: {}", path.display(), e.message()))
+                .hint("the reference lists the settings of config.toml")
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! The credentials of a connection's principal: versions, states, and the only ways from one state to another.
+
+use super::{Connection, Given};
+pub use crate::store::rows::credentials::{Credential, Form, State};
+use crate::{
+    error::{Error, Result},
+    host::Host,
+    secret::{Secret, reference::Reference, seal::Identity},
+    store::{
+        Store, journal,
+        rows::{
+            ConnectionId, CredentialId, PrincipalId, connections,
+            credentials::{self as rows, Kept, NewVersion},
+            principals,
+        },
+    },
+};
+
+/// The version in use; `None` when none was ever given.
+pub fn current(store: &Store, connection: &Connection) -> Result<Option<Credential>> {
+    store.read(|c| rows::current(c, principals::surviving(c, connection.principal)?))
+}
+
+/// All versions of the connection's principal, newest first.
+pub fn history(store: &Store, connection: &Connection) -> Result<Vec<Credential>> {
+    store.read(|c| rows::history(c, principals::surviving(c, connection.principal)?))
+}
+
+/// One version by its number in the store.
+pub fn by_id(store: &Store, id: CredentialId) -> Result<Credential> {
+    store.read(|c| rows::by_id(c, id))
+}
+
+/// Opens a sealed version. One that is a reference is opened with [`fetch`].
+///
+/// # Errors
+/// `secret.not_opened` when it cannot be decrypted, `secret.is_reference` when it is kept elsewhere.
+pub fn open(store: &Store, identity: &Identity, credential: &Credential) -> Result<Secret> {
+    match store.read(|c| rows::sealed(c, credential.id))? {
+        Some(bytes) => identity.open(&bytes),
+        None => Err(Error::new("secret.is_reference", "this credential is kept outside the store")
+            .hint("open it through its reference")),
+    }
+}
+
+/// Opens a version wherever it is kept: decrypts it, or follows its reference (may block, see [`Reference::read`]).
+pub fn fetch(store: &Store, host: &Host, credential: &Credential) -> Result<Secret> {
+    match &credential.reference {
+        Some(text) => Reference::parse(text)?.read(host, &format!("password of {}", credential.username)),
+        None => open(store, &Identity::load(store)?, credential),
+    }
+}
+
+/// Records a candidate for the connection, durably: it was read back and decrypted when this returns. A `username` other
+/// than the connection's means another account until [`bind_credential`] says that it is the same: the candidate gets a
+/// provisional principal of its own, and only [`promote`] switches the connection to it.
+pub fn record_candidate(
+    store: &Store,
+    identity: &Identity,
+    connection: &Connection,
+    username: &str,
+    secret: &Secret,
+    run: Option<&str>,
+) -> Result<Credential> {
+    let kept = seal(identity, secret)?;
+    let recorded = store.write(|t| {
+        let principal = if username.eq_ignore_ascii_case(&connection.username) {
+            principals::surviving(t, connection.principal)?
+        } else {
+            principals::insert(t, connection.kind.as_str(), &connection.domain, username)?
+        };
+        let new = NewVersion {
+            principal,
+            state: State::Candidate,
+            username,
+            form: connection.settings.form(),
+            kept: &kept,
+            connection: Some(connection.id),
+            run,
+        };
+        let id = rows::insert(t, &new)?;
+        rows::by_id(t, id)
+    })?;
+    if open(store, identity, &recorded)?.expose() == secret.expose() {
+        return Ok(recorded);
+    }
+    Err(Error::new("secret.not_opened", "the candidate that was just stored reads back as another secret")
+        .hint("nothing was sent; see that the home folder's disk is well"))
+}
+
+/// Makes a version the current one, in one transaction: it is proven on `proven_on`, the current one becomes previous, and
+/// all connections of the principal, whoever's they are, use it; so does the one that it was recorded for.
+pub fn promote(store: &Store, id: CredentialId, proven_on: &str) -> Result<()> {
+    store.write(|t| {
+        let version = rows::by_id(t, id)?;
+        let before = rows::current(t, version.principal)?;
+        rows::set_proven(t, id, proven_on)?;
+        if before.as_ref().is_some_and(|before| before.id == id) {
+            return Ok(());
+        }
+        rows::demote_current(t, version.principal)?;
+        rows::set_state(t, id, State::Current)?;
+        if let Some(before) = before {
+            connections::rename_account(t, version.principal, &before.username, &version.username)?;
+        }
+        match rows::recorded_for(t, id)? {
+            Some(connection) if version.state == State::Candidate => {
+                connections::set_principal(t, connection, version.principal, &version.username)
+            }
+            _ => Ok(()),
+        }
+    })
+}
+
+/// Takes a version that is not current out of use. It is kept, 30 days at least.
+///
+/// # Errors
+/// `connection.credential_in_use` for the current one.
+pub fn retire(store: &Store, id: CredentialId, why: &str) -> Result<()> {
+    store.write(|t| match rows::by_id(t, id)?.state {
+        State::Current => Err(Error::new("connection.credential_in_use", "the credential in use is not retired")
+            .hint("promote another one first")),
+        _ => rows::retire(t, id, why),
+    })
+}
+
+/// A target accepted this version.
+pub fn mark_proven(store: &Store, id: CredentialId, on: &str) -> Result<()> {
+    store.write(|t| rows::set_proven(t, rows::by_id(t, id)?.id, on))
+}
+
+/// A write that carries this version is about to be sent.
+pub fn mark_sent(store: &Store, id: CredentialId) -> Result<()> {
+    store.write(|t| rows::set_sent(t, rows::by_id(t, id)?.id))
+}
+
+/// The connection's principal learns its objectGUID (of an app: cloud, tenant and app id). If another principal has it, both
+/// are the same account: they are merged, no credential row is lost, and the survivor's id is answered. Its lock is then
+/// the one to hold. Of two current versions the one proven last stays current, so mark the one that just worked as proven
+/// before.
+///
+/// # Errors
+/// `connection.other_principal` when the principal is known to be another object; `rotation.unfinished` when a merge would
+/// touch a transaction that has not ended.
+pub fn bind_principal(store: &Store, connection: ConnectionId, directory_guid: &str) -> Result<PrincipalId> {
+    store.write(|t| match connections::principal(t, connection)? {
+        Some(principal) => principals::learn(t, principal, directory_guid),
+        None => Err(Error::new("connection.unknown", "the connection was removed in the meantime")),
+    })
+}
+
+/// [`bind_principal`] for a candidate that was recorded under another user name.
+pub fn bind_credential(store: &Store, credential: CredentialId, directory_guid: &str) -> Result<PrincipalId> {
+    store.write(|t| {
+        let principal = rows::by_id(t, credential)?.principal;
+        principals::learn(t, principal, directory_guid)
+    })
+}
+
+/// The names of all connections of a principal, whoever's they are.
+pub fn connections_of(store: &Store, principal: PrincipalId) -> Result<Vec<String>> {
+    store.read(|c| connections::of_principal(c, principals::surviving(c, principal)?))
+}
+
+/// Refuses what would change the credentials of a principal whose transaction has not ended.
+///
+/// # Errors
+/// `rotation.unfinished`, verdict in-doubt.
+pub(super) fn refuse_unfinished(c: &rusqlite::Connection, principal: PrincipalId) -> Result<()> {
+    journal::refuse_unfinished(c, principals::surviving(c, principal)?)
+}
+
+/// What is stored of a secret that was given.
+pub(super) fn keep(identity: &mut Option<Identity>, store: &Store, given: &Given) -> Result<Kept> {
+    match given {
+        Given::Kept(reference) => Ok(Kept::Reference(reference.to_string())),
+        Given::Secret(secret) => {
+            if identity.is_none() {
+                *identity = Some(Identity::load_or_make(store)?);
+            }
+            match identity {
+                Some(identity) => seal(identity, secret),
+                None => Err(Error::new("secret.not_sealed", "the store has no identity")),
+            }
+        }
+    }
+}
+
+fn seal(identity: &Identity, secret: &Secret) -> Result<Kept> {
+    Ok(Kept::Sealed { bytes: identity.seal(secret)?, recipient: identity.recipient() })
+}

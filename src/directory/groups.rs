@@ -1,0 +1,97 @@
+//! Groups: whose member an account is, and joining and leaving.
+
+use serde::Serialize;
+
+use super::{
+    account::gone,
+    entry::Entry,
+    filter,
+    outcome::Operation,
+    session::{Session, value},
+    wire::{Change, Scope},
+};
+use crate::error::Result;
+
+/// The matching rule that follows membership through groups in groups (MS-ADTS 3.1.1.3.4.4.3).
+const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
+
+/// More groups than any account can be in (1,015 fit into a token).
+const MOST: usize = 10_000;
+
+const ATTRIBUTES: &[&str] = &["sAMAccountName", "objectSid", "groupType"];
+
+/// One group.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Group {
+    /// Its name, `DOMAIN\this`.
+    pub name: String,
+    /// Its DN.
+    pub dn: String,
+    /// Its SID.
+    pub sid: Option<String>,
+    /// Whether it gives rights; otherwise it is for mail only.
+    pub security: bool,
+    /// Whether it is the account's primary group, of which it is a member without being listed there.
+    pub primary: bool,
+}
+
+/// The groups that the object `dn` is in, by name: directly, or with `nested` also through other groups.
+pub async fn groups(session: &Session, dn: &str, nested: bool) -> Result<Vec<Group>> {
+    let entry = session.read(dn, &["objectSid", "primaryGroupID"]).await?.ok_or_else(|| gone(dn))?;
+    let base = session.base().await?.to_owned();
+    let primary = primary_group(session, &base, &entry).await?;
+    let rule = if nested { format!("member:{IN_CHAIN}:") } else { "member".to_owned() };
+    let mut members = vec![filter::equals(&rule, &entry.dn)];
+    if let Some(primary) = primary.as_ref().filter(|_| nested) {
+        members.push(filter::equals(&rule, &primary.dn));
+    }
+    let filter = format!("(&(objectClass=group)(|{}))", members.concat());
+    let found = session.find(&base, Scope::Subtree, &filter, ATTRIBUTES, MOST).await?;
+    let mut groups: Vec<Group> = found.entries.iter().map(|entry| group(entry, false)).collect();
+    if let Some(primary) = primary {
+        groups.retain(|group| group.dn != primary.dn);
+        groups.push(group(&primary, true));
+    }
+    groups.sort();
+    Ok(groups)
+}
+
+/// The primary group is named by a relative identifier only; its SID is the domain's with that at the end.
+async fn primary_group(session: &Session, base: &str, entry: &Entry) -> Result<Option<Entry>> {
+    let (Some(sid), Some(relative)) = (entry.text("objectSid"), entry.number("primaryGroupID")) else {
+        return Ok(None);
+    };
+    let Some((domain, _)) = sid.rsplit_once('-') else { return Ok(None) };
+    let filter = filter::equals("objectSid", &format!("{domain}-{relative}"));
+    Ok(session.find(base, Scope::Subtree, &filter, ATTRIBUTES, 1).await?.entries.into_iter().next())
+}
+
+fn group(entry: &Entry, primary: bool) -> Group {
+    /// `groupType`: a security group (MS-ADTS 2.2.12).
+    const SECURITY: i64 = 0x8000_0000;
+    Group {
+        name: entry.text("sAMAccountName").unwrap_or_else(|| entry.dn.clone()),
+        dn: entry.dn.clone(),
+        sid: entry.text("objectSid"),
+        security: entry.number("groupType").unwrap_or(0) & SECURITY != 0,
+        primary,
+    }
+}
+
+/// Makes `member` a member of `group` (both DNs); `false` when it was one already.
+pub async fn add_to_group(session: &Session, group: &str, member: &str) -> Result<bool> {
+    write(session, group, Change::Add("member", value(member)), "ad.already_there").await
+}
+
+/// Takes `member` out of `group` (both DNs); `false` when it was not in it.
+pub async fn remove_from_group(session: &Session, group: &str, member: &str) -> Result<bool> {
+    write(session, group, Change::Delete("member", value(member)), "ad.not_there").await
+}
+
+async fn write(session: &Session, group: &str, change: Change, nothing_to_do: &str) -> Result<bool> {
+    match session.modify(Operation::Modify, group, &[change]).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.code() == nothing_to_do => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,303 @@
+//! What a server meant: results of LDAP operations as named errors, in Samba's wording and in Windows'.
+//!
+//! A result is read by its operation first, then by the eight hexadecimal digits at the start of the diagnostic text (a
+//! Win32 error, MS-ERREF 2.2), then by the result code: the same code means different things, and the two servers use
+//! different codes for the same thing. Sub-codes of a refused bind are those of MS-ADTS 5.1.1.1.1 and MS-ERREF.
+
+use super::target::Target;
+pub use super::wire::LdapResult;
+use crate::error::Error;
+
+/// What was asked of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// A sign-in.
+    Bind,
+    /// A read.
+    Search,
+    /// An administrator's password reset.
+    Reset,
+    /// A user's own password change.
+    Change,
+    /// Any other write.
+    Modify,
+}
+
+/// One reason why a bind is refused.
+struct Refusal {
+    /// The sub-code, as in `data 52e`.
+    data: &'static str,
+    /// The NT status that Samba names where it gives no sub-code.
+    status: &'static str,
+    code: &'static str,
+    message: &'static str,
+    hint: &'static str,
+}
+
+const REFUSALS: &[Refusal] = &[
+    Refusal {
+        data: "52e",
+        status: "NT_STATUS_LOGON_FAILURE",
+        code: "ad.wrong_password",
+        message: "the name or the password is wrong",
+        hint: "check the password, and write the name as user@domain, DOMAIN\\user or a DN; do not try again at once, each attempt counts towards lockout",
+    },
+    Refusal {
+        data: "525",
+        status: "NT_STATUS_NO_SUCH_USER",
+        code: "ad.wrong_password",
+        message: "there is no such account",
+        hint: "write the name as user@domain, DOMAIN\\user or a DN",
+    },
+    Refusal {
+        data: "530",
+        status: "NT_STATUS_INVALID_LOGON_HOURS",
+        code: "ad.logon_hours",
+        message: "the account may not sign in at this hour",
+        hint: "widen the account's logon hours, or wait for them",
+    },
+    Refusal {
+        data: "531",
+        status: "NT_STATUS_INVALID_WORKSTATION",
+        code: "ad.logon_workstation",
+        message: "the account may not sign in from this computer",
+        hint: "clear or widen the account's list of workstations (userWorkstations)",
+    },
+    Refusal {
+        data: "532",
+        status: "NT_STATUS_PASSWORD_EXPIRED",
+        code: "ad.password_expired",
+        message: "the password is right, but has expired",
+        hint: "have an administrator reset the password, or let it never expire if the account is a service's",
+    },
+    Refusal {
+        data: "533",
+        status: "NT_STATUS_ACCOUNT_DISABLED",
+        code: "ad.account_disabled",
+        message: "the account is disabled",
+        hint: "enable the account (ad::enable), if it is meant to be used",
+    },
+    Refusal {
+        data: "568",
+        status: "NT_STATUS_TOO_MANY_CONTEXT_IDS",
+        code: "ad.too_many_groups",
+        message: "the account is in too many groups to sign in",
+        hint: "take the account out of groups; 1,015 are the most",
+    },
+    Refusal {
+        data: "701",
+        status: "NT_STATUS_ACCOUNT_EXPIRED",
+        code: "ad.account_expired",
+        message: "the account has expired",
+        hint: "set a later expiry date for the account, or none",
+    },
+    Refusal {
+        data: "773",
+        status: "NT_STATUS_PASSWORD_MUST_CHANGE",
+        code: "ad.must_change_password",
+        message: "the password is right, but must be changed before the account can sign in",
+        hint: "reset the password over a service connection, and clear 'must change password at next logon'",
+    },
+    Refusal {
+        data: "775",
+        status: "NT_STATUS_ACCOUNT_LOCKED_OUT",
+        code: "ad.account_locked",
+        message: "the account is locked out",
+        hint: "find out what keeps trying an old password, then unlock the account (ad::unlock) or wait for the lockout to end",
+    },
+    Refusal {
+        data: "80090346",
+        status: "SEC_E_BAD_BINDINGS",
+        code: "ad.bad_channel_binding",
+        message: "the controller demands channel binding, which a simple sign-in cannot give",
+        hint: "set LdapEnforceChannelBinding to 1 (when supported) on the controllers, and see that nothing between breaks TLS open",
+    },
+];
+
+/// NT statuses by their other names and by their numbers, where Samba writes these.
+const STATUS_ALIASES: &[(&str, &str)] = &[
+    ("NT_STATUS_WRONG_PASSWORD", "52e"),
+    ("c000006a", "52e"),
+    ("c000006d", "52e"),
+    ("c0000064", "525"),
+    ("c000006f", "530"),
+    ("c0000070", "531"),
+    ("c0000071", "532"),
+    ("c0000072", "533"),
+    ("c0000193", "701"),
+    ("c0000224", "773"),
+    ("c0000234", "775"),
+];
+
+/// Codes of errors that say something about the account and its credential: trying it on another target is useless and
+/// may lock it.
+const ABOUT_THE_CREDENTIAL: &[&str] = &[
+    "ad.wrong_password",
+    "ad.logon_hours",
+    "ad.logon_workstation",
+    "ad.password_expired",
+    "ad.account_disabled",
+    "ad.account_expired",
+    "ad.must_change_password",
+    "ad.account_locked",
+    "ad.too_many_groups",
+];
+
+/// Whether `error` refuses the credential itself, so that no other target need be asked.
+#[must_use]
+pub fn refuses_credential(error: &Error) -> bool {
+    ABOUT_THE_CREDENTIAL.contains(&error.code())
+}
+
+/// Whether a write with this result was surely not applied: the server looked at it and said no, or never looked at it
+/// (RFC 4511, 4.1.9 and appendix A). Of everything else, `busy`, `other` and time limits above all, nobody knows.
+#[must_use]
+pub fn surely_not_applied(result: &LdapResult) -> bool {
+    const NOT_SIGNED_IN: &str = "000004dc";
+    matches!(result.code, 2 | 7 | 8 | 10 | 12 | 13 | 16..=21 | 32..=34 | 48..=50 | 53 | 64..=69)
+        || (result.code == 1 && win32(&result.text).as_deref() == Some(NOT_SIGNED_IN))
+}
+
+/// The named error of a result that is not success. A write that is not surely unapplied is in doubt.
+#[must_use]
+pub fn error_of(operation: Operation, result: &LdapResult, target: &Target) -> Error {
+    let error = match operation {
+        Operation::Bind => bind(result),
+        Operation::Search => read(result),
+        Operation::Reset | Operation::Change => password(operation, result),
+        Operation::Modify => other_write(result),
+    };
+    let write = !matches!(operation, Operation::Bind | Operation::Search);
+    let error = if write && !surely_not_applied(result) { in_doubt(&error) } else { error };
+    error.with("target", target.to_string()).with("server_says", format!("{} {}", result.code, result.text))
+}
+
+/// The error of a write whose outcome is unknown, because of `cause`.
+#[must_use]
+pub fn in_doubt(cause: &Error) -> Error {
+    let doubt = Error::in_doubt("ad.write_in_doubt", format!("the change was sent, and {}", cause.message()))
+        .hint("look whether the change was applied before doing anything else; `libretto recover` does that for credentials")
+        .with("cause", cause.code());
+    cause.details().iter().fold(doubt, |doubt, (key, value)| doubt.with(key, value.clone()))
+}
+
+/// The eight hexadecimal digits that begin a diagnostic text, in lower case.
+fn win32(text: &str) -> Option<String> {
+    let (digits, _) = text.split_once(':')?;
+    (digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| digits.to_ascii_lowercase())
+}
+
+/// The sub-code of a refused bind: what follows `data ` in the text.
+fn sub_code(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("data ")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
+    (!digits.is_empty()).then(|| digits.to_ascii_lowercase())
+}
+
+fn bind(result: &LdapResult) -> Error {
+    if let Some(refusal) = refusal(&result.text) {
+        return Error::new(refusal.code, refusal.message).hint(refusal.hint);
+    }
+    match result.code {
+        49 => Error::new("ad.sign_in_refused", "the sign-in was refused for a reason that this program does not know")
+            .hint("look the server's text up; its log says more"),
+        34 => Error::new("ad.wrong_password", "the name is not one that the server understands")
+            .hint("write the name as user@domain, DOMAIN\\user or a DN"),
+        _ => common(result),
+    }
+}
+
+fn refusal(text: &str) -> Option<&'static Refusal> {
+    let by_data = |data: &str| REFUSALS.iter().find(|refusal| refusal.data == data);
+    if let Some(found) = sub_code(text).as_deref().and_then(|data| by_data(alias(data).unwrap_or(data))) {
+        return Some(found);
+    }
+    if win32(text).as_deref() == Some("80090346") {
+        return by_data("80090346");
+    }
+    let named = |word: &str| REFUSALS.iter().find(|refusal| refusal.status == word).or_else(|| by_data(alias(word)?));
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).find_map(named)
+}
+
+fn alias(word: &str) -> Option<&'static str> {
+    STATUS_ALIASES.iter().find(|(name, _)| *name == word).map(|(_, data)| *data)
+}
+
+fn read(result: &LdapResult) -> Error {
+    match result.code {
+        1 => Error::new("ad.not_signed_in", "the server wants a sign-in before it answers this"),
+        _ => common(result),
+    }
+}
+
+fn password(operation: Operation, result: &LdapResult) -> Error {
+    match win32(&result.text).as_deref() {
+        Some("0000052d") => policy_refusal(&result.text),
+        Some("00000056") => Error::new("ad.wrong_old_password", "the old password is wrong")
+            .hint("this attempt counted as a bad password; check the old one before trying again"),
+        Some("0000001f") => Error::new("ad.insecure_channel", "the server does not take a password over this channel")
+            .hint("use LDAPS or StartTLS with a cipher of 128 bits or more"),
+        Some("00002035") if operation == Operation::Reset => {
+            Error::new("ad.password_malformed", "the server could not read the new password")
+        }
+        Some("00000005") | None if result.code == 19 && operation == Operation::Change => policy_refusal(&result.text),
+        None if result.code == 19 => policy_refusal(&result.text),
+        _ => common(result),
+    }
+}
+
+/// A password that the policy does not take. Samba says which rule, Windows does not.
+fn policy_refusal(text: &str) -> Error {
+    let reason = text.split_once("check_password_restrictions:").map(|(_, reason)| reason.trim().trim_end_matches('!'));
+    match reason {
+        Some(reason) if reason.contains("history") => {
+            Error::new("ad.password_history", "the password was used before and is still remembered")
+                .hint("use a password that this account never had")
+        }
+        Some(reason) if reason.contains("too young") || reason.contains("not allowed to change") => Error::new(
+            "ad.password_too_young",
+            "the password was changed so recently that it may not be changed again yet",
+        )
+        .hint("wait for the minimum password age, or have an administrator reset the password"),
+        Some(reason) => Error::new("ad.password_policy", format!("the password breaks the policy: {reason}"))
+            .hint("`ad::policy` shows what is asked; `password=generate` makes one that fits"),
+        None => Error::new(
+            "ad.password_policy",
+            "the password breaks the policy: its length, complexity, history or minimum age",
+        )
+        .hint("`ad::policy` shows what is asked; `password=generate` makes one that fits"),
+    }
+}
+
+fn other_write(result: &LdapResult) -> Error {
+    match (win32(&result.text).as_deref(), result.code) {
+        (Some("0000052d"), _) => Error::new("ad.password_policy", "the account's password does not meet the policy")
+            .hint("set a password that meets the policy first"),
+        (Some("00000562"), _) | (_, 20 | 68) => Error::new("ad.already_there", "it is there already"),
+        (Some("00000561"), _) | (_, 16) => Error::new("ad.not_there", "it is not there"),
+        (_, 19) => Error::new("ad.constraint", "the directory does not take this value"),
+        _ => common(result),
+    }
+}
+
+/// What a result code means whatever the operation.
+fn common(result: &LdapResult) -> Error {
+    match result.code {
+        3 | 11 => Error::inconclusive("ad.timeout", "the server ran into its own time or size limit")
+            .hint("ask for less, or narrow the search"),
+        8 | 13 => Error::new("ad.stronger_auth_required", "the server demands a more strongly protected sign-in")
+            .hint("use LDAPS or StartTLS"),
+        10 => Error::new("ad.referral", "another domain holds this object")
+            .hint("use a connection to the domain that the object is in"),
+        32 => Error::new("ad.not_found", "there is no such object in the directory"),
+        34 => Error::new("ad.bad_dn", "this is not a valid distinguished name"),
+        18 | 87 => Error::new("ad.bad_filter", "the server does not understand this filter"),
+        50 => Error::new("ad.no_rights", "this account has no right to do that")
+            .hint("give the connection's account the right on this object, or use another connection"),
+        51 | 52 => Error::inconclusive("ad.busy", "the server is busy or shutting down").hint("try again later"),
+        code => Error::new("ad.refused_by_server", format!("the server refused with result {code}: {}", result.text)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

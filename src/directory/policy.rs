@@ -1,0 +1,144 @@
+//! The password and lockout policy that applies to an account: the domain's, or a fine-grained one.
+
+use serde::Serialize;
+
+use super::{account::gone, entry::Entry, session::Session, ticks};
+use crate::error::{Error, Result};
+
+/// The rules of one policy. Durations are in seconds; `null` stands for "never", "none" or "does not expire".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PasswordPolicy {
+    /// Fewest characters.
+    pub min_length: u32,
+    /// Three of: upper case, lower case, digit, other, Unicode letter; and not the account's name (MS-SAMR 3.1.1.7.2).
+    pub complexity: bool,
+    /// How many former passwords are remembered and refused.
+    pub history: u32,
+    /// How long a password must be kept; 0 when it may be changed at once.
+    pub min_age: u64,
+    /// How long a password is good.
+    pub max_age: Option<u64>,
+    /// Bad passwords that lock the account; 0 means that nothing does.
+    pub lockout_threshold: u32,
+    /// How long a lockout lasts; `null` until an administrator ends it.
+    pub lockout_duration: Option<u64>,
+    /// After how long without a bad password the count starts anew.
+    pub lockout_window: u64,
+}
+
+/// What is known of a fine-grained policy (MS-ADTS 3.1.1.4.5.36).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum FineGrained {
+    /// None applies; the domain's policy does.
+    None,
+    /// This one applies.
+    Applies {
+        /// The policy object's DN.
+        dn: String,
+        /// Its name.
+        name: String,
+    },
+    /// Whether one applies, or what it says, may not be read. The domain's policy is given, and may be the wrong one.
+    Unknown {
+        /// What could not be read.
+        why: String,
+    },
+}
+
+/// The policy of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    /// The rules to go by: the fine-grained ones where they are known to apply, else the domain's.
+    #[serde(flatten)]
+    pub rules: PasswordPolicy,
+    /// Where they come from.
+    pub fine_grained: FineGrained,
+}
+
+impl Policy {
+    /// Whether these surely are the rules that apply.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        !matches!(self.fine_grained, FineGrained::Unknown { .. })
+    }
+}
+
+/// Reads the policy that applies to the account `dn`.
+pub async fn policy(session: &Session, dn: &str) -> Result<Policy> {
+    let domain = domain_policy(session).await?;
+    let entry = session.read(dn, &["msDS-ResultantPSO"]).await?.ok_or_else(|| gone(dn))?;
+    let Some(applied) = entry.text("msDS-ResultantPSO") else {
+        let fine_grained = if sees_policies(session).await? {
+            FineGrained::None
+        } else {
+            FineGrained::Unknown { why: "the signed-in account may not see fine-grained policies".to_owned() }
+        };
+        return Ok(Policy { rules: domain, fine_grained });
+    };
+    let found = session.read(&applied, &["*", "name"]).await?;
+    match found.as_ref().and_then(|entry| Some((fine_grained(entry)?, entry.text("name")?))) {
+        Some((rules, name)) => Ok(Policy { rules, fine_grained: FineGrained::Applies { dn: applied, name } }),
+        None => Ok(Policy {
+            rules: domain,
+            fine_grained: FineGrained::Unknown { why: format!("{applied} applies, but may not be read") },
+        }),
+    }
+}
+
+/// The domain's own policy, from the domain object (MS-ADTS 6.1.6).
+pub async fn domain_policy(session: &Session) -> Result<PasswordPolicy> {
+    let base = session.base().await?.to_owned();
+    let attributes = &[
+        "minPwdLength",
+        "pwdProperties",
+        "pwdHistoryLength",
+        "minPwdAge",
+        "maxPwdAge",
+        "lockoutThreshold",
+        "lockoutDuration",
+        "lockOutObservationWindow",
+    ];
+    let entry = session.read(&base, attributes).await?.ok_or_else(|| gone(&base))?;
+    rules(&entry, &|entry| Some(entry.number("pwdProperties")? & 1 != 0), attributes).ok_or_else(|| {
+        Error::new("ad.no_rights", "the domain's password policy may not be read")
+            .hint("give the connection's account the right to read the domain object")
+    })
+}
+
+fn fine_grained(entry: &Entry) -> Option<PasswordPolicy> {
+    let attributes = &[
+        "msDS-MinimumPasswordLength",
+        "msDS-PasswordComplexityEnabled",
+        "msDS-PasswordHistoryLength",
+        "msDS-MinimumPasswordAge",
+        "msDS-MaximumPasswordAge",
+        "msDS-LockoutThreshold",
+        "msDS-LockoutDuration",
+        "msDS-LockoutObservationWindow",
+    ];
+    let complexity = |entry: &Entry| Some(entry.text("msDS-PasswordComplexityEnabled")? == "TRUE");
+    rules(entry, &complexity, attributes)
+}
+
+/// Reads rules from the eight attributes in the order of [`PasswordPolicy`]'s fields.
+fn rules(entry: &Entry, complexity: &dyn Fn(&Entry) -> Option<bool>, names: &[&str; 8]) -> Option<PasswordPolicy> {
+    let count = |name: &str| entry.number(name).and_then(|number| u32::try_from(number).ok());
+    let age = |name: &str| entry.number(name).map(|number| ticks::interval(number).map(|age| age.as_secs()));
+    Some(PasswordPolicy {
+        min_length: count(names[0])?,
+        complexity: complexity(entry)?,
+        history: count(names[2])?,
+        min_age: age(names[3])?.unwrap_or(0),
+        max_age: age(names[4])?,
+        lockout_threshold: count(names[5])?,
+        lockout_duration: age(names[6])?,
+        lockout_window: age(names[7])?.unwrap_or(0),
+    })
+}
+
+/// Whether the container of fine-grained policies may be seen: by default only by domain administrators.
+async fn sees_policies(session: &Session) -> Result<bool> {
+    let container = format!("CN=Password Settings Container,CN=System,{}", session.base().await?);
+    Ok(session.read(&container, &["objectClass"]).await?.is_some_and(|entry| !entry.values("objectClass").is_empty()))
+}

@@ -1,0 +1,136 @@
+//! Everything that can go wrong before a script's first statement, found before anything is touched.
+
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+use super::arguments;
+use crate::{
+    api,
+    config::Config,
+    connection::Scope,
+    error::{Error, Result},
+    host::Host,
+    script::{
+        GRANTS, Interpreter, Script,
+        check::Finding,
+        context::RunOptions,
+        library::Library,
+        names::nearest,
+        params::{Given, Param},
+    },
+    store::Store,
+};
+
+/// What somebody wants to be performed.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// A script's name, or a path that ends in `.rhai`.
+    pub script: String,
+    /// `name=value`, as given.
+    pub values: Vec<(String, String)>,
+    /// Against the embedded world.
+    pub lab: bool,
+    /// What is broken there (`--fault`).
+    pub faults: Vec<String>,
+    /// Grants that are taken away.
+    pub deny: Vec<String>,
+    /// Only this customer's connections.
+    pub customer: Option<String>,
+    /// How long a change may take to reach every target.
+    pub wait: Duration,
+    /// Answer yes to every question.
+    pub yes: bool,
+    /// Ask before each step.
+    pub ask_each_step: bool,
+    /// The home folder.
+    pub home: PathBuf,
+}
+
+/// A run that can begin.
+pub struct Prepared {
+    pub(super) host: Host,
+    pub(super) config: Config,
+    pub(super) store: Store,
+    pub(super) interpreter: Interpreter,
+    /// What is to be performed.
+    pub script: Script,
+    pub(super) values: Vec<(Param, Given)>,
+    pub(super) denied: BTreeSet<String>,
+    pub(super) scope: Scope,
+    pub(super) options: RunOptions,
+    pub(super) faults: Vec<crate::lab::Fault>,
+}
+
+/// Why a run does not begin.
+pub enum Refusal {
+    /// One thing is wrong.
+    Error(Error),
+    /// The script is wrong, at these places.
+    Script(Vec<Finding>, Vec<(String, String)>),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Reads and checks the script, its parameters, the configuration and the store.
+///
+/// # Errors
+/// What is wrong; nothing was touched but the home folder, which is made when it is not there.
+pub fn prepare(host: &Host, request: &Request) -> Result<Prepared, Refusal> {
+    let config = Config::load(&request.home)?;
+    let library = Library::new(&request.home, &host.working_folder);
+    let source = library.script(&request.script)?;
+    let interpreter = api::interpreter(&config.limits);
+    let text = (source.name.clone(), source.text.clone());
+    let script = interpreter.read(&library, source).map_err(|finding| Refusal::Script(vec![finding], vec![text]))?;
+    let mut findings = interpreter.check(&script);
+    findings.retain(|finding| finding.is_error);
+    if !findings.is_empty() {
+        return Err(Refusal::Script(findings, texts(&script)));
+    }
+    let denied = denied(&request.deny)?;
+    let faults = faults(request)?;
+    let values = arguments::read(host, request, &script.declaration.params)?;
+    let store = Store::open(&request.home)?;
+    let scope = Scope { customer: request.customer.clone() };
+    if !request.lab {
+        arguments::look_up(&store, &scope, &values)?;
+    }
+    let options = RunOptions {
+        wait: request.wait,
+        yes: request.yes || request.lab,
+        ask_each_step: request.ask_each_step,
+        lab: request.lab,
+    };
+    Ok(Prepared { host: host.clone(), config, store, interpreter, script, values, denied, scope, options, faults })
+}
+
+/// Names and texts of the script and of its modules.
+pub(super) fn texts(script: &Script) -> Vec<(String, String)> {
+    let modules = script.imports.0.values().map(|module| (module.source.name.clone(), module.source.text.clone()));
+    std::iter::once((script.source.name.clone(), script.source.text.clone())).chain(modules).collect()
+}
+
+fn denied(grants: &[String]) -> Result<BTreeSet<String>> {
+    for grant in grants {
+        if !GRANTS.contains(&grant.as_str()) {
+            let error = Error::new("usage.grant", format!("there is no grant \"{grant}\" to deny"));
+            return Err(match nearest(grant, GRANTS.iter().copied()) {
+                Some(near) => error.hint(format!("did you mean {near}?")),
+                None => error.hint(format!("grants are {}", GRANTS.join(", "))),
+            });
+        }
+    }
+    Ok(grants.iter().cloned().collect())
+}
+
+fn faults(request: &Request) -> Result<Vec<crate::lab::Fault>> {
+    if !request.lab && !request.faults.is_empty() {
+        return Err(
+            Error::new("usage.fault", "--fault breaks the lab, and this run is not in the lab").hint("add --lab")
+        );
+    }
+    request.faults.iter().map(|fault| crate::lab::Fault::parse(fault)).collect()
+}

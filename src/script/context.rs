@@ -1,0 +1,261 @@
+//! What an operation may use: the run's world, and the part of the run that it was called in.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Config,
+    connection::Scope,
+    error::{Error, Result},
+    host::Host,
+    secret::{redact::redact, seal::Identity},
+    store::{
+        Store,
+        events::{Event, Events, Failure},
+        ledger::Ledger,
+        rows::{ConnectionId, CredentialId},
+        runs::WriteState,
+    },
+    verdict::Verdict,
+};
+
+/// One run's surroundings, shared by all its operations.
+pub struct World {
+    /// The run's id.
+    pub run: String,
+    /// The home folder.
+    pub home: PathBuf,
+    /// The outside.
+    pub host: Host,
+    /// `config.toml`.
+    pub config: Config,
+    /// Connections and credentials; of a lab run, a temporary one.
+    pub store: Store,
+    /// The home's ledger.
+    pub ledger: Ledger,
+    /// The stream of events.
+    pub events: Events,
+    /// What the script may do.
+    pub grants: Grants,
+    /// Which connections it sees.
+    pub scope: Scope,
+    /// What the command line said about this run.
+    pub options: RunOptions,
+    /// How a run is told to stop.
+    pub interrupt: Interrupt,
+    /// In a lab: things that it has no server for, with the reason.
+    pub missing: Vec<Missing>,
+    /// The store's identity, loaded when a secret is first sealed or opened.
+    pub identity: OnceLock<Identity>,
+    /// What became of connections' credentials in this run.
+    pub credentials: Mutex<BTreeMap<ConnectionId, CredentialState>>,
+}
+
+/// What this run knows of a connection's credential beyond the store.
+#[derive(Debug, Clone)]
+pub enum CredentialState {
+    /// A candidate was recorded; the next test proves it.
+    Candidate(CredentialId),
+    /// A target refused it: nothing signs in with it any more in this run, lest the account be locked.
+    Refused(Error),
+}
+
+/// Something that the lab has no server for.
+#[derive(Debug, Clone)]
+pub struct Missing {
+    /// The thing, as the connection names it.
+    pub what: String,
+    /// Why there is none.
+    pub why: String,
+}
+
+/// What the command line said about a run.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// How long a change may take to reach every target (`--wait`).
+    pub wait: Duration,
+    /// Answer yes to every question (`--yes`).
+    pub yes: bool,
+    /// Ask before each step (`--step`).
+    pub ask_each_step: bool,
+    /// Runs against the embedded world (`--lab`).
+    pub lab: bool,
+}
+
+/// The two ways a run is told to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt {
+    /// First Ctrl-C: stop; a write that was sent is awaited for a while.
+    pub stop: CancellationToken,
+    /// Second Ctrl-C: stop at once, whatever is in flight.
+    pub at_once: CancellationToken,
+}
+
+/// The capabilities of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Grants {
+    /// What the script declares (`GRANTS`).
+    pub declared: BTreeSet<String>,
+    /// What the run takes away again (`--deny`).
+    pub denied: BTreeSet<String>,
+}
+
+impl Grants {
+    /// # Errors
+    /// `script.grant_denied` or `script.grant_undeclared`; nothing was touched.
+    pub fn require(&self, grant: &str, operation: &str) -> Result<()> {
+        if self.denied.contains(grant) {
+            return Err(Error::new("script.grant_denied", format!("{operation} needs {grant}, which this run denies"))
+                .hint(format!("run without --deny {grant}, if the script may do that")));
+        }
+        if !self.declared.contains(grant) {
+            return Err(Error::new(
+                "script.grant_undeclared",
+                format!("{operation} needs {grant}, which the script does not declare"),
+            )
+            .hint(format!("add \"{grant}\" to the script's GRANTS")));
+        }
+        Ok(())
+    }
+}
+
+/// What a call of an operation gets: the world, and where in the run the call stands.
+#[derive(Clone)]
+pub struct Context {
+    /// The run's surroundings.
+    pub world: Arc<World>,
+    /// The step or item around the call.
+    pub part: Arc<str>,
+    /// Writes that this call has sent and that nobody has answered yet.
+    pub(super) writes_in_flight: Arc<AtomicUsize>,
+}
+
+impl Context {
+    /// The context of one call.
+    #[must_use]
+    pub fn new(world: Arc<World>, part: Arc<str>) -> Self {
+        Self { world, part, writes_in_flight: Arc::default() }
+    }
+
+    /// The store's identity.
+    ///
+    /// # Errors
+    /// As [`Identity::load_or_make`]: a store with credentials and without its identity is refused.
+    pub fn identity(&self) -> Result<&Identity> {
+        if let Some(identity) = self.world.identity.get() {
+            return Ok(identity);
+        }
+        let identity = Identity::load_or_make(&self.world.store)?;
+        Ok(self.world.identity.get_or_init(|| identity))
+    }
+
+    /// What this run knows of a connection's credential.
+    #[must_use]
+    pub fn credential_state(&self, connection: ConnectionId) -> Option<CredentialState> {
+        self.world.credentials.lock().unwrap_or_else(PoisonError::into_inner).get(&connection).cloned()
+    }
+
+    /// Notes what became of a connection's credential; `None` forgets.
+    pub fn note_credential(&self, connection: ConnectionId, state: Option<CredentialState>) {
+        let mut states = self.world.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        match state {
+            Some(state) => states.insert(connection, state),
+            None => states.remove(&connection),
+        };
+    }
+
+    /// Runs what blocks, e.g. a write of the store, where it holds up nobody else.
+    ///
+    /// # Errors
+    /// The body's own.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let context = self.clone();
+        tokio::task::spawn_blocking(move || body(&context))
+            .await
+            .unwrap_or_else(|_| Err(Error::new("script.internal", "the operation met a fault of Libretto's own")))
+    }
+
+    /// Tells that one thing inside the step was looked at or done.
+    pub fn check_finished(&self, key: &str, verdict: Verdict, took: Duration, note: &str, error: Option<&Error>) {
+        self.world.events.emit(Event::CheckFinished {
+            step: self.part.to_string(),
+            key: key.to_owned(),
+            verdict,
+            ms: took.as_millis() as u64,
+            note: redact(note).into_owned(),
+            error: error.map(Failure::from),
+        });
+    }
+
+    /// Records that a write is about to be sent; durable when this returns. Until it is settled or dropped, an interrupt
+    /// waits for the call. `did` and `did_not` are the sentences for the end of the run.
+    ///
+    /// # Errors
+    /// The ledger's. Then nothing may be sent.
+    pub async fn write(&self, kind: &str, target: &str, did: &str, did_not: &str) -> Result<Write> {
+        let in_flight = InFlight::enter(&self.writes_in_flight);
+        let text = |text: &str| redact(text).into_owned();
+        let number = self.world.ledger.write_sent(&self.part, kind, &text(target), &text(did), &text(did_not)).await?;
+        Ok(Write { number, ledger: self.world.ledger.clone(), _in_flight: in_flight })
+    }
+}
+
+/// A write that was sent. Dropped without being settled it stays what it is: in doubt.
+#[must_use = "a write that is not settled stays in doubt"]
+pub struct Write {
+    number: u32,
+    ledger: Ledger,
+    _in_flight: InFlight,
+}
+
+impl Write {
+    /// Records how the write ended.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn settle(self, state: WriteState) -> Result<()> {
+        self.ledger.write_settled(self.number, state).await
+    }
+
+    /// Records how the write ended, by the result of sending it, and passes that on.
+    ///
+    /// # Errors
+    /// The result's own, or the ledger's.
+    pub async fn settle_by<T>(self, result: Result<T>) -> Result<T> {
+        self.settle(match &result {
+            Ok(_) => WriteState::Done,
+            Err(e) if e.verdict() == Verdict::InDoubt => WriteState::InDoubt,
+            Err(_) => WriteState::Failed,
+        })
+        .await?;
+        result
+    }
+}
+
+/// Counts a write for as long as it lives.
+struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    fn enter(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,184 @@
+//! Errors between Rust and scripts: an [`Error`] as a script catches it, and what ended a script as a [`Failure`].
+
+use rhai::{Dynamic, EvalAltResult, Map, Position};
+
+use super::{task::Task, value};
+use crate::{
+    error::Error,
+    secret::redact::redact,
+    store::events::{Failure, Frame, Place},
+    verdict::Verdict,
+};
+
+/// The error as a script gets it: a map of `code`, `message`, `hint`, `retryable`, `verdict`, `details` and `origin`.
+#[must_use]
+pub fn raise(error: &Error, operation: &str, script: Option<&str>, at: Position) -> Box<EvalAltResult> {
+    let text = |text: &str| Dynamic::from(redact(text).into_owned());
+    let details: Map = error.details().iter().map(|(key, value)| ((*key).into(), text(value))).collect();
+    let origin = value::map([
+        ("operation", operation.to_owned().into()),
+        ("script", script.unwrap_or_default().to_owned().into()),
+        ("line", (at.line().unwrap_or(0) as i64).into()),
+        ("column", (at.position().unwrap_or(0) as i64).into()),
+    ]);
+    let map = value::map([
+        ("code", error.code().into()),
+        ("message", text(error.message())),
+        ("hint", error.remedy().map_or(Dynamic::UNIT, text)),
+        ("retryable", error.is_retryable().into()),
+        ("verdict", error.verdict().as_str().into()),
+        ("details", details.into()),
+        ("origin", origin),
+    ]);
+    Box::new(EvalAltResult::ErrorRuntime(map, at))
+}
+
+/// What ended a script, an item or a step, with its place and the calls that led there.
+#[must_use]
+pub fn failure(error: &EvalAltResult, task: &Task, script: &str) -> Failure {
+    let mut chain = Vec::new();
+    let mut source = script.to_owned();
+    let mut error = error;
+    loop {
+        let (function, inner_source, inner, at) = match error {
+            EvalAltResult::ErrorInFunctionCall(name, source, inner, at) => {
+                (function_name(name), source.as_str(), inner, *at)
+            }
+            EvalAltResult::ErrorInModule(name, inner, at) => (format!("import \"{name}\""), name.as_str(), inner, *at),
+            _ => break,
+        };
+        chain.insert(0, Frame { function, place: place(&source, at) });
+        if !inner_source.is_empty() {
+            inner_source.clone_into(&mut source);
+        }
+        error = inner;
+    }
+    let mut failure = match task.ending() {
+        Some(why) => Failure::from(&why.error()),
+        None => of_kind(error),
+    };
+    // An operation knows where it was called, also when closures and modules lie between.
+    if failure.place.is_none() && !error.position().is_none() {
+        failure.place = Some(place(&source, error.position()));
+    }
+    chain.retain(|frame| frame.place.line > 0);
+    failure.chain = chain;
+    failure
+}
+
+fn place(script: &str, at: Position) -> Place {
+    Place { script: script.to_owned(), line: at.line().unwrap_or(0), column: at.position().unwrap_or(0) }
+}
+
+fn function_name(name: &str) -> String {
+    if name.starts_with("anon$") { "closure".to_owned() } else { name.to_owned() }
+}
+
+fn of_kind(error: &EvalAltResult) -> Failure {
+    let plain = |code: &'static str, message: String, hint: Option<&str>| {
+        let error = Error::new(code, redact(&message).into_owned());
+        Failure::from(&match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        })
+    };
+    match error {
+        EvalAltResult::ErrorRuntime(thrown, _) => match thrown.read_lock::<Map>() {
+            Some(map) => thrown_map(&map),
+            None => plain(
+                "script.thrown",
+                if thrown.is_unit() { "the script gave up".to_owned() } else { value_text(thrown) },
+                Some(
+                    "a thrown map with `code`, `message` and `hint` says more: throw #{ code: \"...\", message: \"...\" }",
+                ),
+            ),
+        },
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => plain(
+            "script.unknown_function",
+            format!("there is no function {}", readable_signature(signature)),
+            Some("`libretto check` finds such calls before a run; the types of the arguments count too"),
+        ),
+        EvalAltResult::ErrorVariableNotFound(name, _) => plain(
+            "script.unknown_variable",
+            format!("there is no variable `{name}` here"),
+            Some("functions do not see the script's variables: pass them as arguments; parameters are args::name"),
+        ),
+        EvalAltResult::ErrorStackOverflow(_) => Failure::from(&super::task::Ending::TooDeep.error()),
+        other => {
+            let text = other.to_string();
+            let text = match text.rfind(" (line ") {
+                Some(end) => &text[..end],
+                None => &text,
+            };
+            let mut letters = text.chars();
+            let text = letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default();
+            plain("script.error", text, None)
+        }
+    }
+}
+
+/// `ad::test_target (i64, string)` reads better than the interpreter's `&str | ImmutableString | String`.
+fn readable_signature(signature: &str) -> String {
+    let text = signature.replace("&str | ImmutableString | String", "text").replace("i64", "integer");
+    match text.split_once(' ') {
+        Some((name, types)) => format!("`{name}` for {types}"),
+        None => format!("`{text}`"),
+    }
+}
+
+fn value_text(value: &Dynamic) -> String {
+    match value::to_json(value) {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// A map that an operation raised or a script threw.
+fn thrown_map(map: &Map) -> Failure {
+    let text = |key: &str| map.get(key).filter(|value| !value.is_unit()).map(value_text);
+    let verdict = text("verdict").and_then(|word| Verdict::parse(&word)).unwrap_or(Verdict::Failed);
+    let details = match map.get("details").map(value::to_json) {
+        Some(serde_json::Value::Object(details)) => details,
+        _ => serde_json::Map::new(),
+    };
+    let origin = map.get("origin").and_then(|origin| origin.read_lock::<Map>());
+    let number = |map: &Map, key: &str| {
+        map.get(key).and_then(|v| v.as_int().ok()).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
+    };
+    let place = origin.as_ref().filter(|origin| number(origin, "line") > 0).map(|origin| Place {
+        script: origin.get("script").map(value_text).unwrap_or_default(),
+        line: number(origin, "line"),
+        column: number(origin, "column"),
+    });
+    Failure {
+        code: text("code").unwrap_or_else(|| "script.thrown".to_owned()),
+        message: text("message").unwrap_or_else(|| "the script gave up".to_owned()),
+        hint: text("hint"),
+        verdict,
+        retryable: map.get("retryable").and_then(|value| value.as_bool().ok()).unwrap_or(false),
+        details,
+        operation: origin.as_ref().and_then(|origin| origin.get("operation").map(value_text)),
+        place: place.filter(|place| !place.script.is_empty()),
+        chain: Vec::new(),
+    }
+}
+
+/// What a step's or item's value says of itself: a record with a `verdict`, or an array of such records, is as good as its
+/// heaviest part; any other value is `ok`.
+#[must_use]
+pub fn verdict_of(value: &Dynamic) -> (Verdict, Option<Failure>) {
+    let value = value.flatten_clone();
+    if let Some(map) = value.read_lock::<Map>() {
+        return verdict_of_record(&map).unwrap_or((Verdict::Ok, None));
+    }
+    let Some(array) = value.read_lock::<rhai::Array>() else { return (Verdict::Ok, None) };
+    let records: Option<Vec<_>> = array.iter().map(|item| verdict_of_record(&*item.read_lock::<Map>()?)).collect();
+    let heaviest = records.into_iter().flatten().reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
+    heaviest.unwrap_or((Verdict::Ok, None))
+}
+
+fn verdict_of_record(record: &Map) -> Option<(Verdict, Option<Failure>)> {
+    let verdict = Verdict::parse(&record.get("verdict")?.clone().into_string().ok()?)?;
+    let error = record.get("error").and_then(|error| error.read_lock::<Map>()).map(|error| thrown_map(&error));
+    Some((verdict, error))
+}

@@ -1,0 +1,214 @@
+//! Where scripts and modules come from: the home folder, the binary, the working folder.
+//!
+//! Only the home's `scripts/` and `stdlib/` may stand before a bundled name. A working folder may add names and never
+//! shadow one: a hostile folder would be handed passwords.
+
+use std::path::{Path, PathBuf};
+
+use super::names::nearest;
+use crate::error::{Error, Result};
+
+const SCRIPTS: &[(&str, &str)] = &[
+    ("add_ad", include_str!("../../scripts/add_ad.rhai")),
+    ("health_check", include_str!("../../scripts/health_check.rhai")),
+    ("reset_ad_creds", include_str!("../../scripts/reset_ad_creds.rhai")),
+    ("test_connections", include_str!("../../scripts/test_connections.rhai")),
+];
+
+const STDLIB: &[(&str, &str)] = &[("checks", include_str!("../../stdlib/checks.rhai"))];
+
+/// Where a script or module was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// In the binary.
+    Bundled,
+    /// On disk.
+    File(PathBuf),
+}
+
+/// A script or module.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// As errors and the ledger call it: the name, or the path that was asked for.
+    pub name: String,
+    /// Where it was found.
+    pub origin: Origin,
+    /// Its text.
+    pub text: String,
+}
+
+/// One line of `libretto list`.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The name to run it by.
+    pub name: String,
+    /// Where the one that wins is.
+    pub origin: Origin,
+    /// Whether a bundled script of the same name stands behind it.
+    pub shadows_bundled: bool,
+    /// The first sentence of its documentation.
+    pub summary: String,
+}
+
+/// The places that scripts are looked for in.
+#[derive(Debug, Clone)]
+pub struct Library {
+    home: PathBuf,
+    working_folder: PathBuf,
+}
+
+impl Library {
+    /// The library of a home folder and a working folder; neither needs to exist.
+    #[must_use]
+    pub fn new(home: &Path, working_folder: &Path) -> Self {
+        Self { home: home.to_path_buf(), working_folder: working_folder.to_path_buf() }
+    }
+
+    /// A script by path (it ends in `.rhai`) or by name.
+    ///
+    /// # Errors
+    /// `script.unknown`, with the nearest name; `script.unreadable`.
+    pub fn script(&self, asked: &str) -> Result<Source> {
+        if has_extension(Path::new(asked)) {
+            return match read(&self.working_folder.join(asked), asked)? {
+                Some(source) => Ok(source),
+                None => Err(Error::new("script.unknown", format!("there is no file {asked}"))
+                    .hint("`libretto list` shows the scripts that can be run by name")),
+            };
+        }
+        if !is_plain_name(asked) {
+            return Err(Error::new(
+                "script.unknown",
+                format!("\"{asked}\" is neither the name of a script nor a path that ends in .rhai"),
+            )
+            .hint("`libretto list` shows the scripts that can be run by name"));
+        }
+        let file = format!("{asked}.rhai");
+        if let Some(source) = read(&self.home.join("scripts").join(&file), asked)? {
+            return Ok(source);
+        }
+        if let Some(source) = bundled(SCRIPTS, asked) {
+            return Ok(source);
+        }
+        if let Some(source) = read(&self.working_folder.join("scripts").join(&file), asked)? {
+            return Ok(source);
+        }
+        let listed = self.list()?;
+        let error = Error::new("script.unknown", format!("there is no script \"{asked}\""));
+        Err(match nearest(asked, listed.iter().map(|listed| listed.name.as_str())) {
+            Some(near) => error.hint(format!("did you mean `{near}`? `libretto list` shows all")),
+            None => error.hint("`libretto list` shows all; a script of your own is named by its path, ending in .rhai"),
+        })
+    }
+
+    /// A module that a script imports: the home's `stdlib/`, the bundled ones, then the folder of the script itself.
+    ///
+    /// # Errors
+    /// `script.unknown_module`, `script.unreadable`.
+    pub fn module(&self, name: &str, script_folder: Option<&Path>) -> Result<Source> {
+        if !name.split('/').all(is_plain_name) {
+            return Err(Error::new("script.unknown_module", format!("a module cannot be called \"{name}\""))
+                .hint("modules are named like `checks` or `tenants/contoso`: no `..`, no absolute paths, no ending"));
+        }
+        let file = format!("{name}.rhai");
+        if let Some(source) = read(&self.home.join("stdlib").join(&file), name)? {
+            return Ok(source);
+        }
+        if let Some(source) = bundled(STDLIB, name) {
+            return Ok(source);
+        }
+        if let Some(folder) = script_folder
+            && let Some(source) = read(&folder.join(&file), name)?
+        {
+            return Ok(source);
+        }
+        let error = Error::new("script.unknown_module", format!("there is no module \"{name}\""));
+        Err(match nearest(name, STDLIB.iter().map(|(name, _)| *name)) {
+            Some(near) => error.hint(format!("did you mean \"{near}\"?")),
+            None => {
+                error.hint("modules are looked for in the home's stdlib/, in the bundled ones and beside the script")
+            }
+        })
+    }
+
+    /// Every script that can be run by name, sorted.
+    ///
+    /// # Errors
+    /// `script.unreadable`.
+    pub fn list(&self) -> Result<Vec<Listed>> {
+        let mut names: Vec<String> = SCRIPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        for folder in [self.home.join("scripts"), self.working_folder.join("scripts")] {
+            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            let paths = entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| has_extension(path));
+            names.extend(
+                paths
+                    .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+                    .filter(|name| is_plain_name(name)),
+            );
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+            .into_iter()
+            .map(|name| {
+                let source = self.script(&name)?;
+                let shadows_bundled =
+                    source.origin != Origin::Bundled && SCRIPTS.iter().any(|(bundled, _)| *bundled == name);
+                Ok(Listed { summary: summary(&source.text), name, origin: source.origin, shadows_bundled })
+            })
+            .collect()
+    }
+
+    /// The names of all bundled scripts and modules with their texts, for tests and for `check` without arguments.
+    #[must_use]
+    pub fn bundled_scripts() -> Vec<Source> {
+        SCRIPTS.iter().filter_map(|(name, _)| bundled(SCRIPTS, name)).collect()
+    }
+
+    /// The bundled modules.
+    #[must_use]
+    pub fn bundled_modules() -> Vec<Source> {
+        STDLIB.iter().filter_map(|(name, _)| bundled(STDLIB, name)).collect()
+    }
+}
+
+impl Source {
+    /// The folder that the source lies in; none for a bundled one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::File(path) => path.parent(),
+            Origin::Bundled => None,
+        }
+    }
+}
+
+/// The first sentence of a script's `//!` lines.
+#[must_use]
+pub fn summary(text: &str) -> String {
+    let doc: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();
+    let doc = doc.join(" ");
+    doc.split_once(". ").map_or_else(|| doc.clone(), |(first, _)| format!("{first}."))
+}
+
+fn bundled(all: &[(&str, &str)], name: &str) -> Option<Source> {
+    let (name, text) = all.iter().find(|(known, _)| *known == name)?;
+    Some(Source { name: (*name).to_owned(), origin: Origin::Bundled, text: (*text).to_owned() })
+}
+
+fn has_extension(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rhai")
+}
+
+fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+fn read(path: &Path, name: &str) -> Result<Option<Source>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(Source { name: name.to_owned(), origin: Origin::File(path.to_path_buf()), text })),
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(Error::new("script.unreadable", format!("{} cannot be read: {e}", path.display()))
+            .hint("a script is a text file in UTF-8 that this account may read")),
+    }
+}

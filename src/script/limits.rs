@@ -1,0 +1,122 @@
+//! What ends a script that runs away: never the process.
+//!
+//! Rhai's own counters miss callbacks of `map` and `filter` and make long arrays quadratic, so the counting is done here,
+//! at every step of the interpreter. Functions that could ask for any amount of memory in one call are replaced.
+
+use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, OptimizationLevel, Position};
+use tokio::time::Instant;
+
+use super::{
+    fiber,
+    task::{Ending, Task},
+};
+use crate::config::Limits;
+
+/// Levels of calls. Recursion through closures doubles memory per level in this version of Rhai.
+const CALL_LEVELS: usize = 32;
+/// Nesting of expressions.
+const EXPRESSION_DEPTH: usize = 64;
+/// Elements, characters or bytes that one call may make.
+const LARGEST_MADE: usize = 10_000_000;
+/// The clock, the interrupt and the allocator are looked at once in so many steps.
+const LOOK_EVERY: u64 = 256;
+/// Other fibers get a turn once in so many steps.
+const YIELD_EVERY: u64 = 8192;
+
+/// Puts the limits into the engine.
+pub(super) fn install(engine: &mut Engine, limits: &Limits) {
+    engine.set_max_call_levels(CALL_LEVELS);
+    engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
+    engine.set_max_strings_interned(1024);
+    engine.set_strict_variables(true);
+    // The optimiser of this version has faults, and the check needs the tree as it was written.
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.disable_symbol("eval");
+    let (operations, memory) =
+        (limits.operations, usize::try_from(limits.memory_mb).unwrap_or(usize::MAX).saturating_mul(1 << 20));
+    engine.on_progress(move |_| {
+        let task = fiber::current::<Task>()?;
+        should_end(&task, operations, memory).map(|why| {
+            task.end(why);
+            "ended".into()
+        })
+    });
+    bound_single_calls(engine);
+}
+
+fn should_end(task: &Task, operations: u64, memory: usize) -> Option<Ending> {
+    if let Some(why) = task.ending() {
+        return Some(why);
+    }
+    if fiber::stack_left() < fiber::STACK_RESERVE {
+        return Some(Ending::TooDeep);
+    }
+    if fiber::is_dropped() {
+        return Some(Ending::Interrupted);
+    }
+    let count = task.count_operation();
+    if count > operations {
+        return Some(Ending::TooManyOperations);
+    }
+    if crate::host::memory_in_use().saturating_sub(task.memory_before) > memory {
+        return Some(Ending::TooMuchMemory);
+    }
+    if count.is_multiple_of(LOOK_EVERY) {
+        if task.world.interrupt.stop.is_cancelled() {
+            return Some(Ending::Interrupted);
+        }
+        if task.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Some(Ending::TimedOut);
+        }
+    }
+    if count.is_multiple_of(YIELD_EVERY) {
+        fiber::yield_now();
+    }
+    None
+}
+
+/// `pad` and `blob` take a length: a script that asks for a hundred gigabytes must get an error, not end the process.
+fn bound_single_calls(engine: &mut Engine) {
+    type Done = Result<(), Box<EvalAltResult>>;
+    fn bounded(length: i64) -> Result<usize, Box<EvalAltResult>> {
+        match usize::try_from(length.max(0)) {
+            Ok(length) if length <= LARGEST_MADE => Ok(length),
+            _ => {
+                if let Some(task) = fiber::current::<Task>() {
+                    return Err(task.end(Ending::TooMuchMemory));
+                }
+                Err(Box::new(EvalAltResult::ErrorDataTooLarge("Length".into(), Position::NONE)))
+            }
+        }
+    }
+    engine.register_fn("pad", |array: &mut Array, length: i64, item: Dynamic| -> Done {
+        let length = bounded(length)?;
+        if length > array.len() {
+            array.resize(length, item);
+        }
+        Ok(())
+    });
+    engine.register_fn("pad", |text: &mut ImmutableString, length: i64, character: char| -> Done {
+        let missing = bounded(length)?.saturating_sub(text.chars().count());
+        text.make_mut().extend(std::iter::repeat_n(character, missing));
+        Ok(())
+    });
+    engine.register_fn("pad", |text: &mut ImmutableString, length: i64, padding: &str| -> Done {
+        let missing = bounded(length)?.saturating_sub(text.chars().count());
+        if !padding.is_empty() {
+            let more: String = padding.chars().cycle().take(missing).collect();
+            text.make_mut().push_str(&more);
+        }
+        Ok(())
+    });
+    engine.register_fn("pad", |blob: &mut Blob, length: i64, byte: i64| -> Done {
+        let length = bounded(length)?;
+        if length > blob.len() {
+            blob.resize(length, (byte & 0xff) as u8);
+        }
+        Ok(())
+    });
+    engine.register_fn("blob", |length: i64| bounded(length).map(|length| vec![0_u8; length]));
+    engine
+        .register_fn("blob", |length: i64, byte: i64| bounded(length).map(|length| vec![(byte & 0xff) as u8; length]));
+}

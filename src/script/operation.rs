@@ -1,0 +1,276 @@
+//! How an `async fn` becomes a plain call in a script: arguments read, grant checked, fiber suspended, result returned.
+
+use std::{
+    any::TypeId,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+    time::Duration,
+};
+
+use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
+use tokio::{task::JoinHandle, time::Instant};
+
+use super::{
+    context::Context,
+    diagnose::raise,
+    fiber,
+    task::{Ending, Task},
+    value::{FromScript, IntoScript},
+};
+use crate::error::{Error, Result};
+
+/// How long an interrupt waits for the answer to a write that was sent.
+const WRITE_GRACE: Duration = Duration::from_secs(5);
+
+/// What the reference says of an operation; its test runs the example.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// `test_target(conn: connection, target: text, options?: map) -> report`; a question mark ends optional names.
+    pub signature: &'static str,
+    /// The grant that a call needs; none for those that only read.
+    pub grant: Option<&'static str>,
+    /// What it does, in sentences.
+    pub doc: &'static str,
+    /// A script that shows it, run in the lab by a test.
+    pub example: &'static str,
+}
+
+/// An operation as the check and the reference know it.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// The namespace, e.g. `ad`; empty for global functions.
+    pub namespace: &'static str,
+    /// The name, e.g. `test_target`.
+    pub name: &'static str,
+    /// What it says of itself.
+    pub spec: Spec,
+}
+
+impl Operation {
+    /// The name as scripts write it: `ad::test_target`, `step`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        if self.namespace.is_empty() { self.name.to_owned() } else { format!("{}::{}", self.namespace, self.name) }
+    }
+
+    /// Names of the parameters, and how many of them must be given.
+    #[must_use]
+    pub fn parameters(&self) -> (Vec<&'static str>, usize) {
+        let list = self
+            .spec
+            .signature
+            .split_once('(')
+            .and_then(|(_, rest)| rest.rsplit_once(')'))
+            .map_or("", |(list, _)| list);
+        let names: Vec<&str> =
+            list.split(',').filter_map(|p| p.split(':').next()).map(str::trim).filter(|n| !n.is_empty()).collect();
+        let required = names.iter().filter(|name| !name.ends_with('?')).count();
+        (names.into_iter().map(|name| name.trim_end_matches('?')).collect(), required)
+    }
+}
+
+/// The arguments of an operation: a tuple of types that scripts can give.
+pub trait Arguments: Sized + Send + 'static {
+    /// Reads them; what is left out at the end reads as `()`.
+    fn read(values: Vec<Dynamic>, names: &[&str]) -> Result<Self, String>;
+}
+
+fn argument<T: FromScript>(values: &mut std::vec::IntoIter<Dynamic>, name: Option<&&str>) -> Result<T, String> {
+    T::from_script(values.next().unwrap_or(Dynamic::UNIT)).map_err(|e| format!("`{}` {e}", name.unwrap_or(&"?")))
+}
+
+macro_rules! arguments {
+    ($($type:ident),*) => {
+        impl<$($type: FromScript),*> Arguments for ($($type,)*) {
+            #[allow(unused_mut, unused_variables)]
+            fn read(values: Vec<Dynamic>, names: &[&str]) -> Result<Self, String> {
+                let (mut values, mut names) = (values.into_iter(), names.iter());
+                Ok(($(argument::<$type>(&mut values, names.next())?,)*))
+            }
+        }
+    };
+}
+arguments!();
+arguments!(A);
+arguments!(A, B);
+arguments!(A, B, C);
+arguments!(A, B, C, D);
+
+/// A namespace of operations under construction.
+pub struct Namespace {
+    name: &'static str,
+    module: Module,
+    operations: Vec<Operation>,
+}
+
+impl Namespace {
+    /// An empty one.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Self { name, module: Module::new(), operations: Vec::new() }
+    }
+
+    /// Adds an operation: how it is called, what the reference says of it, and the function that does it.
+    #[must_use]
+    pub fn operation<A, R, F>(self, spec: Spec, function: fn(Context, A) -> F) -> Self
+    where
+        A: Arguments,
+        R: IntoScript,
+        F: Future<Output = Result<R>> + Send + 'static,
+    {
+        self.native(spec, move |call, values| {
+            let arguments = A::read(values, &call.names).map_err(|e| call.fail(&wrong_argument(&call.operation, e)))?;
+            let context = Context::new(Arc::clone(&call.task.world), call.task.part());
+            let result = block(&call.task, &context, function(context.clone(), arguments))?;
+            result.and_then(IntoScript::into_script).map_err(|e| call.fail(&e))
+        })
+    }
+
+    /// Adds an operation that runs on the script's own thread: one that calls script code back.
+    #[must_use]
+    pub fn native(
+        mut self,
+        spec: Spec,
+        function: impl Fn(&Call, Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>> + 'static,
+    ) -> Self {
+        let name = spec.signature.split('(').next().unwrap_or_default();
+        let operation = Operation { namespace: self.name, name, spec };
+        let (names, required) = operation.parameters();
+        let (names, full_name): (Rc<[&'static str]>, Rc<str>) = (names.into(), operation.full_name().into());
+        let (grant, function) = (operation.spec.grant, Rc::new(function));
+        for count in required..=names.len() {
+            let (names, full_name, function) = (Rc::clone(&names), Rc::clone(&full_name), Rc::clone(&function));
+            let run = move |context: Option<NativeCallContext>, values: &mut [&mut Dynamic]| {
+                let values = values.iter_mut().map(|value| std::mem::take(*value).flatten()).collect();
+                let call = Call::new(context, Rc::clone(&full_name), Rc::clone(&names))?;
+                if let Some(grant) = grant {
+                    call.task.world.grants.require(grant, &full_name).map_err(|e| call.fail(&e))?;
+                }
+                function(&call, values)
+            };
+            FuncRegistration::new(name).set_into_module_raw(
+                &mut self.module,
+                vec![TypeId::of::<Dynamic>(); count],
+                RhaiFunc::Pure { func: Shared::new(run), has_context: true, is_pure: true, is_volatile: true },
+            );
+        }
+        self.operations.push(operation);
+        self
+    }
+
+    /// Hands the namespace to the engine; an empty name makes its functions global.
+    pub(super) fn install(self, engine: &mut Engine) -> Vec<Operation> {
+        if self.name.is_empty() {
+            engine.register_global_module(self.module.into());
+        } else {
+            engine.register_static_module(self.name, self.module.into());
+        }
+        self.operations
+    }
+}
+
+fn wrong_argument(operation: &str, what: String) -> Error {
+    Error::new("script.argument", format!("{operation}: {what}"))
+        .hint(format!("`libretto doc {operation}` shows what it takes"))
+}
+
+/// One call of an operation, seen from the script's thread.
+pub struct Call<'a> {
+    /// The interpreter's context.
+    pub context: NativeCallContext<'a>,
+    /// The script or item that called.
+    pub task: Rc<Task>,
+    /// `ad::test_target`.
+    pub operation: Rc<str>,
+    names: Rc<[&'static str]>,
+}
+
+impl<'a> Call<'a> {
+    fn new(
+        context: Option<NativeCallContext<'a>>,
+        operation: Rc<str>,
+        names: Rc<[&'static str]>,
+    ) -> Result<Self, Box<EvalAltResult>> {
+        match (context, fiber::current::<Task>()) {
+            (Some(context), Some(task)) => Ok(Self { context, task, operation, names }),
+            // Operations exist only in engines that run tasks; a constant expression cannot reach them.
+            _ => Err("an operation was called outside of a run".into()),
+        }
+    }
+
+    /// The error as the script gets it, at the place of the call.
+    #[must_use]
+    pub fn fail(&self, error: &Error) -> Box<EvalAltResult> {
+        raise(error, &self.operation, self.context.call_source(), self.context.call_position())
+    }
+
+    /// An argument was not what it must be.
+    #[must_use]
+    pub fn wrong_argument(&self, what: impl Into<String>) -> Box<EvalAltResult> {
+        self.fail(&wrong_argument(&self.operation, what.into()))
+    }
+}
+
+/// Runs `future` where the input and output is done, and suspends the script until it is done. The only place that knows
+/// of interrupts and deadlines: a script that waits ends at once, unless a write was sent, whose answer is awaited.
+pub fn block<T: Send + 'static>(
+    task: &Task,
+    context: &Context,
+    future: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<Result<T>, Box<EvalAltResult>> {
+    if let Some(why) = task.ending() {
+        return Err(task.end(why));
+    }
+    let mut job = AbortOnDrop(task.io.spawn(future));
+    let (interrupt, deadline) = (task.world.interrupt.clone(), task.deadline);
+    let writes = Arc::clone(&context.writes_in_flight);
+    let finished = fiber::wait(async move {
+        let why = tokio::select! { biased;
+            result = &mut job => return Ok(result),
+            () = interrupt.stop.cancelled() => Ending::Interrupted,
+            () = sleep_until(deadline) => Ending::TimedOut,
+        };
+        if writes.load(Ordering::SeqCst) > 0 {
+            tokio::select! { biased;
+                result = &mut job => return Ok(result),
+                () = interrupt.at_once.cancelled() => {}
+                () = tokio::time::sleep(WRITE_GRACE) => {}
+            }
+        }
+        Err(why)
+    });
+    match finished {
+        Ok(Ok(Ok(result))) => Ok(result),
+        Ok(Ok(Err(_panicked))) => Ok(Err(Error::new("script.internal", "the operation met a fault of Libretto's own")
+            .hint("please report it, with the output of the same command and `-v`"))),
+        Ok(Err(why)) => Err(task.end(why)),
+        Err(fiber::Dropped) => Err(task.end(Ending::Interrupted)),
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A task of the runtime that ends with whoever waits for it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl<T> Future for AbortOnDrop<T> {
+    type Output = Result<T, tokio::task::JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}

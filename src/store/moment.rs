@@ -1,0 +1,38 @@
+//! Times as the store keeps them: RFC 3339, UTC, always six digits of a second, so that they sort as text.
+
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+
+/// The text of `at`, e.g. `2026-02-03T04:05:06.000007Z`.
+pub(crate) fn text(at: OffsetDateTime) -> String {
+    let at = at.to_offset(UtcOffset::UTC);
+    let (year, month, day) = at.to_calendar_date();
+    let (hour, minute, second, micro) = at.to_hms_micro();
+    format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micro:06}Z", u8::from(month))
+}
+
+/// The text of this moment.
+pub(crate) fn now() -> String {
+    text(OffsetDateTime::now_utc())
+}
+
+/// Reads a time back; `None` for what is none.
+pub(crate) fn parse(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn times_sort_as_text_and_read_back() {
+        let early = datetime!(2026-02-03 04:05:06 UTC);
+        let late = datetime!(2026-02-03 05:05:06.000_007 +1);
+        assert_eq!(text(early), "2026-02-03T04:05:06.000000Z");
+        assert_eq!(text(late), "2026-02-03T04:05:06.000007Z");
+        assert!(text(early) < text(late));
+        assert_eq!(parse(&text(late)), Some(late));
+    }
+}

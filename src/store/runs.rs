@@ -1,0 +1,295 @@
+//! Reading the ledger: runs, their parts and their writes.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Store, failed};
+use crate::{
+    error::{Error, Result},
+    verdict::Verdict,
+};
+
+/// What a part of a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)] // the words of DESIGN.md
+pub enum PartKind {
+    Step,
+    Batch,
+    Item,
+    Check,
+}
+
+/// What is known of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriteState {
+    /// Sent, and nothing more is known: after a crash the same as in doubt.
+    Sent,
+    /// Acknowledged.
+    Done,
+    /// Surely not applied.
+    Failed,
+    /// Nobody knows.
+    InDoubt,
+}
+
+/// One run as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunSummary {
+    /// The run's id.
+    pub run: String,
+    /// The script's name.
+    pub script: String,
+    /// Whether it ran against the lab.
+    pub lab: bool,
+    /// Parameters by name; secrets as references.
+    pub params: Value,
+    /// Who started it.
+    pub operator: String,
+    /// The process that it ran in.
+    pub pid: u32,
+    /// The program's version.
+    pub version: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// RFC 3339, UTC; `None`: running, or killed.
+    pub ended_at: Option<String>,
+    /// How it ended.
+    pub verdict: Option<Verdict>,
+    /// The exit code.
+    pub exit: Option<i32>,
+    /// Verdicts to numbers.
+    pub counts: Value,
+    /// Sentences: what changed.
+    pub changed: Value,
+    /// Sentences: what did not.
+    pub unchanged: Value,
+}
+
+/// A run with everything in it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunRecord {
+    /// The run's own line.
+    #[serde(flatten)]
+    pub summary: RunSummary,
+    /// In the order in which they began.
+    pub parts: Vec<PartRecord>,
+    /// By number.
+    pub writes: Vec<WriteRecord>,
+    /// Script and modules: name and hash (SHA-256, hex) of the text, which [`Store::source`] gives.
+    pub sources: Vec<(String, String)>,
+}
+
+/// A step, batch, item or check of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartRecord {
+    /// Names from the outermost part on, e.g. `Test the targets/dc1`.
+    pub path: String,
+    /// Which of several with the same path, from 0.
+    pub occurrence: u32,
+    /// What it is.
+    pub kind: PartKind,
+    /// An item's or a check's key, e.g. a connection's name.
+    pub key: Option<String>,
+    /// `None`: begun and not ended.
+    pub verdict: Option<Verdict>,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// Milliseconds that it took.
+    pub ms: Option<u64>,
+    /// What it answered.
+    pub value: Option<Value>,
+    /// Why it did not work.
+    pub error: Option<Value>,
+}
+
+/// A write, recorded before it was sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WriteRecord {
+    /// From 1, without gaps, through all attempts of a run.
+    pub number: u32,
+    /// The part that sent it.
+    pub path: String,
+    /// E.g. `directory.set_password`.
+    pub kind: String,
+    /// Where it was sent.
+    pub target: String,
+    /// The sentence for people, where it was done.
+    pub did: String,
+    /// The sentence for people, where it was not.
+    pub did_not: String,
+    /// What is known of it.
+    pub state: WriteState,
+    /// RFC 3339, UTC.
+    pub sent_at: String,
+    /// RFC 3339, UTC.
+    pub settled_at: Option<String>,
+}
+
+impl PartKind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Batch => "batch",
+            Self::Item => "item",
+            Self::Check => "check",
+        }
+    }
+
+    fn parse(word: &str) -> Self {
+        [Self::Step, Self::Batch, Self::Check].into_iter().find(|kind| kind.as_str() == word).unwrap_or(Self::Item)
+    }
+}
+
+impl WriteState {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::InDoubt => "in-doubt",
+        }
+    }
+
+    fn parse(word: &str) -> Self {
+        [Self::Sent, Self::Done, Self::Failed].into_iter().find(|state| state.as_str() == word).unwrap_or(Self::InDoubt)
+    }
+}
+
+const SUMMARY: &str =
+    "SELECT id, script, lab, params, operator, pid, version, started_at, ended_at, verdict, exit, counts,
+    changed, unchanged FROM run";
+
+impl Store {
+    /// The latest `limit` runs, newest first.
+    pub fn runs(&self, limit: usize) -> Result<Vec<RunSummary>> {
+        self.read(|c| {
+            let sql = format!("{SUMMARY} ORDER BY started_at DESC, id LIMIT ?1");
+            let mut query = c.prepare_cached(&sql).map_err(failed)?;
+            let rows = query.query_map([limit as i64], summary).map_err(failed)?;
+            rows.collect::<Result<_, _>>().map_err(failed)
+        })
+    }
+
+    /// A run by its id or the beginning of it.
+    ///
+    /// # Errors
+    /// `run.ambiguous` when several ids begin so.
+    pub fn run(&self, id: &str) -> Result<Option<RunRecord>> {
+        self.read(|c| {
+            let Some(id) = resolve(c, id)? else { return Ok(None) };
+            let sql = format!("{SUMMARY} WHERE id = ?1");
+            let summary = c.query_row(&sql, [&id], summary).map_err(failed)?;
+            let (parts, writes, sources) = (parts(c, &id)?, writes(c, &id)?, sources(c, &id)?);
+            Ok(Some(RunRecord { summary, parts, writes, sources }))
+        })
+    }
+
+    /// The text of a script or module that a run used.
+    pub fn source(&self, hash: &str) -> Result<Option<String>> {
+        self.read(|c| {
+            c.query_row("SELECT text FROM source WHERE hash = ?1", [hash], |row| row.get(0)).optional().map_err(failed)
+        })
+    }
+}
+
+/// The full id of the run that `id` begins; `None` when there is none.
+pub(crate) fn resolve(c: &Connection, id: &str) -> Result<Option<String>> {
+    // `;` follows the digits and `g` the letters of a hexadecimal id; U+10FFFF follows everything.
+    let mut query = c
+        .prepare_cached("SELECT id FROM run WHERE id >= ?1 AND id < ?1 || char(0x10ffff) ORDER BY id LIMIT 2")
+        .map_err(failed)?;
+    let found: Vec<String> = query.query_map([id], |row| row.get(0)).and_then(Iterator::collect).map_err(failed)?;
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(one.clone())),
+        [first, ..] if first == id => Ok(Some(first.clone())),
+        _ => Err(Error::new("run.ambiguous", format!("several runs' ids begin with {id}")).hint("give more of the id")),
+    }
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
+    Ok(RunSummary {
+        run: row.get(0)?,
+        script: row.get(1)?,
+        lab: row.get(2)?,
+        params: json(row.get(3)?),
+        operator: row.get(4)?,
+        pid: row.get(5)?,
+        version: row.get(6)?,
+        started_at: row.get(7)?,
+        ended_at: row.get(8)?,
+        verdict: verdict(row.get(9)?),
+        exit: row.get(10)?,
+        counts: row.get::<_, Option<String>>(11)?.map(json).unwrap_or_default(),
+        changed: row.get::<_, Option<String>>(12)?.map(json).unwrap_or_default(),
+        unchanged: row.get::<_, Option<String>>(13)?.map(json).unwrap_or_default(),
+    })
+}
+
+fn parts(c: &Connection, run: &str) -> Result<Vec<PartRecord>> {
+    let mut query = c
+        .prepare_cached(
+            "SELECT path, occurrence, kind, key, verdict, started_at, ms, value, error FROM part WHERE run = ?1 ORDER BY id",
+        )
+        .map_err(failed)?;
+    let rows = query
+        .query_map([run], |row| {
+            Ok(PartRecord {
+                path: row.get(0)?,
+                occurrence: row.get(1)?,
+                kind: PartKind::parse(&row.get::<_, String>(2)?),
+                key: row.get(3)?,
+                verdict: verdict(row.get(4)?),
+                started_at: row.get(5)?,
+                ms: row.get::<_, Option<i64>>(6)?.map(|ms| ms as u64),
+                value: row.get::<_, Option<String>>(7)?.map(json),
+                error: row.get::<_, Option<String>>(8)?.map(json),
+            })
+        })
+        .map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+fn writes(c: &Connection, run: &str) -> Result<Vec<WriteRecord>> {
+    let mut query = c
+        .prepare_cached(
+            "SELECT number, path, kind, target, did, did_not, state, sent_at, settled_at FROM write WHERE run = ?1
+             ORDER BY number",
+        )
+        .map_err(failed)?;
+    let rows = query
+        .query_map([run], |row| {
+            Ok(WriteRecord {
+                number: row.get(0)?,
+                path: row.get(1)?,
+                kind: row.get(2)?,
+                target: row.get(3)?,
+                did: row.get(4)?,
+                did_not: row.get(5)?,
+                state: WriteState::parse(&row.get::<_, String>(6)?),
+                sent_at: row.get(7)?,
+                settled_at: row.get(8)?,
+            })
+        })
+        .map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+fn sources(c: &Connection, run: &str) -> Result<Vec<(String, String)>> {
+    let mut query =
+        c.prepare_cached("SELECT name, hash FROM run_source WHERE run = ?1 ORDER BY name").map_err(failed)?;
+    let rows = query.query_map([run], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+fn verdict(word: Option<String>) -> Option<Verdict> {
+    word.as_deref().and_then(Verdict::parse)
+}
+
+/// Text that is no JSON (a value that was cut) stays readable as text.
+fn json(text: String) -> Value {
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
+}
