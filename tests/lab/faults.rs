@@ -66,7 +66,7 @@ async fn close_ends_in_the_middle_of_the_answer_and_the_write_is_done() {
 async fn rubbish_is_no_ldap() {
     let lab = lab(Flavour::Windows, &["target:3=rubbish"]);
     let stream = TcpStream::connect(lab.targets()[2].address).await.unwrap();
-    let connector = tokio_rustls::TlsConnector::from(tls(&lab));
+    let connector = tokio_rustls::TlsConnector::from(tls(lab.ca_pem().as_bytes()));
     let mut stream = connector.connect("dc3.lab.test".try_into().unwrap(), stream).await.unwrap();
     stream.write_all(&[0x30, 12, 2, 1, 1, 0x60, 7, 2, 1, 3, 4, 0, 0x80, 0]).await.unwrap();
     let mut answer = [0; 12];

@@ -3,6 +3,7 @@
 use libretto::lab::{Clock, Flavour, Lab, LabOptions};
 
 use super::*;
+use crate::support::samba::{create_user, samba, samba_tool, unique_name};
 
 const GOOD: &str = "Correct-Horse-77";
 
@@ -148,6 +149,7 @@ async fn others(stage: &Stage, sheet: &mut Sheet) {
     }
     let changes = vec![Mod::Add(b"userAccountControl".to_vec(), [b"512".to_vec()].into())];
     sheet.note("userAccountControl, one more", said(&write(&mut admin, dn, changes).await));
+    stale(stage, &mut admin, sheet).await;
     let (bare, _) = name.split_once('@').unwrap();
     sheet.note("reset, with the account's name", said(&reset(&mut admin, dn, &format!("My-{bare}-12345")).await));
     let member = || [dn.as_bytes().to_vec()].into();
@@ -164,6 +166,54 @@ async fn others(stage: &Stage, sheet: &mut Sheet) {
 #[tokio::test]
 async fn samba_says() {
     assert_eq!(performed(&Stage::of(&lab(Flavour::Samba, &[]))).await, include_str!("samba.txt"));
+}
+
+/// The hour of grace: the previous password works, the one before it does not, and whether that counts.
+async fn stale(stage: &Stage, admin: &mut Ldap, sheet: &mut Sheet) {
+    let (name, dn, oldest) = &stage.users[2];
+    for new in [GOOD, "Another-Horse-78"] {
+        reset(admin, dn, new).await.success().unwrap();
+    }
+    sheet.note("bind, previous password", stage.bind(name, GOOD).await);
+    sheet.note("bind, password before the previous", stage.bind(name, oldest).await);
+    sheet.note("badPwdCount after that", (0, read(admin, dn, "badPwdCount").await));
+    sheet.note("bind, wrong password", stage.bind(name, "wrong").await);
+    sheet.note("badPwdCount after that", (0, read(admin, dn, "badPwdCount").await));
+}
+
+/// A real Samba controller says the same, word for word. Its policy for these users is the lab's, but for the minimum age:
+/// they are new, and have to change their passwords all the same.
+#[tokio::test]
+async fn samba_itself_says_the_same() {
+    const PASSWORD: &str = "First-Horse-11";
+    let (samba, group, policy) = (samba(), unique_name("rows"), unique_name("rules"));
+    let rules = "--complexity=on --history-length=24 --min-pwd-length=12 --min-pwd-age=0 --max-pwd-age=42 \
+                 --account-lockout-threshold=5 --account-lockout-duration=30 --reset-account-lockout-after=30";
+    let create = ["domain", "passwordsettings", "pso", "create", policy.as_str(), "7"];
+    samba_tool(&create.into_iter().chain(rules.split_whitespace()).collect::<Vec<_>>());
+    samba_tool(&["group", "add", &group]);
+    let users = ["bind", "word", "rest"].map(|kind| {
+        let name = unique_name(kind);
+        create_user(&name, PASSWORD);
+        samba_tool(&["domain", "passwordsettings", "pso", "apply", &policy, &name]);
+        (format!("{name}@{}", samba.domain), format!("CN={name},CN=Users,{}", samba.base), PASSWORD.to_owned())
+    });
+    let (last, address) = (users[2].1.clone(), samba.targets[0].1);
+    let stage = Stage {
+        settings: LdapConnSettings::new().set_config(tls(&std::fs::read(&samba.ca).unwrap())),
+        ldaps: format!("ldaps://{address}"),
+        plain: format!("ldap://{address}"),
+        administrator: (samba.admin.clone(), samba.admin_password.clone()),
+        users,
+        group: format!("CN={group},CN=Users,{}", samba.base),
+        base: samba.base.clone(),
+    };
+    let but_the_age = |sheet: &str| -> Vec<String> {
+        sheet.lines().filter(|row| !row.starts_with("change, too young")).map(str::to_owned).collect()
+    };
+    let lab =
+        include_str!("samba.txt").replace(&format!("CN=Dave Dufour,CN=Users,{BASE}"), &last).replace(BASE, &samba.base);
+    assert_eq!(but_the_age(&performed(&stage).await), but_the_age(&lab));
 }
 
 #[tokio::test]

@@ -26,10 +26,10 @@ pub fn lab(flavour: Flavour, faults: &[&str]) -> Lab {
     Lab::start(LabOptions { flavour, faults, ..LabOptions::default() }).unwrap()
 }
 
-/// TLS of a client that trusts the lab.
-pub fn tls(lab: &Lab) -> Arc<ClientConfig> {
+/// TLS of a client that trusts this authority.
+pub fn tls(ca_pem: &[u8]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(lab.ca_pem().as_bytes()).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_slice(ca_pem).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -40,7 +40,7 @@ pub fn tls(lab: &Lab) -> Arc<ClientConfig> {
 
 /// Settings of a client that trusts the lab.
 pub fn trusting(lab: &Lab) -> LdapConnSettings {
-    LdapConnSettings::new().set_conn_timeout(Duration::from_secs(5)).set_config(tls(lab))
+    LdapConnSettings::new().set_conn_timeout(Duration::from_secs(5)).set_config(tls(lab.ca_pem().as_bytes()))
 }
 
 pub async fn open(settings: LdapConnSettings, url: &str) -> ldap3::result::Result<Ldap> {
