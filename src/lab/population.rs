@@ -4,7 +4,7 @@ use rand::{RngExt, seq::SliceRandom};
 use zeroize::Zeroizing;
 
 use super::{
-    DOMAIN, LabAccount,
+    DOMAIN, LabAccount, NETBIOS,
     clock::{DAY, MINUTE, generalised},
     dn::Dn,
     entry::{Entry, Login, Password, domain_sid, parse_sid, uac},
@@ -20,6 +20,8 @@ pub(super) const BASE: &str = "DC=lab,DC=test";
 /// Users who never expire hold the largest number (MS-ADTS 2.2.16, accountExpires).
 const NEVER: i64 = i64::MAX;
 const SERVICE: &str = "svc-libretto";
+/// The account whose password signs Kerberos tickets. Nobody signs in with it.
+const KRBTGT: &str = "krbtgt";
 const ADMINISTRATOR: &str = "Administrator";
 
 /// Ordinary users: account name, display name, relative identifier.
@@ -56,6 +58,7 @@ impl Population {
         objects.extend(GROUPS.iter().map(|(name, rid, members)| group(name, *rid, members)));
         objects.push(administrators());
         objects.push(fine_grained());
+        objects.extend([partition(), krbtgt(now)?, managed(now)?]);
         let mut accounts = Vec::new();
         for (name, display, rid) in USERS {
             let password = fresh_password()?;
@@ -117,9 +120,40 @@ fn containers() -> Vec<Entry> {
         container(format!("CN=Sites,CN=Configuration,{BASE}")),
         container(format!("CN=Default-First-Site-Name,CN=Sites,CN=Configuration,{BASE}")),
         container(format!("CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,{BASE}")),
+        container(format!("CN=Managed Service Accounts,{BASE}")),
+        container(format!("CN=Partitions,CN=Configuration,{BASE}")),
         unit("Domain Controllers"),
         unit("Service Accounts"),
     ]
+}
+
+/// Says that the domain `DC=lab,DC=test` is `LAB` for short.
+fn partition() -> Entry {
+    let dn = format!("CN={NETBIOS},CN=Partitions,CN=Configuration,{BASE}");
+    let mut entry = entry(&dn, &["top", "crossRef"], "Cross-Ref");
+    entry.put("nCName", BASE);
+    entry.put("nETBIOSName", NETBIOS);
+    entry.put("dnsRoot", DOMAIN);
+    entry
+}
+
+fn krbtgt(now: i64) -> Result<Entry> {
+    let mut entry = user(KRBTGT, KRBTGT, 502, &fresh_password()?, now);
+    entry.put("userAccountControl", uac::NORMAL | uac::DISABLED);
+    entry.set("userPrincipalName", Vec::new(), 0);
+    Ok(entry)
+}
+
+/// A group-managed service account: the directory itself changes its password.
+fn managed(now: i64) -> Result<Entry> {
+    const CLASSES: [&str; 6] =
+        ["top", "person", "organizationalPerson", "user", "computer", "msDS-GroupManagedServiceAccount"];
+    let dn = format!("CN=gmsa-web,CN=Managed Service Accounts,{BASE}");
+    let mut entry = entry(&dn, &CLASSES, "ms-DS-Group-Managed-Service-Account");
+    identify(&mut entry, "gmsa-web$", 1108, &fresh_password()?, now);
+    // A workstation's account (MS-ADTS 2.2.16).
+    entry.put("userAccountControl", 0x1000);
+    Ok(entry)
 }
 
 /// The name of a controller's settings object, which names the controller in replication.
@@ -201,11 +235,17 @@ fn fine_grained() -> Entry {
 
 fn user(name: &str, display: &str, rid: u32, password: &Secret, now: i64) -> Entry {
     let mut entry = entry(&member_dn(name), &["top", "person", "organizationalPerson", "user"], "Person");
+    entry.put("userPrincipalName", upn(name));
+    entry.put("displayName", display);
+    identify(&mut entry, name, rid, password, now);
+    entry
+}
+
+/// What every account has: a name, an identifier, a password of 30 days, nothing that keeps it out.
+fn identify(entry: &mut Entry, name: &str, rid: u32, password: &Secret, now: i64) {
     // Long enough ago for a change, not so long that the password has ended.
     let since = now - 30 * DAY;
     entry.put("sAMAccountName", name);
-    entry.put("userPrincipalName", upn(name));
-    entry.put("displayName", display);
     entry.put("userAccountControl", uac::NORMAL);
     entry.put("pwdLastSet", since);
     entry.put("accountExpires", NEVER);
@@ -215,13 +255,17 @@ fn user(name: &str, display: &str, rid: u32, password: &Secret, now: i64) -> Ent
     entry.set("objectSid", vec![domain_sid(Some(rid))], 0);
     let text = Zeroizing::new(password.expose().to_owned());
     entry.login = Some(Login { passwords: vec![Password { text, since }], ..Login::default() });
-    entry
 }
 
 fn afflict(entry: &mut Entry, fault: Fault, now: i64) {
     let Fault::Account(fault) = fault else { return };
     match fault {
-        AccountFault::Locked => entry.put("lockoutTime", now),
+        AccountFault::Locked => {
+            entry.put("lockoutTime", now);
+            if let Some(login) = &mut entry.login {
+                (login.bad_count, login.bad_time) = (5, now);
+            }
+        }
         AccountFault::Disabled => entry.put("userAccountControl", uac::NORMAL | uac::DISABLED),
         AccountFault::Expired => entry.put("accountExpires", now - DAY),
         AccountFault::MustChange => entry.put("pwdLastSet", 0),
@@ -245,7 +289,7 @@ fn fresh_password() -> Result<Secret> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::policy::Policy;
+    use crate::lab::{Flavour, policy::Policy};
 
     #[test]
     fn everyone_has_a_password_that_the_policy_accepts() {
@@ -255,7 +299,12 @@ mod tests {
         for account in &population.accounts {
             let entry = population.objects.iter().find(|e| e.text("samaccountname") == Some(&account.name)).unwrap();
             let policy = Policy::of(&population.objects, entry);
-            assert_eq!(policy.check(entry, account.password.expose(), true, now), Ok(()), "{}", account.name);
+            assert_eq!(
+                policy.check(Flavour::Windows, entry, account.password.expose(), true, now),
+                Ok(()),
+                "{}",
+                account.name
+            );
         }
     }
 }

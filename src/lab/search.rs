@@ -46,7 +46,12 @@ impl Directory {
             policy_hidden: self.policy_hidden,
             administrator: is_administrator(copy, who),
         };
-        let base = object(self.flavour, copy, &request.base)?;
+        let base = match object(self.flavour, copy, &request.base) {
+            Err(refusal) if refusal.code == LdapResultCode::NoSuchObject => {
+                return self.flavour.no_such_base(&request.base, BASE);
+            }
+            other => other?,
+        };
         Ok(copy
             .iter()
             .filter(|entry| in_scope(entry, &base.dn, &request.scope))
