@@ -40,7 +40,8 @@ fn as_json(script: &Script) -> Value {
                     "required": param.is_required(), "help": param.help })
         })
         .collect();
-    json!({ "name": script.source.name, "doc": documentation(script), "params": params, "grants": script.declaration.grants, "steps": script.outline.steps })
+    let steps: Vec<&str> = script.outline.steps.iter().map(|step| step.name.as_str()).collect();
+    json!({ "name": script.source.name, "doc": documentation(script), "params": params, "grants": script.declaration.grants, "steps": steps })
 }
 
 fn print(session: &Session, script: &Script) {
@@ -61,7 +62,7 @@ fn print(session: &Session, script: &Script) {
     if !script.outline.steps.is_empty() {
         out.line(&look.paint(Paint::Heading, "\nsteps"));
         for (index, step) in script.outline.steps.iter().enumerate() {
-            out.line(&format!("  {}. {step}", index + 1));
+            out.line(&format!("  {}. {}", index + 1, step.name));
         }
     }
     out.line(&look.paint(Paint::Heading, "\ngrants"));

@@ -135,7 +135,7 @@ fn perform_here(
     world.events.emit(Event::RunStarted {
         script: script.source.name.clone(),
         lab: world.options.lab,
-        steps: script.outline.steps.clone(),
+        steps: script.outline.steps.iter().map(|step| step.name.clone()).collect(),
     });
     let error = runtime.block_on(perform(world, io, interpreter, &script, arguments));
     let finished = finish::sum_up(world, home, &script, error, begun.elapsed())?;

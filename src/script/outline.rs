@@ -14,8 +14,17 @@ pub struct Outline {
     pub captured: BTreeSet<String>,
     /// `switch v`, which this version of Rhai gets wrong for a captured `v`.
     pub switches: Vec<(String, Position)>,
-    /// Names of steps in the order of the text.
-    pub steps: Vec<String>,
+    /// Steps in the order of the text.
+    pub steps: Vec<NamedStep>,
+}
+
+/// A step whose name stands in the text.
+#[derive(Debug, Clone)]
+pub struct NamedStep {
+    /// Its name.
+    pub name: String,
+    /// Whether the script comes to it in any case, unless something before it fails.
+    pub is_certain: bool,
 }
 
 /// The top level, a function or a closure.
@@ -126,12 +135,28 @@ impl Outline {
     }
 
     fn visit(&mut self, body: &mut Body, path: &[ASTNode]) -> bool {
+        self.visit_step(body, path);
         match path.last() {
             Some(ASTNode::Stmt(statement)) => self.visit_statement(body, statement),
             Some(ASTNode::Expr(expression)) => self.visit_expression(body, expression),
             _ => {}
         }
         true
+    }
+
+    fn visit_step(&mut self, body: &Body, path: &[ASTNode]) {
+        let call = match path.last() {
+            Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))) => call,
+            _ => return,
+        };
+        let Some(Expr::StringConstant(name, _)) = call.args.first() else { return };
+        if call.name != "step" || !call.namespace.is_empty() {
+            return;
+        }
+        let depends = |node: &ASTNode| {
+            matches!(node, ASTNode::Stmt(Stmt::If(..) | Stmt::Switch(..) | Stmt::While(..) | Stmt::Do(..) | Stmt::For(..)))
+        };
+        self.steps.push(NamedStep { name: name.to_string(), is_certain: body.name.is_empty() && !path.iter().any(depends) });
     }
 
     fn visit_statement(&mut self, body: &mut Body, statement: &Stmt) {
@@ -178,12 +203,6 @@ impl Outline {
             return;
         }
         let namespace = namespace(&call.namespace);
-        if call.name == "step"
-            && namespace.is_empty()
-            && let Some(Expr::StringConstant(name, _)) = call.args.first()
-        {
-            self.steps.push(name.to_string());
-        }
         body.calls.push(FunctionCall {
             namespace,
             name: call.name.to_string(),
