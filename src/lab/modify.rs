@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     dn::Dn,
     entry::{Entry, Values, uac},
-    population::settings_dn,
+    forest::settings_dn,
     search::{is_administrator, object},
     state::{Change, Directory, World},
     wording::Outcome,

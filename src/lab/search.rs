@@ -14,7 +14,7 @@ use super::{
     dn::Dn,
     entry::{Entry, parse_guid, parse_sid},
     filter::matches,
-    population::BASE,
+    forest::BASE,
     state::{Directory, find, groups_of},
     wording::{Outcome, protocol},
 };
