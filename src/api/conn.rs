@@ -158,7 +158,9 @@ impl<const BETWEEN: char> FromScript for Texts<BETWEEN> {
     fn from_script(value: Dynamic) -> Result<Self, String> {
         if value.is_string() {
             let text = String::from_script(value)?;
-            return Ok(Self(text.split(BETWEEN).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()));
+            return Ok(Self(
+                text.split(BETWEEN).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect(),
+            ));
         }
         Vec::<String>::from_script(value).map(Self)
     }
@@ -172,15 +174,31 @@ async fn add(context: Context, (described,): (Described,)) -> Result<Connection>
         new.customer.get_or_insert_with(|| customer.clone());
     }
     new.secret = described.password.map(connection::Given::Secret);
-    let write = context.write("connection.add", &new.name, &format!("connection {} added", new.name), &format!("connection {} not added", new.name)).await?;
+    let write = context
+        .write(
+            "connection.add",
+            &new.name,
+            &format!("connection {} added", new.name),
+            &format!("connection {} not added", new.name),
+        )
+        .await?;
     let result = context.blocking(move |context| connection::add(&context.world.store, &new)).await;
     write.settle_by(result).await
 }
 
 async fn remove(context: Context, (connection,): (Connection,)) -> Result<()> {
     let name = connection.name.clone();
-    let write = context.write("connection.remove", &name, &format!("connection {name} removed"), &format!("connection {name} not removed")).await?;
-    let result = context.blocking(move |context| connection::remove(&context.world.store, &connection.name, &context.world.scope)).await;
+    let write = context
+        .write(
+            "connection.remove",
+            &name,
+            &format!("connection {name} removed"),
+            &format!("connection {name} not removed"),
+        )
+        .await?;
+    let result = context
+        .blocking(move |context| connection::remove(&context.world.store, &connection.name, &context.world.scope))
+        .await;
     write.settle_by(result).await
 }
 

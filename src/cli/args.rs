@@ -1,4 +1,5 @@
-//! The command line, as clap reads it. What `CLI.md` promises stands here.
+//! The command line, as clap reads it. The comments of this file are the help that users read: they are not Markdown.
+#![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
 use std::{path::PathBuf, time::Duration};
 
@@ -33,7 +34,7 @@ pub struct Cli {
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Folder of the store, the identity and your scripts [default: $LIBRETTO_HOME, else the platform's data folder]
+    /// Folder of the store, the identity and your scripts [default: $`LIBRETTO_HOME`, else the platform's data folder]
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub home: Option<PathBuf>,
     /// Print JSON, one object per line
@@ -82,7 +83,7 @@ pub enum Command {
     },
     /// Show what scripts can call
     Doc {
-        /// A function or a namespace, e.g. ad::test_targets, ad [default: everything]
+        /// A function or a namespace, e.g. `ad::test_targets`, ad [default: everything]
         name: Option<String>,
     },
     /// Add, show, change and test connections
@@ -242,7 +243,7 @@ pub struct AdFields {
     /// Service account: user@domain, DOMAIN\user or a DN
     #[arg(long)]
     pub username: String,
-    /// Its password: env:NAME, file:PATH, -, prompt, command:PROGRAM
+    /// Its password: env:NAME, <file:PATH>, -, prompt, command:PROGRAM
     #[arg(long, value_name = "REF")]
     pub password: Option<String>,
     #[command(flatten)]

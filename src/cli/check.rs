@@ -15,7 +15,11 @@ use crate::{
 /// Looks for mistakes in scripts; exit 2 when there is one, as a run of the script would.
 pub(super) fn check(session: &Session, paths: &[PathBuf]) -> Result<u8> {
     let library = session.library();
-    let names = if paths.is_empty() { library.list()?.into_iter().map(|script| script.name).collect() } else { scripts_in(session, paths)? };
+    let names = if paths.is_empty() {
+        library.list()?.into_iter().map(|script| script.name).collect()
+    } else {
+        scripts_in(session, paths)?
+    };
     let limits = Config::load(&session.home)?.limits;
     let mut errors = 0;
     for name in &names {
@@ -38,7 +42,8 @@ fn check_one(session: &Session, interpreter: &Interpreter, source: Source) -> us
     let (findings, sources) = match interpreter.read(&session.library(), source) {
         Err(finding) => (vec![finding], vec![text]),
         Ok(script) => {
-            let modules = script.imports.0.values().map(|module| (module.source.name.clone(), module.source.text.clone()));
+            let modules =
+                script.imports.0.values().map(|module| (module.source.name.clone(), module.source.text.clone()));
             let sources = std::iter::once(text).chain(modules).collect();
             (interpreter.check(&script), sources)
         }
@@ -75,7 +80,8 @@ fn scripts_in(session: &Session, paths: &[PathBuf]) -> Result<Vec<String>> {
 }
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
-    let unreadable = |e: std::io::Error| Error::new("script.unreadable", format!("{} cannot be read: {e}", folder.display()));
+    let unreadable =
+        |e: std::io::Error| Error::new("script.unreadable", format!("{} cannot be read: {e}", folder.display()));
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.is_dir() {

@@ -21,7 +21,10 @@ pub(super) fn scripts() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Some((library, _)) = surroundings() else { return Vec::new() };
         let listed = library.list().unwrap_or_default();
-        listed.into_iter().map(|script| CompletionCandidate::new(script.name).help(Some(script.summary.into()))).collect()
+        listed
+            .into_iter()
+            .map(|script| CompletionCandidate::new(script.name).help(Some(script.summary.into())))
+            .collect()
     })
 }
 
@@ -56,7 +59,11 @@ fn parameter_candidates(current: &OsStr) -> Option<Vec<CompletionCandidate>> {
     let params = script.declaration.params;
     let Some((name, _)) = current.split_once('=') else {
         let fitting = params.into_iter().filter(|param| param.name.starts_with(current));
-        return Some(fitting.map(|param| CompletionCandidate::new(format!("{}=", param.name)).help(Some(param.help.into()))).collect());
+        return Some(
+            fitting
+                .map(|param| CompletionCandidate::new(format!("{}=", param.name)).help(Some(param.help.into())))
+                .collect(),
+        );
     };
     let values: Vec<String> = match &params.iter().find(|param| param.name == name)?.takes {
         ParamType::Connection(_) | ParamType::Connections(_) => connection_names(),
@@ -65,7 +72,8 @@ fn parameter_candidates(current: &OsStr) -> Option<Vec<CompletionCandidate>> {
         ParamType::Secret => ["env:", "file:", "-", "prompt", "generate"].map(str::to_owned).to_vec(),
         _ => Vec::new(),
     };
-    let candidates = values.into_iter().map(|value| format!("{name}={value}")).filter(|candidate| candidate.starts_with(current));
+    let candidates =
+        values.into_iter().map(|value| format!("{name}={value}")).filter(|candidate| candidate.starts_with(current));
     Some(candidates.map(CompletionCandidate::new).collect())
 }
 

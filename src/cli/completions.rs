@@ -34,6 +34,7 @@ pub(super) fn print(session: &Session, shell: Shell) -> Result<u8> {
 /// Answers a shell that asks; `None` when none does.
 pub(super) fn answer_shell(host: &Host) -> Option<u8> {
     host.var(VARIABLE)?;
-    let answered = CompleteEnv::with_factory(command).var(VARIABLE).try_complete(host.args.iter(), Some(&host.working_folder));
+    let answered =
+        CompleteEnv::with_factory(command).var(VARIABLE).try_complete(host.args.iter(), Some(&host.working_folder));
     Some(u8::from(!answered.unwrap_or(false)))
 }

@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::{
     Session,
-    args::{AddCommand, AdFields, CommonFields, ConnectionsCommand, DirectoryFields, EditFields, MsOnlineFields, OnlineFields},
+    args::{
+        AdFields, AddCommand, CommonFields, ConnectionsCommand, DirectoryFields, EditFields, MsOnlineFields,
+        OnlineFields,
+    },
     run,
 };
 use crate::{
@@ -20,8 +23,8 @@ use crate::{
 
 pub(super) fn connections(session: &Session, command: ConnectionsCommand) -> Result<u8, Refusal> {
     match command {
-        ConnectionsCommand::Add(AddCommand::Ad(fields)) => Ok(add(session, of_ad(*fields))?),
-        ConnectionsCommand::Add(AddCommand::Msonline(fields)) => Ok(add(session, of_msonline(*fields))?),
+        ConnectionsCommand::Add(AddCommand::Ad(fields)) => Ok(add(session, &of_ad(*fields))?),
+        ConnectionsCommand::Add(AddCommand::Msonline(fields)) => Ok(add(session, &of_msonline(*fields))?),
         ConnectionsCommand::List { selector } => Ok(list(session, selector.as_deref())?),
         ConnectionsCommand::Show { name } => Ok(show(session, &name)?),
         ConnectionsCommand::Edit { name, fields } => Ok(edit(session, &name, *fields)?),
@@ -36,10 +39,15 @@ fn selected(selector: Option<&str>) -> Result<Selector> {
     selector.map_or_else(|| Ok(Selector::all()), Selector::parse)
 }
 
-fn add(session: &Session, fields: Fields) -> Result<u8> {
+fn add(session: &Session, fields: &Fields) -> Result<u8> {
     let new = fields.check(&session.host).map_err(|faults| as_error(&faults))?;
     let added = connection::add(&session.store()?, &new)?;
-    said(session, "added", &added.name, &format!("added {}; `libretto connections test {}` sees whether it works", added.name, added.name));
+    said(
+        session,
+        "added",
+        &added.name,
+        &format!("added {}; `libretto connections test {}` sees whether it works", added.name, added.name),
+    );
     Ok(0)
 }
 
@@ -80,7 +88,14 @@ fn with_directory(fields: Fields, directory: DirectoryFields) -> Fields {
 }
 
 fn with_online(fields: Fields, online: OnlineFields) -> Fields {
-    Fields { ad: online.ad, client_id: online.client_id, secret: online.secret, certificate: online.certificate, agent: online.agent, ..fields }
+    Fields {
+        ad: online.ad,
+        client_id: online.client_id,
+        secret: online.secret,
+        certificate: online.certificate,
+        agent: online.agent,
+        ..fields
+    }
 }
 
 fn of_ad(fields: AdFields) -> Fields {
@@ -116,7 +131,12 @@ fn remove(session: &Session, name: &str) -> Result<u8> {
     let store = session.store()?;
     let connection = connection::get(&store, name, &Scope::all())?;
     if !session.global.yes {
-        let answer = session.host.ask(&format!("Remove {} ({}, {})? Its credentials are kept. [y/N]", connection.name, connection.kind.as_str(), connection.domain))?;
+        let answer = session.host.ask(&format!(
+            "Remove {} ({}, {})? Its credentials are kept. [y/N]",
+            connection.name,
+            connection.kind.as_str(),
+            connection.domain
+        ))?;
         if !answer.eq_ignore_ascii_case("y") && !answer.eq_ignore_ascii_case("yes") {
             return Ok(0);
         }
@@ -129,7 +149,10 @@ fn remove(session: &Session, name: &str) -> Result<u8> {
 fn import(session: &Session, file: &std::path::Path) -> Result<u8> {
     let imported = connection::import(&session.store()?, &session.host, &session.host.working_folder.join(file))?;
     if session.out.json {
-        session.out.line(&json!({ "event": "imported", "added": imported.added.len(), "changed": imported.changed.len() }).to_string());
+        session.out.line(
+            &json!({ "event": "imported", "added": imported.added.len(), "changed": imported.changed.len() })
+                .to_string(),
+        );
     } else if !session.out.quiet {
         session.out.line(&format!("{} added, {} changed", imported.added.len(), imported.changed.len()));
     }
@@ -138,8 +161,11 @@ fn import(session: &Session, file: &std::path::Path) -> Result<u8> {
 
 fn export(session: &Session, selector: Option<&str>) -> Result<u8> {
     let exported = connection::export(&session.store()?, &selected(selector)?, &Scope::all())?;
-    let text = if session.out.json { serde_json::to_string(&exported) } else { serde_json::to_string_pretty(&exported) };
-    session.out.line(&text.map_err(|e| Error::new("connection.export", format!("the connections cannot be written: {e}")))?);
+    let text =
+        if session.out.json { serde_json::to_string(&exported) } else { serde_json::to_string_pretty(&exported) };
+    session
+        .out
+        .line(&text.map_err(|e| Error::new("connection.export", format!("the connections cannot be written: {e}")))?);
     Ok(0)
 }
 
@@ -153,7 +179,14 @@ fn list(session: &Session, selector: Option<&str>) -> Result<u8> {
             text.push_str(&json!({ "name": connection.name, "kind": connection.kind, "domain": connection.domain, "username": connection.username,
                 "customer": connection.customer, "tags": connection.tags }).to_string());
         } else {
-            let line = format!("{:names$}  {:9} {:domains$}  {}  {}", connection.name, connection.kind.as_str(), connection.domain, connection.username, connection.tags.join(" "));
+            let line = format!(
+                "{:names$}  {:9} {:domains$}  {}  {}",
+                connection.name,
+                connection.kind.as_str(),
+                connection.domain,
+                connection.username,
+                connection.tags.join(" ")
+            );
             text.push_str(line.trim_end());
         }
         text.push('\n');

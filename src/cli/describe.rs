@@ -17,11 +17,16 @@ pub(super) fn describe(session: &Session, name: &str) -> Result<u8, Refusal> {
     let source = library.script(name)?;
     let text = (source.name.clone(), source.text.clone());
     let interpreter = api::interpreter(&Config::load(&session.home)?.limits);
-    let script = interpreter.read(&library, source).map_err(|finding| Refusal::Script(vec![finding], vec![text.clone()]))?;
+    let script =
+        interpreter.read(&library, source).map_err(|finding| Refusal::Script(vec![finding], vec![text.clone()]))?;
     if !script.faults.is_empty() {
         return Err(Refusal::Script(script.faults, vec![text]));
     }
-    if session.out.json { session.out.line(&as_json(&script).to_string()) } else { print(session, &script) }
+    if session.out.json {
+        session.out.line(&as_json(&script).to_string());
+    } else {
+        print(session, &script);
+    }
     Ok(0)
 }
 

@@ -5,7 +5,8 @@ use crate::{
     api,
     config::Limits,
     error::{Error, Result},
-    script::{names::nearest, reference},
+    names::nearest,
+    script::reference,
 };
 
 /// Prints the reference of a function, of a namespace, or all of it (as Markdown).
@@ -16,7 +17,8 @@ pub(super) fn doc(session: &Session, name: Option<&str>) -> Result<u8> {
         session.out.say(&reference::page(operations));
         return Ok(0);
     };
-    let fitting: Vec<_> = operations.iter().filter(|operation| operation.full_name() == name || operation.namespace == name).collect();
+    let fitting: Vec<_> =
+        operations.iter().filter(|operation| operation.full_name() == name || operation.namespace == name).collect();
     if fitting.is_empty() {
         let names: Vec<String> = operations.iter().map(crate::script::operation::Operation::full_name).collect();
         let error = Error::new("usage.unknown_function", format!("there is no function {name}"));

@@ -23,7 +23,9 @@ pub(super) fn lab(session: &Session, port_base: Option<u16>, faults: &[String]) 
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
             // The folder is this account's alone (0700).
-            std::fs::write(&path, text).map(|()| path).map_err(|e| Error::new("lab.no_folder", format!("{name} cannot be written: {e}")))
+            std::fs::write(&path, text)
+                .map(|()| path)
+                .map_err(|e| Error::new("lab.no_folder", format!("{name} cannot be written: {e}")))
         };
         let ca = write("ca.pem", world.lab.ca_pem())?;
         let password = write("password", world.lab.service_account().1.expose())?;
@@ -38,7 +40,11 @@ fn say(session: &Session, world: &LabWorld, ca: &std::path::Path, password: &std
     let (out, lab) = (session.out, &world.lab);
     let username = lab.service_account().0;
     if out.json {
-        let targets: Vec<_> = lab.targets().iter().map(|t| json!({ "name": t.name, "ldaps": t.address, "starttls": t.starttls })).collect();
+        let targets: Vec<_> = lab
+            .targets()
+            .iter()
+            .map(|t| json!({ "name": t.name, "ldaps": t.address, "starttls": t.starttls }))
+            .collect();
         out.line(&json!({ "event": "lab-started", "domain": lab.domain(), "targets": targets, "username": username, "password": format!("file:{}", password.display()), "ca": ca }).to_string());
         return;
     }
@@ -47,13 +53,14 @@ fn say(session: &Session, world: &LabWorld, ca: &std::path::Path, password: &std
         out.line(&format!("  {}  LDAPS {}  StartTLS {}", target.name, target.address, target.starttls));
     }
     out.line(&format!("  service account {username}\n"));
-    let targets: String = lab.targets().iter().map(|target| format!(" --target {}", target.address)).collect();
+    let targets: Vec<String> = lab.targets().iter().map(|target| format!("--target {}", target.address)).collect();
     out.line("make a connection to it in another terminal:");
     out.line(&format!(
-        "  libretto connections add ad --name my-lab --domain {} --username {username} --password file:{} --ca {}{targets}",
+        "  libretto connections add ad --name my-lab --domain {} --username {username} --password file:{} --ca {} {}",
         lab.domain(),
         password.display(),
-        ca.display()
+        ca.display(),
+        targets.join(" ")
     ));
     out.line("\nCtrl-C ends it");
 }

@@ -18,6 +18,8 @@ pub struct Out {
     pub quiet: bool,
 }
 
+// The doors are methods so that nobody prints without the value that says how.
+#[allow(clippy::unused_self)]
 impl Out {
     /// As the command line and the terminal want it. `NO_COLOR` (no-color.org) and a dumb terminal have no colours.
     pub fn new(host: &Host, global: &Global) -> Self {

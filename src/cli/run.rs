@@ -22,7 +22,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// Performs a script.
 pub(super) fn run(session: &Session, args: RunArgs) -> Result<u8, Refusal> {
     if args.plan {
-        return Err(Error::new("usage.plan", "plan mode is not built yet").hint("try the script with --lab: nothing outside is touched there").into());
+        return Err(Error::new("usage.plan", "plan mode is not built yet")
+            .hint("try the script with --lab: nothing outside is touched there")
+            .into());
     }
     let request = Request {
         script: args.script,

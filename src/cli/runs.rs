@@ -25,7 +25,10 @@ fn list(session: &Session, limit: usize) -> Result<u8> {
             continue;
         }
         let lab = if run.lab { " (lab)" } else { "" };
-        out.line(format!("{}  {}  {}{}{}", run.run, seconds(&run.started_at), verdict(session, &run), run.script, lab).trim_end());
+        out.line(
+            format!("{}  {}  {}{}{}", run.run, seconds(&run.started_at), verdict(session, &run), run.script, lab)
+                .trim_end(),
+        );
     }
     Ok(0)
 }
@@ -67,7 +70,11 @@ fn show(session: &Session, id: &str) -> Result<u8> {
 fn print(session: &Session, record: &RunRecord) {
     let (out, look, run) = (session.out, session.out.look, &record.summary);
     let lab = if run.lab { ", in the lab" } else { "" };
-    out.line(&format!("{} {}", look.paint(Paint::Heading, &run.script), look.paint(Paint::Faint, format!("run {}{lab}", run.run))));
+    out.line(&format!(
+        "{} {}",
+        look.paint(Paint::Heading, &run.script),
+        look.paint(Paint::Faint, format!("run {}{lab}", run.run))
+    ));
     out.line(&format!("  begun {} by {}", seconds(&run.started_at), run.operator));
     if let serde_json::Value::Object(params) = &run.params {
         for (name, value) in params.iter().filter(|(_, value)| !value.is_null()) {
@@ -84,7 +91,9 @@ fn print(session: &Session, record: &RunRecord) {
         };
         let took = part.ms.map(|ms| duration(std::time::Duration::from_millis(ms))).unwrap_or_default();
         let verdict = part.verdict.map_or_else(|| format!("{:<12}", "not ended"), |verdict| look.verdict(verdict));
-        out.line(format!("{:indent$}{verdict}{name}  {}", "", look.paint(Paint::Faint, took), indent = depth * 2).trim_end());
+        out.line(
+            format!("{:indent$}{verdict}{name}  {}", "", look.paint(Paint::Faint, took), indent = depth * 2).trim_end(),
+        );
         let message = part.error.as_ref().and_then(|error| error.get("message")).and_then(|message| message.as_str());
         if let Some(message) = message {
             out.line(&format!("{:indent$}{message}", "", indent = depth * 2 + 12));
@@ -103,7 +112,11 @@ fn writes(session: &Session, record: &RunRecord) {
         ("in doubt", &[WriteState::Sent, WriteState::InDoubt], true),
     ] {
         let fitting = record.writes.iter().filter(|write| states.contains(&write.state));
-        let sentences: Vec<&str> = fitting.map(|write| if did { &write.did } else { &write.did_not }).map(String::as_str).filter(|text| !text.is_empty()).collect();
+        let sentences: Vec<&str> = fitting
+            .map(|write| if did { &write.did } else { &write.did_not })
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
+            .collect();
         if !sentences.is_empty() {
             out.line(&format!("\n{}", out.look.paint(Paint::Heading, format!("{heading}:"))));
             for sentence in sentences {

@@ -67,13 +67,20 @@ fn hint(text: &mut String, look: Look, hint: Option<&str>) {
 }
 
 fn position(place: &Place) -> String {
-    if place.column > 0 { format!("{}:{}:{}", place.script, place.line, place.column) } else { format!("{}:{}", place.script, place.line) }
+    if place.column > 0 {
+        format!("{}:{}:{}", place.script, place.line, place.column)
+    } else {
+        format!("{}:{}", place.script, place.line)
+    }
 }
 
 fn draw_place(text: &mut String, look: Look, sources: &Sources, place: &Place, operation: Option<&str>) {
     let faint = |mark: &str| look.paint(Paint::Faint, mark);
     let _ = writeln!(text, "  {} {}", faint("-->"), position(place));
-    let line = sources.iter().find(|(name, _)| *name == place.script).and_then(|(_, source)| source.lines().nth(place.line.wrapping_sub(1)));
+    let line = sources
+        .iter()
+        .find(|(name, _)| *name == place.script)
+        .and_then(|(_, source)| source.lines().nth(place.line.wrapping_sub(1)));
     let Some(line) = line else { return };
     let number = place.line.to_string();
     let gap = " ".repeat(number.len());
@@ -82,7 +89,9 @@ fn draw_place(text: &mut String, look: Look, sources: &Sources, place: &Place, o
     if place.column > 0 {
         // Tabs keep their width when the line above them is indented by the same tabs.
         let before: String = line.chars().take(place.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        let width = operation.filter(|name| line.chars().skip(place.column - 1).collect::<String>().starts_with(last_word(name))).map_or(1, |name| last_word(name).chars().count());
+        let width = operation
+            .filter(|name| line.chars().skip(place.column - 1).collect::<String>().starts_with(last_word(name)))
+            .map_or(1, |name| last_word(name).chars().count());
         let _ = writeln!(text, "{gap} {} {before}{}", faint("|"), look.paint(Paint::Error, "^".repeat(width)));
     }
 }

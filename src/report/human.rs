@@ -49,13 +49,22 @@ impl Human {
         let text = match &stamped.event {
             Event::RunStarted { script, lab, .. } => self.started(script, *lab),
             Event::StepFinished { step, verdict, ms, error } => self.step(step, *verdict, *ms, error.as_ref()),
-            Event::CheckFinished { step, key, verdict, ms, note, error } => self.check(step, key, *verdict, *ms, note, error.as_ref()),
+            Event::CheckFinished { step, key, verdict, ms, note, error } => {
+                self.check(step, key, *verdict, *ms, note, error.as_ref())
+            }
             Event::ItemFinished { key, verdict, error, .. } => self.item(key, *verdict, error.clone()),
             Event::BatchFinished { counts, ms, .. } => self.batch(counts, *ms),
             Event::Said { text, .. } if !self.quiet => format!("{} {text}\n", self.look.paint(Paint::Faint, "|")),
-            Event::RunFinished { verdict, counts, changed, unchanged, in_doubt, ms, error, exit } => {
-                self.end(&End { verdict: *verdict, counts, changed, unchanged, in_doubt, ms: *ms, error: error.as_ref(), exit: *exit })
-            }
+            Event::RunFinished { verdict, counts, changed, unchanged, in_doubt, ms, error, exit } => self.end(&End {
+                verdict: *verdict,
+                counts,
+                changed,
+                unchanged,
+                in_doubt,
+                ms: *ms,
+                error: error.as_ref(),
+                exit: *exit,
+            }),
             Event::StepStarted { .. } | Event::BatchStarted { .. } | Event::Said { .. } => String::new(),
         };
         redact(&text).into_owned()
@@ -66,7 +75,11 @@ impl Human {
             return String::new();
         }
         let place = if lab { ", in the lab" } else { "" };
-        format!("{} {}\n\n", self.look.paint(Paint::Heading, script), self.look.paint(Paint::Faint, format!("run {}{place}", self.run)))
+        format!(
+            "{} {}\n\n",
+            self.look.paint(Paint::Heading, script),
+            self.look.paint(Paint::Faint, format!("run {}{place}", self.run))
+        )
     }
 
     fn step(&mut self, step: &str, verdict: Verdict, ms: u64, error: Option<&Failure>) -> String {
@@ -85,7 +98,15 @@ impl Human {
         text
     }
 
-    fn check(&mut self, step: &str, key: &str, verdict: Verdict, ms: u64, note: &str, error: Option<&Failure>) -> String {
+    fn check(
+        &mut self,
+        step: &str,
+        key: &str,
+        verdict: Verdict,
+        ms: u64,
+        note: &str,
+        error: Option<&Failure>,
+    ) -> String {
         let note = error.map_or(note, |error| error.message.as_str());
         let took = duration(Duration::from_millis(ms));
         let mut text = row(self.look, 4, verdict, key, if verdict == Verdict::Ok || ms > 0 { &took } else { "" });
@@ -115,7 +136,11 @@ impl Human {
         }
         let total: u64 = counts.values().sum();
         let rate = total as f64 / (ms.max(1) as f64 / 1000.0);
-        format!("    {total} items: {}, {}, {rate:.0}/s\n", words(self.look, counts), duration(Duration::from_millis(ms)))
+        format!(
+            "    {total} items: {}, {}, {rate:.0}/s\n",
+            words(self.look, counts),
+            duration(Duration::from_millis(ms))
+        )
     }
 
     fn end(&self, end: &End) -> String {
@@ -146,7 +171,8 @@ impl Human {
     fn tell_failures(&self, text: &mut String) {
         for (key, verdict, error) in &self.failures {
             let message = error.as_ref().map(|error| error.message.as_str()).unwrap_or_default();
-            let _ = write!(text, "\n{}{}  {message}", self.look.verdict(*verdict), self.look.paint(Paint::Heading, key));
+            let _ =
+                write!(text, "\n{}{}  {message}", self.look.verdict(*verdict), self.look.paint(Paint::Heading, key));
             if let Some(hint) = error.as_ref().and_then(|error| error.hint.as_deref()) {
                 let _ = write!(text, "\n{:12}{} {hint}", "", self.look.paint(Paint::Hint, "help:"));
             }
@@ -182,7 +208,13 @@ struct End<'a> {
 }
 
 fn row(look: Look, indent: usize, verdict: Verdict, name: &str, took: &str) -> String {
-    let text = format!("{:indent$}{}{name:<width$} {}", "", look.verdict(verdict), look.paint(Paint::Faint, took), width = NAME - indent);
+    let text = format!(
+        "{:indent$}{}{name:<width$} {}",
+        "",
+        look.verdict(verdict),
+        look.paint(Paint::Faint, took),
+        width = NAME - indent
+    );
     format!("{}\n", text.trim_end())
 }
 

@@ -35,10 +35,9 @@ impl Paint {
             Self::Verdict(Verdict::Ok) => color(AnsiColor::Green),
             Self::Verdict(Verdict::Skipped | Verdict::NotStarted) | Self::Faint => Style::new().dimmed(),
             Self::Verdict(Verdict::Inconclusive | Verdict::Partial) => color(AnsiColor::Yellow),
-            Self::Verdict(Verdict::Failed) => color(AnsiColor::Red).bold(),
             Self::Verdict(Verdict::InDoubt) => color(AnsiColor::Magenta).bold(),
             Self::Heading => Style::new().bold(),
-            Self::Error => color(AnsiColor::Red).bold(),
+            Self::Error | Self::Verdict(Verdict::Failed) => color(AnsiColor::Red).bold(),
             Self::Hint => color(AnsiColor::Cyan),
         }
     }
@@ -82,6 +81,9 @@ mod tests {
     #[test]
     fn times_read_well() {
         let text = |ms| duration(Duration::from_millis(ms));
-        assert_eq!([text(0), text(999), text(1240), text(123_000), text(7_260_000)], ["0 ms", "999 ms", "1.24 s", "2 min 3 s", "2 h 1 min"]);
+        assert_eq!(
+            [text(0), text(999), text(1240), text(123_000), text(7_260_000)],
+            ["0 ms", "999 ms", "1.24 s", "2 min 3 s", "2 h 1 min"]
+        );
     }
 }

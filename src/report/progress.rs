@@ -38,7 +38,12 @@ impl Progress {
             Event::StepFinished { step, .. } => self.steps.retain(|(open, _)| open != step),
             Event::CheckFinished { .. } => self.checks += 1,
             Event::BatchStarted { batch, total } => {
-                self.batches.push(Batch { path: batch.clone(), total: *total, counts: Counts::new(), begun: Instant::now() });
+                self.batches.push(Batch {
+                    path: batch.clone(),
+                    total: *total,
+                    counts: Counts::new(),
+                    begun: Instant::now(),
+                });
             }
             Event::ItemFinished { batch, verdict, .. } => {
                 if let Some(batch) = self.batches.iter_mut().rev().find(|open| open.path == *batch) {
@@ -66,11 +71,22 @@ impl Batch {
     fn line(&self) -> String {
         let done: u64 = self.counts.values().sum();
         let filled = usize::try_from(done * BAR as u64 / self.total.max(1)).unwrap_or(BAR).min(BAR);
-        let bar = if filled == BAR { "=".repeat(BAR) } else { format!("{}>{}", "=".repeat(filled), " ".repeat(BAR - filled - 1)) };
-        let counts: Vec<String> = [Verdict::Ok, Verdict::Failed, Verdict::Inconclusive, Verdict::InDoubt, Verdict::Skipped, Verdict::NotStarted]
-            .into_iter()
-            .filter_map(|verdict| Some(format!("{verdict} {}", self.counts.get(&verdict)?)))
-            .collect();
+        let bar = if filled == BAR {
+            "=".repeat(BAR)
+        } else {
+            format!("{}>{}", "=".repeat(filled), " ".repeat(BAR - filled - 1))
+        };
+        let counts: Vec<String> = [
+            Verdict::Ok,
+            Verdict::Failed,
+            Verdict::Inconclusive,
+            Verdict::InDoubt,
+            Verdict::Skipped,
+            Verdict::NotStarted,
+        ]
+        .into_iter()
+        .filter_map(|verdict| Some(format!("{verdict} {}", self.counts.get(&verdict)?)))
+        .collect();
         let mut line = format!("[{bar}] {done}/{}", self.total);
         if !counts.is_empty() {
             line = format!("{line} {}", counts.join(" "));

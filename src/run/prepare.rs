@@ -9,12 +9,12 @@ use crate::{
     connection::Scope,
     error::{Error, Result},
     host::Host,
+    names::nearest,
     script::{
         GRANTS, Interpreter, Script,
         check::Finding,
         context::RunOptions,
         library::Library,
-        names::nearest,
         params::{Given, Param},
     },
     store::Store,

@@ -141,7 +141,7 @@ fn thrown_map(map: &Map) -> Failure {
         Some(serde_json::Value::Object(details)) => details,
         _ => serde_json::Map::new(),
     };
-    let origin = map.get("origin").and_then(|origin| origin.read_lock::<Map>());
+    let origin = map.get("origin").and_then(Dynamic::read_lock::<Map>);
     let number = |map: &Map, key: &str| {
         map.get(key).and_then(|v| v.as_int().ok()).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     };
@@ -179,6 +179,6 @@ pub fn verdict_of(value: &Dynamic) -> (Verdict, Option<Failure>) {
 
 fn verdict_of_record(record: &Map) -> Option<(Verdict, Option<Failure>)> {
     let verdict = Verdict::parse(&record.get("verdict")?.clone().into_string().ok()?)?;
-    let error = record.get("error").and_then(|error| error.read_lock::<Map>()).map(|error| thrown_map(&error));
+    let error = record.get("error").and_then(Dynamic::read_lock::<Map>).map(|error| thrown_map(&error));
     Some((verdict, error))
 }

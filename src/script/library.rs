@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::names::nearest;
 use crate::error::{Error, Result};
+use crate::names::nearest;
 
 const SCRIPTS: &[(&str, &str)] = &[
     ("add_ad", include_str!("../../scripts/add_ad.rhai")),

@@ -10,7 +10,6 @@ pub mod fiber;
 pub mod library;
 mod limits;
 pub mod modules;
-pub mod names;
 pub mod operation;
 pub mod outline;
 pub mod params;

@@ -145,23 +145,26 @@ impl Outline {
     }
 
     fn visit_step(&mut self, body: &Body, path: &[ASTNode]) {
-        let call = match path.last() {
-            Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))) => call,
-            _ => return,
+        let Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))) = path.last() else {
+            return;
         };
         let Some(Expr::StringConstant(name, _)) = call.args.first() else { return };
         if call.name != "step" || !call.namespace.is_empty() {
             return;
         }
         let depends = |node: &ASTNode| {
-            matches!(node, ASTNode::Stmt(Stmt::If(..) | Stmt::Switch(..) | Stmt::While(..) | Stmt::Do(..) | Stmt::For(..)))
+            matches!(
+                node,
+                ASTNode::Stmt(Stmt::If(..) | Stmt::Switch(..) | Stmt::While(..) | Stmt::Do(..) | Stmt::For(..))
+            )
         };
-        self.steps.push(NamedStep { name: name.to_string(), is_certain: body.name.is_empty() && !path.iter().any(depends) });
+        self.steps
+            .push(NamedStep { name: name.to_string(), is_certain: body.name.is_empty() && !path.iter().any(depends) });
     }
 
     fn visit_statement(&mut self, body: &mut Body, statement: &Stmt) {
         match statement {
-            Stmt::FnCall(call, at) => self.visit_call(body, call, *at, false),
+            Stmt::FnCall(call, at) => visit_call(body, call, *at, false),
             Stmt::Share(variables) => self.captured.extend(variables.iter().map(|(name, _)| name.name.to_string())),
             Stmt::Switch(switch, at) => self.switches.extend(variable(&switch.0).map(|name| (name.to_owned(), *at))),
             Stmt::Assignment(assignment) => {
@@ -182,8 +185,8 @@ impl Outline {
 
     fn visit_expression(&mut self, body: &mut Body, expression: &Expr) {
         match expression {
-            Expr::FnCall(call, at) => self.visit_call(body, call, *at, false),
-            Expr::MethodCall(call, at) => self.visit_call(body, call, *at, true),
+            Expr::FnCall(call, at) => visit_call(body, call, *at, false),
+            Expr::MethodCall(call, at) => visit_call(body, call, *at, true),
             Expr::DynamicConstant(..) => body.closures.extend(closure(expression).map(|(name, _)| name)),
             Expr::Variable(variable, _, at) if !variable.2.is_empty() => {
                 body.values.push((namespace(&variable.2), variable.1.to_string(), *at));
@@ -197,24 +200,25 @@ impl Outline {
             _ => {}
         }
     }
+}
 
-    fn visit_call(&mut self, body: &mut Body, call: &FnCallExpr, at: Position, method: bool) {
-        if call.op_token.is_some() || call.is_operator_call() || is_closure_name(&call.name) {
-            return;
-        }
-        let namespace = namespace(&call.namespace);
-        body.calls.push(FunctionCall {
-            namespace,
-            name: call.name.to_string(),
-            arguments: call.args.len(),
-            method,
-            at,
-            closures: call.args.iter().filter_map(closure).collect(),
-        });
+fn visit_call(body: &mut Body, call: &FnCallExpr, at: Position, method: bool) {
+    if call.op_token.is_some() || call.is_operator_call() || is_closure_name(&call.name) {
+        return;
     }
+    let namespace = namespace(&call.namespace);
+    body.calls.push(FunctionCall {
+        namespace,
+        name: call.name.to_string(),
+        arguments: call.args.len(),
+        method,
+        at,
+        closures: call.args.iter().filter_map(closure).collect(),
+    });
 }
 
 /// Whether a function's name is one that the parser gave to a closure.
+#[must_use]
 pub fn is_closure_name(name: &str) -> bool {
     name.starts_with("anon$")
 }

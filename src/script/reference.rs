@@ -16,7 +16,11 @@ pub fn page(operations: &[Operation]) -> String {
     for operation in operations {
         if namespace != Some(operation.namespace) {
             namespace = Some(operation.namespace);
-            let heading = if operation.namespace.is_empty() { "Everywhere".to_owned() } else { format!("`{}::`", operation.namespace) };
+            let heading = if operation.namespace.is_empty() {
+                "Everywhere".to_owned()
+            } else {
+                format!("`{}::`", operation.namespace)
+            };
             let _ = write!(page, "\n## {heading}\n");
         }
         let _ = write!(page, "\n{}", entry(operation));

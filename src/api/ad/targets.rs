@@ -77,7 +77,7 @@ async fn discover(context: Context, (Domain(domain),): (Domain,)) -> Result<Reco
 }
 
 async fn test_target(context: Context, (connection, target): (Connection, String)) -> Result<Record<TargetReport>> {
-    let endpoint = access::endpoint(&context, &connection, &target).await?;
+    let endpoint = access::endpoint(&context, &connection, &target)?;
     let sign_in = credentials::sign_in(&context, &connection).await?;
     let gate = BudgetGate::new(&context, &connection, &sign_in);
     let report = directory::test_target(&endpoint, &access::identity(&sign_in), &gate).await;
@@ -125,7 +125,7 @@ async fn certificate(
     (connection, target): (Connection, Option<String>),
 ) -> Result<Record<Presented>> {
     let endpoint = match target {
-        Some(target) => access::endpoint(&context, &connection, &target).await?,
+        Some(target) => access::endpoint(&context, &connection, &target)?,
         None => access::endpoints(&context, &connection).await?.swap_remove(0),
     };
     directory::certificate(&endpoint).await.map(Record)
