@@ -138,7 +138,7 @@ impl Outline {
         self.visit_step(body, path);
         match path.last() {
             Some(ASTNode::Stmt(statement)) => self.visit_statement(body, statement),
-            Some(ASTNode::Expr(expression)) => self.visit_expression(body, expression),
+            Some(ASTNode::Expr(expression)) => visit_expression(body, expression),
             _ => {}
         }
         true
@@ -182,23 +182,23 @@ impl Outline {
             _ => {}
         }
     }
+}
 
-    fn visit_expression(&mut self, body: &mut Body, expression: &Expr) {
-        match expression {
-            Expr::FnCall(call, at) => visit_call(body, call, *at, false),
-            Expr::MethodCall(call, at) => visit_call(body, call, *at, true),
-            Expr::DynamicConstant(..) => body.closures.extend(closure(expression).map(|(name, _)| name)),
-            Expr::Variable(variable, _, at) if !variable.2.is_empty() => {
-                body.values.push((namespace(&variable.2), variable.1.to_string(), *at));
-            }
-            Expr::Dot(pair, _, at) | Expr::Index(pair, _, at) => {
-                let changing = last_method(&pair.rhs).is_some_and(|method| CHANGING_METHODS.contains(&method));
-                if changing {
-                    body.changes.extend(variable(&pair.lhs).map(|name| (name.to_owned(), *at)));
-                }
-            }
-            _ => {}
+fn visit_expression(body: &mut Body, expression: &Expr) {
+    match expression {
+        Expr::FnCall(call, at) => visit_call(body, call, *at, false),
+        Expr::MethodCall(call, at) => visit_call(body, call, *at, true),
+        Expr::DynamicConstant(..) => body.closures.extend(closure(expression).map(|(name, _)| name)),
+        Expr::Variable(variable, _, at) if !variable.2.is_empty() => {
+            body.values.push((namespace(&variable.2), variable.1.to_string(), *at));
         }
+        Expr::Dot(pair, _, at) | Expr::Index(pair, _, at) => {
+            let changing = last_method(&pair.rhs).is_some_and(|method| CHANGING_METHODS.contains(&method));
+            if changing {
+                body.changes.extend(variable(&pair.lhs).map(|name| (name.to_owned(), *at)));
+            }
+        }
+        _ => {}
     }
 }
 
