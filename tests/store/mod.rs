@@ -1,0 +1,6 @@
+//! The store on real files and disks, used by several at once.
+
+mod bad_homes;
+mod journal;
+mod ledger;
+mod locks;
