@@ -116,6 +116,7 @@ fn percent(text: &str, take: &mut dyn FnMut(&[u8])) {
 
 /// How a JSON writer treats what it need not escape.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // five habits, each independent of the others
 struct Json {
     /// `\n` rather than `\u000a`.
     short: bool,

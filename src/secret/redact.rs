@@ -7,7 +7,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     hash::{BuildHasher, Hasher, RandomState},
     ops::Range,
     sync::{LazyLock, PoisonError, RwLock},
@@ -31,8 +31,9 @@ struct Known {
     key: RandomState,
     /// Secrets that were registered, so that one that is opened again costs nothing.
     secrets: HashSet<u64>,
-    starts: HashSet<u64>,
-    heads: HashSet<u64>,
+    /// Of the first [`SHORT`] bytes and of the first [`HEAD`]: how long the longest form is that begins so.
+    starts: HashMap<u64, usize>,
+    heads: HashMap<u64, usize>,
     whole: HashSet<u64>,
     /// Lengths that occur.
     lengths: BTreeSet<usize>,
@@ -72,7 +73,7 @@ pub fn redact_bytes(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Redacts the part of a stream that is complete; answers it and how many bytes it came from. What is left may be the
-/// beginning of a secret. With `flush` no more is held back than plainly is one.
+/// beginning of a secret. With `flush` fewer than four bytes are not held back: they could be anything's beginning.
 pub(super) fn redact_stream(text: &[u8], flush: bool) -> (Vec<u8>, usize) {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     let mut found = known.find(text);
@@ -101,8 +102,8 @@ impl Known {
         Self {
             key: RandomState::new(),
             secrets: HashSet::new(),
-            starts: HashSet::new(),
-            heads: HashSet::new(),
+            starts: HashMap::new(),
+            heads: HashMap::new(),
             whole: HashSet::new(),
             lengths: BTreeSet::new(),
             table: vec![0; 1 << (TABLE_BITS - 6)],
@@ -121,9 +122,11 @@ impl Known {
         }
         self.lengths.insert(form.len());
         let start = &form[..SHORT];
-        self.starts.insert(self.hash(start));
         let head = if form.len() < HEAD { start } else { &form[..HEAD] };
-        self.heads.insert(self.hash(head));
+        let (starting, heading) = (self.hash(start), self.hash(head));
+        for reach in [self.starts.entry(starting).or_default(), self.heads.entry(heading).or_default()] {
+            *reach = form.len().max(*reach);
+        }
         let (word, bit) = place(head);
         self.table[word] |= bit;
     }
@@ -159,21 +162,20 @@ impl Known {
 
     fn begins(&self, head: &[u8]) -> bool {
         let (word, bit) = place(head);
-        self.table[word] & bit != 0 && self.heads.contains(&self.hash(head))
+        self.table[word] & bit != 0 && self.heads.contains_key(&self.hash(head))
     }
 
     /// From where on `text` may be the beginning of a form that goes on in what follows.
     fn open_end(&self, text: &[u8], flush: bool) -> usize {
         let Some(longest) = self.lengths.last() else { return text.len() };
         let from = (text.len() + 1).saturating_sub(*longest);
+        let reach = |known: &HashMap<u64, usize>, head: &[u8]| known.get(&self.hash(head)).copied().unwrap_or_default();
         let open = |at: &usize| {
             let rest = &text[*at..];
             match rest.len() {
                 0..SHORT => !flush,
-                SHORT..HEAD => {
-                    self.starts.contains(&self.hash(&rest[..SHORT])) && !(flush && self.longest(rest).is_some())
-                }
-                _ => self.begins(&rest[..HEAD]) && !(flush && self.longest(rest).is_some()),
+                SHORT..HEAD => reach(&self.starts, &rest[..SHORT]) > rest.len(),
+                _ => reach(&self.heads, &rest[..HEAD]) > rest.len(),
             }
         };
         (from..text.len()).find(open).unwrap_or(text.len())

@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 use super::redact::redact_stream;
 
 /// Redacts everything on its way to `W`. It holds back what may be the beginning of a secret until more comes, it is
-/// flushed (then only what plainly is one's beginning), or it is dropped.
+/// flushed (then it holds back only what is one's beginning by four bytes or more), or it is dropped.
 #[derive(Debug)]
 pub struct Redacting<W: Write> {
     sink: W,

@@ -20,7 +20,9 @@ pub(super) struct Inner {
     home: PathBuf,
     // Before the folder: a connection that is dropped still writes to its files.
     connection: Mutex<Connection>,
-    _folder: Option<TempDir>,
+    /// Kept for what dropping it does.
+    #[allow(dead_code)]
+    folder: Option<TempDir>,
 }
 
 impl Inner {
@@ -41,7 +43,7 @@ impl Inner {
             return Err(failure::read_only());
         }
         schema::bring_up_to_date(&mut connection).map_err(|e| e.with("home", home.display().to_string()))?;
-        Ok(Self { home: home.to_path_buf(), connection: Mutex::new(connection), _folder: None })
+        Ok(Self { home: home.to_path_buf(), connection: Mutex::new(connection), folder: None })
     }
 
     pub(super) fn temporary() -> Result<Self> {
@@ -50,7 +52,7 @@ impl Inner {
             .tempdir()
             .map_err(|e| failure::files_failed(Path::new("the temporary folder"), &e))?;
         let mut inner = Self::open(folder.path())?;
-        inner._folder = Some(folder);
+        inner.folder = Some(folder);
         Ok(inner)
     }
 

@@ -16,6 +16,7 @@ fn host() -> Host {
     host
 }
 
+#[allow(clippy::unnecessary_wraps)] // as the fields are
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }

@@ -167,6 +167,7 @@ fn a_full_disk_refuses_and_loses_nothing() {
     );
     let other = disk.0.path().join("other");
     assert_eq!(Store::open(&other).unwrap_err().code(), "store.full", "a new store, too");
+    drop(file);
     fs::remove_file(&ballast).unwrap();
     budget::begin(&store, principal, "dc1", Protocol::Ldap).unwrap();
     let open = budget::count(&store, principal, None, std::time::Duration::from_mins(5)).unwrap();
