@@ -34,7 +34,8 @@ impl Inner {
         files::make_folder(home).map_err(wrong)?;
         let path = home.join("store.db");
         match files::create_private(&path) {
-            Ok(_) => {}
+            // A name that a loss of power takes away would take the first credentials with it.
+            Ok(_) => files::sync_folder(home).map_err(wrong)?,
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => files::make_private(&path).map_err(wrong)?,
             Err(e) => return Err(wrong(e)),
         }

@@ -1,12 +1,6 @@
 //! Home folders that cannot be used: each has its own code and says what to do.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Command,
-    thread,
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, thread};
 
 use libretto::{
     error::Error,
@@ -17,37 +11,8 @@ use libretto::{
     },
 };
 use rusqlite::Connection;
-use tempfile::TempDir;
 
-/// A file system of its own, taken down at the end.
-struct Disk(TempDir);
-
-impl Disk {
-    fn new(options: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        mount(&["-t", "tmpfs", "-o", options, "libretto-test"], folder.path());
-        Self(folder)
-    }
-
-    fn home(&self) -> PathBuf {
-        self.0.path().join("home")
-    }
-
-    fn remount(&self, options: &str) {
-        mount(&["-o", &format!("remount,{options}")], self.0.path());
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        Command::new("umount").arg(self.0.path()).status().unwrap();
-    }
-}
-
-fn mount(arguments: &[&str], at: &Path) {
-    let done = Command::new("mount").args(arguments).arg(at).output().unwrap();
-    assert!(done.status.success(), "tests need root to mount: {}", String::from_utf8_lossy(&done.stderr));
-}
+use super::disk::Disk;
 
 fn raw(home: &Path) -> Connection {
     Connection::open(home.join("store.db")).unwrap()
@@ -136,7 +101,7 @@ fn a_store_that_may_only_be_read() {
     let error = Store::open(&disk.home()).unwrap_err();
     assert_eq!(error.code(), "store.read_only");
     assert!(error.remedy().unwrap().contains("--home DIR"));
-    assert_eq!(Store::open(&disk.0.path().join("new")).unwrap_err().code(), "store.read_only");
+    assert_eq!(Store::open(&disk.path().join("new")).unwrap_err().code(), "store.read_only");
     disk.remount("rw");
     Store::open(&disk.home()).unwrap();
 }
@@ -146,14 +111,7 @@ fn a_full_disk_refuses_and_loses_nothing() {
     let disk = Disk::new("size=1m");
     let store = Store::open(&disk.home()).unwrap();
     let principal = budget_row(&store, &disk.home()).unwrap();
-    let ballast = disk.0.path().join("ballast");
-    let mut size = 1 << 20;
-    let mut file = fs::File::create(&ballast).unwrap();
-    while size > 0 {
-        if std::io::Write::write_all(&mut file, &vec![0; size]).is_err() {
-            size /= 2;
-        }
-    }
+    disk.fill();
     let mut written = 1;
     let error = loop {
         match budget::begin(&store, principal, "dc1", Protocol::Ldap) {
@@ -165,10 +123,9 @@ fn a_full_disk_refuses_and_loses_nothing() {
         told(&error),
         ("store.full", "the disk that holds the store is full", "make room on it, then do the same again")
     );
-    let other = disk.0.path().join("other");
+    let other = disk.path().join("other");
     assert_eq!(Store::open(&other).unwrap_err().code(), "store.full", "a new store, too");
-    drop(file);
-    fs::remove_file(&ballast).unwrap();
+    disk.make_room();
     budget::begin(&store, principal, "dc1", Protocol::Ldap).unwrap();
     let open = budget::count(&store, principal, None, std::time::Duration::from_mins(5)).unwrap();
     assert_eq!(open, written + 1, "what was answered as written is there, what was refused is not");

@@ -12,6 +12,8 @@ use libretto::{
 };
 use serde_json::json;
 
+use super::disk::Disk;
+
 fn run(id: &str) -> NewRun {
     NewRun {
         id: id.to_owned(),
@@ -132,4 +134,30 @@ async fn answers_are_awaited_and_come_in_groups() {
         numbers.push(reply.await.unwrap());
     }
     assert_eq!(numbers, (1..=100).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_full_disk_sends_nothing_and_what_was_queued_is_written_when_there_is_room() {
+    let disk = Disk::new("size=1m");
+    let store = Store::open(&disk.home()).unwrap();
+    let ledger = Ledger::start(&store).unwrap();
+    ledger.begin_run(run("1")).wait().unwrap();
+    disk.fill();
+    let mut recorded = 0;
+    let refused = loop {
+        match ledger.write_sent("p", "k", "t", "did", "did not").wait() {
+            Ok(number) => recorded = number,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.code(), "store.full");
+    ledger.begin_part(begin("late", 0, PartKind::Step, None));
+    ledger.end_part(end("late", 0, Verdict::Ok));
+    assert_eq!(ledger.flush().wait().unwrap_err().code(), "store.full");
+    disk.make_room();
+    ledger.flush().wait().unwrap();
+    let seen = store.run("1").unwrap().unwrap();
+    assert_eq!(seen.parts.len(), 1);
+    assert_eq!(seen.parts[0].verdict, Some(Verdict::Ok));
+    assert_eq!(seen.writes.len() as u32, recorded, "the refused write is not there: it was never sent");
 }
