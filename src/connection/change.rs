@@ -1,9 +1,23 @@
 //! Adding, editing and removing connections.
 
-use super::{Change, Connection, NewConnection, Scope};
+use rusqlite::Transaction;
+
+use super::{
+    AdSettings, Change, Connection, Given, NewConnection, Scope, Settings,
+    credentials::{self, State},
+    query,
+};
 use crate::{
     error::{Error, Result},
-    store::Store,
+    store::{
+        Store,
+        rows::{
+            ConnectionId, PrincipalId, connections,
+            connections::Values,
+            credentials::{self as rows, Kept, NewVersion},
+            principals,
+        },
+    },
 };
 
 /// Adds a connection; its secret is sealed and stored as not yet proven.
@@ -11,24 +25,176 @@ use crate::{
 /// # Errors
 /// `connection.exists` when the name is taken.
 pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
-    let _ = (store, new);
-    Err(Error::new("store.failed", "not built yet"))
+    let kept = keep(store, new.secret.as_ref())?;
+    store.write(|t| {
+        insert(t, new, kept.as_ref())?;
+        check_links(t, &new.settings)?;
+        query::get_in(t, &new.name, &Scope::all())
+    })
 }
 
-/// Edits a connection. A new secret is a new version, not yet proven; with another user name it belongs to another account.
+/// Edits a connection. A new secret is a new version, not yet proven. A new user name with a secret is another account (until
+/// the directory says that it is not); without one it is another spelling of the same.
 ///
 /// # Errors
 /// `connection.unknown`; `rotation.unfinished` while a transaction of its principal has not ended.
 pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result<Connection> {
-    let _ = (store, name, scope, change);
-    Err(Error::new("store.failed", "not built yet"))
+    let kept = keep(store, change.secret.as_ref())?;
+    store.write(|t| {
+        let before = query::get_in(t, name, scope)?;
+        let name = update(t, &before, change, kept.as_ref())?;
+        if let Some(settings) = &change.settings {
+            check_links(t, settings)?;
+        }
+        query::get_in(t, &name, &Scope::all())
+    })
 }
 
 /// Removes a connection; its principal and all credential rows stay.
 ///
 /// # Errors
-/// `connection.unknown`; `rotation.unfinished` while a transaction of its principal has not ended.
+/// `connection.unknown`; `connection.in_use` when others name it; `rotation.unfinished` while a transaction of its
+/// principal has not ended.
 pub fn remove(store: &Store, name: &str, scope: &Scope) -> Result<()> {
-    let _ = (store, name, scope);
-    Err(Error::new("store.failed", "not built yet"))
+    store.write(|t| {
+        let connection = query::get_in(t, name, scope)?;
+        credentials::refuse_unfinished(t, connection.principal)?;
+        let users = connections::that_name(t, &connection.name)?;
+        if !users.is_empty() {
+            return Err(Error::new(
+                "connection.in_use",
+                format!("{} is named by other connections: {}", connection.name, users.join(", ")),
+            )
+            .hint("edit or remove those first"));
+        }
+        connections::delete(t, connection.id)
+    })
+}
+
+/// Inserts a connection with a provisional principal of its own.
+pub(super) fn insert(t: &Transaction<'_>, new: &NewConnection, kept: Option<&Kept>) -> Result<()> {
+    refuse_taken(t, &new.name)?;
+    let kind = new.settings.kind().as_str();
+    let principal = principals::insert(t, kind, &new.domain, &new.username)?;
+    let settings = text(&new.settings)?;
+    let values = Values {
+        name: &new.name,
+        kind,
+        domain: &new.domain,
+        principal,
+        username: &new.username,
+        customer: new.customer.as_deref(),
+        settings: &settings,
+        trusted_pem: trusted_pem(&new.settings),
+        tags: &new.tags,
+    };
+    let id = connections::insert(t, &values)?;
+    kept.map_or(Ok(()), |kept| make_current(t, id, principal, &new.username, &new.settings, kept))
+}
+
+/// Overwrites a connection; answers its name.
+pub(super) fn update(
+    t: &Transaction<'_>,
+    before: &Connection,
+    change: &Change,
+    kept: Option<&Kept>,
+) -> Result<String> {
+    let name = change.name.as_ref().unwrap_or(&before.name);
+    let username = change.username.as_ref().unwrap_or(&before.username);
+    let settings = change.settings.as_ref().unwrap_or(&before.settings);
+    let domain = change.domain.as_ref().unwrap_or(&before.domain);
+    if settings.kind() != before.kind {
+        return Err(Error::new("connection.wrong_kind", "a connection keeps its kind").hint("add another connection"));
+    }
+    let renamed = !name.eq_ignore_ascii_case(&before.name);
+    let other_account = kept.is_some() && !username.eq_ignore_ascii_case(&before.username);
+    if kept.is_some() || renamed || username != &before.username {
+        credentials::refuse_unfinished(t, before.principal)?;
+    }
+    if renamed {
+        refuse_taken(t, name)?;
+        connections::rename_links(t, &before.name, name)?;
+    }
+    let principal = if other_account {
+        principals::insert(t, before.kind.as_str(), domain, username)?
+    } else {
+        principals::surviving(t, before.principal)?
+    };
+    let customer = change.customer.as_ref().unwrap_or(&before.customer);
+    let values = Values {
+        name,
+        kind: before.kind.as_str(),
+        domain,
+        principal,
+        username,
+        customer: customer.as_deref(),
+        settings: &text(settings)?,
+        trusted_pem: trusted_pem(settings),
+        tags: change.tags.as_ref().unwrap_or(&before.tags),
+    };
+    connections::update(t, before.id, &values)?;
+    if let Some(kept) = kept {
+        make_current(t, before.id, principal, username, settings, kept)?;
+    }
+    Ok(name.clone())
+}
+
+/// `via` and `ad` must name connections of kind `ad`.
+///
+/// # Errors
+/// `connection.unknown`, `connection.wrong_kind`.
+pub(super) fn check_links(t: &Transaction<'_>, settings: &Settings) -> Result<()> {
+    let link = match settings {
+        Settings::Ad(AdSettings { via, .. }) => via.as_deref(),
+        Settings::MsOnline(settings) => settings.ad.as_deref(),
+    };
+    link.map_or(Ok(()), |name| query::get_in(t, name, &Scope::all())?.ad().map(|_| ()))
+}
+
+fn make_current(
+    t: &Transaction<'_>,
+    connection: ConnectionId,
+    principal: PrincipalId,
+    username: &str,
+    settings: &Settings,
+    kept: &Kept,
+) -> Result<()> {
+    rows::demote_current(t, principal)?;
+    let new = NewVersion {
+        principal,
+        state: State::Current,
+        username,
+        form: settings.form(),
+        kept,
+        connection: Some(connection),
+        run: None,
+    };
+    rows::insert(t, &new).map(|_| ())
+}
+
+fn refuse_taken(t: &Transaction<'_>, name: &str) -> Result<()> {
+    match connections::named(t, name, |row| Ok(row.name.to_owned()))? {
+        None => Ok(()),
+        Some(taken) => Err(Error::new("connection.exists", format!("there is a connection {taken} already"))
+            .hint("edit it with `libretto connections edit`, or choose another name")),
+    }
+}
+
+fn keep(store: &Store, given: Option<&Given>) -> Result<Option<Kept>> {
+    given.map(|given| credentials::keep(&mut None, store, given)).transpose()
+}
+
+fn text(settings: &Settings) -> Result<String> {
+    match settings {
+        Settings::Ad(settings) => serde_json::to_string(settings),
+        Settings::MsOnline(settings) => serde_json::to_string(settings),
+    }
+    .map_err(|e| Error::new("store.failed", format!("the settings cannot be written: {e}")))
+}
+
+fn trusted_pem(settings: &Settings) -> Option<&str> {
+    match settings {
+        Settings::Ad(settings) => settings.ca_pem.as_deref(),
+        Settings::MsOnline(_) => None,
+    }
 }

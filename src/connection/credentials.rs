@@ -1,95 +1,34 @@
 //! The credentials of a connection's principal: versions, states, and the only ways from one state to another.
 
-use serde::Serialize;
-
-use super::Connection;
+use super::{Connection, Given};
+pub use crate::store::rows::credentials::{Credential, Form, State};
 use crate::{
     error::{Error, Result},
     host::Host,
     secret::{Secret, reference::Reference, seal::Identity},
     store::{
-        Store,
-        rows::{ConnectionId, CredentialId, PrincipalId},
+        Store, journal,
+        rows::{
+            ConnectionId, CredentialId, PrincipalId, connections,
+            credentials::{self as rows, Kept, NewVersion},
+            principals,
+        },
     },
 };
 
-/// Where a version stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Recorded, not accepted by any target yet.
-    Candidate,
-    /// The one that is used.
-    Current,
-    /// The one before, kept for roll-back.
-    Previous,
-    /// Still works outside, for an overlap that somebody must end.
-    Retiring,
-    /// Out of use; kept 30 days at least.
-    Retired,
-}
-
-/// What a credential is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Form {
-    /// A directory account's password.
-    Password,
-    /// An app's secret.
-    ClientSecret,
-    /// A certificate with its key, PEM.
-    Certificate,
-}
-
-/// One version of a principal's credential; the secret itself is only behind [`open`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Credential {
-    /// The store's number for it.
-    pub id: CredentialId,
-    /// Whose it is.
-    pub principal: PrincipalId,
-    /// From 1, per principal.
-    pub version: u32,
-    /// Where it stands.
-    pub state: State,
-    /// Whom it signs in as.
-    pub username: String,
-    /// What it is made of.
-    pub form: Form,
-    /// Where it is kept outside (`vault:`, `command:`); `None`: sealed in the store.
-    pub reference: Option<String>,
-    /// RFC 3339, UTC, as all times here.
-    pub created_at: String,
-    /// When a target accepted it; `None`: not yet proven.
-    pub proven_at: Option<String>,
-    /// Which target did.
-    pub proven_on: Option<String>,
-    /// When a write that carries it was sent to the outside last.
-    pub sent_at: Option<String>,
-    /// Since when it is out of use.
-    pub retired_at: Option<String>,
-    /// Why it is.
-    pub why: Option<String>,
-    /// The run that recorded it.
-    pub run: Option<String>,
-}
-
 /// The version in use; `None` when none was ever given.
 pub fn current(store: &Store, connection: &Connection) -> Result<Option<Credential>> {
-    let _ = (store, connection);
-    Ok(None)
+    store.read(|c| rows::current(c, principals::surviving(c, connection.principal)?))
 }
 
 /// All versions of the connection's principal, newest first.
 pub fn history(store: &Store, connection: &Connection) -> Result<Vec<Credential>> {
-    let _ = (store, connection);
-    Ok(Vec::new())
+    store.read(|c| rows::history(c, principals::surviving(c, connection.principal)?))
 }
 
 /// One version by its number in the store.
 pub fn by_id(store: &Store, id: CredentialId) -> Result<Credential> {
-    let _ = (store, id);
-    Err(pending())
+    store.read(|c| rows::by_id(c, id))
 }
 
 /// Opens a sealed version. One that is a reference is opened with [`fetch`].
@@ -97,8 +36,11 @@ pub fn by_id(store: &Store, id: CredentialId) -> Result<Credential> {
 /// # Errors
 /// `secret.not_opened` when it cannot be decrypted, `secret.is_reference` when it is kept elsewhere.
 pub fn open(store: &Store, identity: &Identity, credential: &Credential) -> Result<Secret> {
-    let _ = (store, identity, credential);
-    Err(pending())
+    match store.read(|c| rows::sealed(c, credential.id))? {
+        Some(bytes) => identity.open(&bytes),
+        None => Err(Error::new("secret.is_reference", "this credential is kept outside the store")
+            .hint("open it through its reference")),
+    }
 }
 
 /// Opens a version wherever it is kept: decrypts it, or follows its reference (may block, see [`Reference::read`]).
@@ -120,52 +62,130 @@ pub fn record_candidate(
     secret: &Secret,
     run: Option<&str>,
 ) -> Result<Credential> {
-    let _ = (store, identity, connection, username, secret, run);
-    Err(pending())
+    let kept = seal(identity, secret)?;
+    let recorded = store.write(|t| {
+        let principal = if username.eq_ignore_ascii_case(&connection.username) {
+            principals::surviving(t, connection.principal)?
+        } else {
+            principals::insert(t, connection.kind.as_str(), &connection.domain, username)?
+        };
+        let new = NewVersion {
+            principal,
+            state: State::Candidate,
+            username,
+            form: connection.settings.form(),
+            kept: &kept,
+            connection: Some(connection.id),
+            run,
+        };
+        let id = rows::insert(t, &new)?;
+        rows::by_id(t, id)
+    })?;
+    if open(store, identity, &recorded)?.expose() == secret.expose() {
+        return Ok(recorded);
+    }
+    Err(Error::new("secret.not_opened", "the candidate that was just stored reads back as another secret")
+        .hint("nothing was sent; see that the home folder's disk is well"))
 }
 
 /// Makes a version the current one, in one transaction: it is proven on `proven_on`, the current one becomes previous, and
 /// all connections of the principal, whoever's they are, use it; so does the one that it was recorded for.
 pub fn promote(store: &Store, id: CredentialId, proven_on: &str) -> Result<()> {
-    let _ = (store, id, proven_on);
-    Err(pending())
+    store.write(|t| {
+        let version = rows::by_id(t, id)?;
+        let before = rows::current(t, version.principal)?;
+        rows::set_proven(t, id, proven_on)?;
+        if before.as_ref().is_some_and(|before| before.id == id) {
+            return Ok(());
+        }
+        rows::demote_current(t, version.principal)?;
+        rows::set_state(t, id, State::Current)?;
+        if let Some(before) = before {
+            connections::rename_account(t, version.principal, &before.username, &version.username)?;
+        }
+        match rows::recorded_for(t, id)? {
+            Some(connection) if version.state == State::Candidate => {
+                connections::set_principal(t, connection, version.principal, &version.username)
+            }
+            _ => Ok(()),
+        }
+    })
 }
 
-/// Takes a version that is not current out of use. It is kept.
+/// Takes a version that is not current out of use. It is kept, 30 days at least.
+///
+/// # Errors
+/// `connection.credential_in_use` for the current one.
 pub fn retire(store: &Store, id: CredentialId, why: &str) -> Result<()> {
-    let _ = (store, id, why);
-    Err(pending())
+    store.write(|t| match rows::by_id(t, id)?.state {
+        State::Current => Err(Error::new("connection.credential_in_use", "the credential in use is not retired")
+            .hint("promote another one first")),
+        _ => rows::retire(t, id, why),
+    })
 }
 
 /// A target accepted this version.
 pub fn mark_proven(store: &Store, id: CredentialId, on: &str) -> Result<()> {
-    let _ = (store, id, on);
-    Err(pending())
+    store.write(|t| rows::set_proven(t, rows::by_id(t, id)?.id, on))
 }
 
 /// A write that carries this version is about to be sent.
 pub fn mark_sent(store: &Store, id: CredentialId) -> Result<()> {
-    let _ = (store, id);
-    Err(pending())
+    store.write(|t| rows::set_sent(t, rows::by_id(t, id)?.id))
 }
 
 /// The connection's principal learns its objectGUID (of an app: cloud, tenant and app id). If another principal has it, both
 /// are the same account: they are merged, no credential row is lost, and the survivor's id is answered. Its lock is then
-/// the one to hold.
+/// the one to hold. Of two current versions the one proven last stays current, so mark the one that just worked as proven
+/// before.
 ///
 /// # Errors
-/// `connection.other_principal` when the principal is known to be another object.
+/// `connection.other_principal` when the principal is known to be another object; `rotation.unfinished` when a merge would
+/// touch a transaction that has not ended.
 pub fn bind_principal(store: &Store, connection: ConnectionId, directory_guid: &str) -> Result<PrincipalId> {
-    let _ = (store, connection, directory_guid);
-    Err(pending())
+    store.write(|t| match connections::principal(t, connection)? {
+        Some(principal) => principals::learn(t, principal, directory_guid),
+        None => Err(Error::new("connection.unknown", "the connection was removed in the meantime")),
+    })
 }
 
 /// [`bind_principal`] for a candidate that was recorded under another user name.
 pub fn bind_credential(store: &Store, credential: CredentialId, directory_guid: &str) -> Result<PrincipalId> {
-    let _ = (store, credential, directory_guid);
-    Err(pending())
+    store.write(|t| {
+        let principal = rows::by_id(t, credential)?.principal;
+        principals::learn(t, principal, directory_guid)
+    })
 }
 
-fn pending() -> Error {
-    Error::new("store.failed", "not built yet")
+/// The names of all connections of a principal, whoever's they are.
+pub fn connections_of(store: &Store, principal: PrincipalId) -> Result<Vec<String>> {
+    store.read(|c| connections::of_principal(c, principals::surviving(c, principal)?))
+}
+
+/// Refuses what would change the credentials of a principal whose transaction has not ended.
+///
+/// # Errors
+/// `rotation.unfinished`, verdict in-doubt.
+pub(super) fn refuse_unfinished(c: &rusqlite::Connection, principal: PrincipalId) -> Result<()> {
+    journal::refuse_unfinished(c, principals::surviving(c, principal)?)
+}
+
+/// What is stored of a secret that was given.
+pub(super) fn keep(identity: &mut Option<Identity>, store: &Store, given: &Given) -> Result<Kept> {
+    match given {
+        Given::Kept(reference) => Ok(Kept::Reference(reference.to_string())),
+        Given::Secret(secret) => {
+            if identity.is_none() {
+                *identity = Some(Identity::load_or_make(store)?);
+            }
+            match identity {
+                Some(identity) => seal(identity, secret),
+                None => Err(Error::new("secret.not_sealed", "the store has no identity")),
+            }
+        }
+    }
+}
+
+fn seal(identity: &Identity, secret: &Secret) -> Result<Kept> {
+    Ok(Kept::Sealed { bytes: identity.seal(secret)?, recipient: identity.recipient() })
 }

@@ -1,18 +1,50 @@
 //! Finding connections.
 
-use super::{Connection, Scope, Selector};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{Connection, Kind, Scope, Selector, Settings};
 use crate::{
     error::{Error, Result},
-    store::Store,
+    store::{
+        Store,
+        rows::connections::{self, RowRef},
+        runs,
+    },
 };
 
 /// The selected connections that the scope shows, by name.
 ///
 /// # Errors
-/// `connection.unknown` when the selector spells out a name that is not there.
+/// `connection.unknown` when the selector spells out a name that is not there, `run.unknown` for a run that is not.
 pub fn list(store: &Store, selector: &Selector, scope: &Scope) -> Result<Vec<Connection>> {
-    let _ = (store, selector, scope);
-    Ok(Vec::new())
+    store.read(|c| {
+        let failed = failed_in(c, selector)?;
+        let mut tags = connections::all_tags(c)?;
+        let trusted = connections::all_trusted(c)?;
+        let mut missing: HashSet<String> = selector.names().map(str::to_ascii_lowercase).collect();
+        let mut found = Vec::new();
+        connections::each(c, |row| {
+            if !scope.sees(row.customer) {
+                return Ok(());
+            }
+            if !missing.is_empty() {
+                missing.remove(&row.name.to_ascii_lowercase());
+            }
+            let its_tags = tags.remove(&row.id).unwrap_or_default();
+            if selector.matches(&row, &its_tags, &failed) {
+                let pem = row.trusted.and_then(|hash| trusted.get(hash).cloned());
+                found.push(build(&row, its_tags, pem)?);
+            }
+            Ok(())
+        })?;
+        match selector.names().find(|name| missing.contains(&name.to_ascii_lowercase())) {
+            Some(name) => Err(unknown(c, name, scope)),
+            None => Ok(found),
+        }
+    })
 }
 
 /// One connection by its name.
@@ -20,12 +52,81 @@ pub fn list(store: &Store, selector: &Selector, scope: &Scope) -> Result<Vec<Con
 /// # Errors
 /// `connection.unknown`, with the nearest name that the scope shows.
 pub fn get(store: &Store, name: &str, scope: &Scope) -> Result<Connection> {
-    let _ = (store, scope);
-    Err(Error::new("connection.unknown", format!("there is no connection {name}")))
+    store.read(|c| get_in(c, name, scope))
+}
+
+/// [`get`] inside a transaction.
+pub(super) fn get_in(c: &rusqlite::Connection, name: &str, scope: &Scope) -> Result<Connection> {
+    let found = connections::named(c, name, |row| {
+        if !scope.sees(row.customer) {
+            return Ok(None);
+        }
+        let pem = row.trusted.map(|hash| connections::trusted(c, hash)).transpose()?;
+        build(&row, connections::tags(c, row.id)?, pem).map(Some)
+    })?;
+    found.flatten().ok_or_else(|| unknown(c, name, scope))
 }
 
 /// All names that the scope shows, sorted: for completion.
 pub fn all_names(store: &Store, scope: &Scope) -> Result<Vec<String>> {
-    let _ = (store, scope);
-    Ok(Vec::new())
+    store.read(|c| visible_names(c, scope))
+}
+
+fn visible_names(c: &rusqlite::Connection, scope: &Scope) -> Result<Vec<String>> {
+    let names = connections::names(c)?;
+    Ok(names.into_iter().filter(|(_, customer)| scope.sees(customer.as_deref())).map(|(name, _)| name).collect())
+}
+
+/// A name outside the scope is not hinted at: whose customers there are is nobody's business.
+fn unknown(c: &rusqlite::Connection, name: &str, scope: &Scope) -> Error {
+    let error = Error::new("connection.unknown", format!("there is no connection {name}"));
+    let lower = name.to_lowercase();
+    let nearest = visible_names(c, scope)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(&lower, &known.to_lowercase()), known))
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    match nearest {
+        Some((likeness, known)) if likeness > 0.8 => error.hint(format!("did you mean {known}?")),
+        _ => error.hint("`libretto connections list` shows those that there are"),
+    }
+}
+
+/// Per `failed-in:RUN` of the selector the keys that failed in it, in lower case.
+fn failed_in(c: &rusqlite::Connection, selector: &Selector) -> Result<HashMap<String, HashSet<String>>> {
+    let mut failed = HashMap::new();
+    for run in selector.runs() {
+        let id = runs::resolve(c, run)?.ok_or_else(|| {
+            Error::new("run.unknown", format!("there is no run {run}"))
+                .hint("`libretto runs list` shows those that there are")
+        })?;
+        let keys = connections::failed_keys(c, &id)?.into_iter().map(|key| key.to_ascii_lowercase()).collect();
+        failed.insert(run.to_owned(), keys);
+    }
+    Ok(failed)
+}
+
+fn build(row: &RowRef<'_>, tags: Vec<String>, ca_pem: Option<Arc<str>>) -> Result<Connection> {
+    let damaged = |said: String| {
+        Error::new("store.corrupt", format!("connection {} cannot be read: {said}", row.name))
+            .hint("remove it and add it again, or restore the home folder from a backup")
+    };
+    let kind = Kind::parse(row.kind).ok_or_else(|| damaged(format!("its kind is {}", row.kind)))?;
+    let settings = match kind {
+        Kind::Ad => serde_json::from_str(row.settings).map(|settings| Settings::Ad(super::AdSettings { ca_pem, ..settings })),
+        Kind::MsOnline => serde_json::from_str(row.settings).map(Settings::MsOnline),
+    };
+    Ok(Connection {
+        id: row.id,
+        name: row.name.to_owned(),
+        kind,
+        domain: row.domain.to_owned(),
+        principal: row.principal,
+        username: row.username.to_owned(),
+        customer: row.customer.map(str::to_owned),
+        tags,
+        settings: settings.map_err(|e| damaged(e.to_string()))?,
+        created_at: row.created_at.to_owned(),
+        changed_at: row.changed_at.to_owned(),
+    })
 }

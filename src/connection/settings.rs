@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
+use super::{Kind, credentials::Form};
 
 /// What a connection's kind needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,16 @@ impl Settings {
         match self {
             Self::Ad(_) => Kind::Ad,
             Self::MsOnline(_) => Kind::MsOnline,
+        }
+    }
+
+    /// What a credential of theirs is made of.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match self {
+            Self::MsOnline(settings) if settings.certificate => Form::Certificate,
+            Self::MsOnline(settings) if settings.client_id.is_some() => Form::ClientSecret,
+            Self::Ad(_) | Self::MsOnline(_) => Form::Password,
         }
     }
 }

@@ -3,18 +3,25 @@
 //! Parts are queued and on the disk within 50 ms; what a caller waits for (a write that is about to be sent, the run's
 //! end) is on the disk when the answer comes. Callers redact text before they hand it in.
 
+mod records;
+mod writer;
+
 use std::{
     future::Future,
     pin::Pin,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     task::{Context, Poll},
+    thread::JoinHandle,
 };
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use records::Record;
+use writer::{Answer, Job};
+
 use super::{
-    Store,
+    Store, moment,
     runs::{PartKind, WriteState},
 };
 use crate::{
@@ -114,53 +121,72 @@ impl<T> Future for Reply<T> {
 
 /// The handle to the thread that writes one run's ledger. Clones write to the same run.
 #[derive(Debug, Clone)]
-pub struct Ledger(mpsc::Sender<()>);
+pub struct Ledger(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle {
+    // Both are taken in `drop` alone.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has answered nobody, and each waiting caller was told so.
+            let _ = thread.join();
+        }
+    }
+}
 
 impl Ledger {
-    /// Starts the thread; it ends when the last clone is dropped and everything queued is on the disk.
+    /// Starts the thread; it ends when the last clone is dropped, which waits until everything queued is on the disk.
     pub fn start(store: &Store) -> Result<Self> {
-        let _ = store;
-        Ok(Self(mpsc::channel().0))
+        let (jobs, inbox) = mpsc::channel();
+        let writer = writer::Writer::new(store, inbox)?;
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|e| Error::new("store.ledger_ended", format!("the ledger's thread cannot be started: {e}")))?;
+        Ok(Self(Arc::new(Handle { jobs: Some(jobs), thread: Some(thread) })))
     }
 
     /// Writes the run, its parameters and sources. Everything after it belongs to this run.
     pub fn begin_run(&self, run: NewRun) -> Reply<()> {
-        drop(run);
-        self.later()
+        self.ask(Record::BeginRun(run, moment::now()), Answer::Done)
     }
 
-    /// Takes up an earlier run: its parts are overwritten as they are done again, its writes go on being numbered.
+    /// Takes up an earlier run, by its full id: its parts are overwritten as they are done again, its writes go on being
+    /// numbered.
     pub fn resume_run(&self, id: String) -> Reply<()> {
-        drop(id);
-        self.later()
+        self.ask(Record::ResumeRun(id), Answer::Done)
     }
 
     /// Queues the beginning of a part.
     pub fn begin_part(&self, part: NewPart) {
-        drop(part);
+        self.send(Job { record: Record::BeginPart(part, moment::now()), answer: None });
     }
 
     /// Queues the end of a part.
     pub fn end_part(&self, part: EndPart) {
-        drop(part);
+        self.send(Job { record: Record::EndPart(part), answer: None });
     }
 
     /// Records a write that is about to be sent; answers its number, once that is on the disk.
     pub fn write_sent(&self, path: &str, kind: &str, target: &str, did: &str, did_not: &str) -> Reply<u32> {
-        let _ = (path, kind, target, did, did_not);
-        self.later()
+        let [path, kind, target, did, did_not] = [path, kind, target, did, did_not].map(str::to_owned);
+        self.ask(Record::WriteSent { path, kind, target, did, did_not, at: moment::now() }, Answer::Number)
     }
 
     /// Records how a write ended.
     pub fn write_settled(&self, number: u32, state: WriteState) -> Reply<()> {
-        let _ = (number, state);
-        self.later()
+        self.ask(Record::WriteSettled(number, state, moment::now()), Answer::Done)
     }
 
     /// Ends the run.
     pub fn finish_run(&self, end: EndRun) -> Reply<()> {
-        drop(end);
-        self.later()
+        self.ask(Record::FinishRun(end, moment::now()), Answer::Done)
     }
 
     /// Answers when everything that was queued is on the disk.
@@ -168,14 +194,24 @@ impl Ledger {
     /// # Errors
     /// What kept a queued part from being written, once.
     pub fn flush(&self) -> Reply<()> {
-        self.later()
+        self.ask(Record::Flush, Answer::Done)
     }
 
-    fn later<T>(&self) -> Reply<T> {
-        Reply(oneshot::channel().1)
+    fn ask<T>(&self, record: Record, answer: impl FnOnce(oneshot::Sender<Result<T>>) -> Answer) -> Reply<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.send(Job { record, answer: Some(answer(sender)) });
+        Reply(receiver)
+    }
+
+    fn send(&self, job: Job) {
+        // Where the thread is gone, the job's answer is dropped with it, and who waits for it is told.
+        if let Some(jobs) = &self.0.jobs {
+            let _ = jobs.send(job);
+        }
     }
 }
 
 fn ended() -> Error {
     Error::new("store.ledger_ended", "the ledger's thread has ended before it answered")
+        .hint("what was asked for may not be on the disk; `libretto runs show` tells what is")
 }

@@ -19,7 +19,7 @@ mod schema;
 
 use std::{path::Path, sync::Arc};
 
-pub(crate) use failure::failed;
+pub(crate) use failure::{failed, files_failed};
 pub(crate) use files::{create_private, sync_folder};
 pub(crate) use moment::now;
 use open::Inner;

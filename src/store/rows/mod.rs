@@ -1,6 +1,8 @@
 //! Rows as the rooms above read and write them.
 
+pub(crate) mod connections;
 pub mod credentials;
+pub(crate) mod meta;
 pub mod principals;
 
 use rusqlite::{

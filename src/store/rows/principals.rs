@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::PrincipalId;
+use super::{PrincipalId, credentials};
 use crate::{
-    error::Result,
-    store::{failed, locks::Holder},
+    error::{Error, Result},
+    store::{failed, journal, locks::Holder},
 };
 
 /// Makes a provisional principal: one that no directory has been asked about yet.
@@ -31,14 +31,14 @@ pub(crate) fn surviving(c: &Connection, principal: PrincipalId) -> Result<Princi
 }
 
 /// The principal that has this objectGUID (or cloud, tenant and app id).
-pub(crate) fn by_guid(c: &Connection, guid: &str) -> Result<Option<PrincipalId>> {
+fn by_guid(c: &Connection, guid: &str) -> Result<Option<PrincipalId>> {
     c.query_row("SELECT uid FROM principal WHERE directory_guid = ?1", [guid], |row| row.get(0))
         .optional()
         .map_err(failed)
 }
 
 /// What the directory calls the principal; `None` while it is provisional.
-pub(crate) fn guid(c: &Connection, principal: PrincipalId) -> Result<Option<String>> {
+fn guid(c: &Connection, principal: PrincipalId) -> Result<Option<String>> {
     c.query_row("SELECT directory_guid FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
 }
 
@@ -49,4 +49,49 @@ pub(crate) fn holder(c: &Connection, principal: PrincipalId) -> Result<Option<Ho
         Ok(who.zip(since).map(|(who, since)| Holder { who, since }))
     })
     .map_err(failed)
+}
+
+/// A principal learns its objectGUID; the one that has it already takes it in. Answers the one that goes on.
+pub(crate) fn learn(c: &Connection, principal: PrincipalId, learned: &str) -> Result<PrincipalId> {
+    let principal = surviving(c, principal)?;
+    let learned = learned.to_ascii_lowercase();
+    match (guid(c, principal)?, by_guid(c, &learned)?) {
+        (_, Some(known)) if known == principal => Ok(principal),
+        (Some(other), _) => Err(Error::new(
+            "connection.other_principal",
+            format!("the directory answers {learned} for this account, and the store knows it as {other}"),
+        )
+        .hint(
+            "an account that was deleted and made anew is another one: remove the connection and add it again (what is \
+             stored of the old one is kept)",
+        )),
+        (None, Some(known)) => merge(c, principal, known).map(|()| known),
+        (None, None) => {
+            let sql = "UPDATE principal SET directory_guid = ?2 WHERE uid = ?1";
+            c.execute(sql, (principal, learned)).map_err(failed)?;
+            Ok(principal)
+        }
+    }
+}
+
+/// Takes a provisional principal into another. All its credential rows go on there; of two current ones the one that was
+/// proven last stays, else the newer.
+fn merge(c: &Connection, from: PrincipalId, to: PrincipalId) -> Result<()> {
+    journal::refuse_unfinished(c, from)?;
+    journal::refuse_unfinished(c, to)?;
+    if let (Some(mine), Some(theirs)) = (credentials::current(c, from)?, credentials::current(c, to)?) {
+        let age = |version: &credentials::Credential| (version.proven_at.clone(), version.created_at.clone());
+        let loser = if age(&mine) > age(&theirs) { theirs } else { mine };
+        credentials::set_state(c, loser.id, credentials::State::Previous)?;
+    }
+    credentials::move_all(c, from, to)?;
+    for sql in [
+        "UPDATE connection SET principal = ?2 WHERE principal = ?1",
+        "UPDATE attempt SET principal = ?2 WHERE principal = ?1",
+        "UPDATE rotation SET principal = ?2 WHERE principal = ?1",
+        "UPDATE principal SET merged_into = ?2, lock_holder = NULL, lock_since = NULL WHERE uid = ?1",
+    ] {
+        c.execute(sql, (from, to)).map_err(failed)?;
+    }
+    Ok(())
 }

@@ -17,6 +17,12 @@ CREATE TABLE principal (
     merged_into    INTEGER REFERENCES principal
 ) STRICT;
 
+-- Certificates that connections trust, each once: ten thousand connections often share one.
+CREATE TABLE trusted (
+    hash TEXT PRIMARY KEY,
+    pem  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE connection (
     id         INTEGER PRIMARY KEY,
     name       TEXT NOT NULL COLLATE NOCASE UNIQUE,
@@ -26,6 +32,7 @@ CREATE TABLE connection (
     username   TEXT NOT NULL,
     customer   TEXT COLLATE NOCASE,
     settings   TEXT NOT NULL,
+    trusted    TEXT REFERENCES trusted,
     created_at TEXT NOT NULL,
     changed_at TEXT NOT NULL
 ) STRICT;
@@ -36,12 +43,6 @@ CREATE TABLE connection_tag (
     connection INTEGER NOT NULL REFERENCES connection ON DELETE CASCADE,
     tag        TEXT NOT NULL COLLATE NOCASE,
     PRIMARY KEY (connection, tag)
-) STRICT, WITHOUT ROWID;
-
--- Certificates that connections trust, each once: ten thousand connections often share one.
-CREATE TABLE trusted (
-    hash TEXT PRIMARY KEY,
-    pem  TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- connection: the one that the version was recorded for.

@@ -1,0 +1,264 @@
+//! Connection rows, with their tags and the certificates that they trust.
+
+use std::{collections::HashMap, sync::Arc};
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use sha2::{Digest, Sha256};
+
+use super::{ConnectionId, PrincipalId};
+use crate::{
+    error::Result,
+    store::{failed, now},
+};
+
+/// A row as SQLite holds it, borrowed: most of ten thousand are looked at and passed over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowRef<'a> {
+    pub(crate) id: ConnectionId,
+    pub(crate) name: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) domain: &'a str,
+    pub(crate) principal: PrincipalId,
+    pub(crate) username: &'a str,
+    pub(crate) customer: Option<&'a str>,
+    pub(crate) settings: &'a str,
+    pub(crate) trusted: Option<&'a str>,
+    pub(crate) created_at: &'a str,
+    pub(crate) changed_at: &'a str,
+}
+
+/// What a row is written from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Values<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) domain: &'a str,
+    pub(crate) principal: PrincipalId,
+    pub(crate) username: &'a str,
+    pub(crate) customer: Option<&'a str>,
+    pub(crate) settings: &'a str,
+    pub(crate) trusted_pem: Option<&'a str>,
+    pub(crate) tags: &'a [String],
+}
+
+const COLUMNS: &str = "SELECT id, name, kind, domain, principal, username, customer, settings, trusted, created_at,
+    changed_at FROM connection";
+
+/// Inserts a connection.
+pub(crate) fn insert(c: &Connection, values: &Values<'_>) -> Result<ConnectionId> {
+    let trusted = trust(c, values.trusted_pem)?;
+    let id = c
+        .prepare_cached(
+            "INSERT INTO connection (name, kind, domain, principal, username, customer, settings, trusted, created_at,
+                changed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
+        )
+        .and_then(|mut insert| {
+            insert.insert((
+                values.name,
+                values.kind,
+                values.domain,
+                values.principal,
+                values.username,
+                values.customer,
+                values.settings,
+                trusted,
+                now(),
+            ))
+        })
+        .map(ConnectionId)
+        .map_err(failed)?;
+    insert_tags(c, id, values.tags)?;
+    Ok(id)
+}
+
+/// Overwrites a connection, tags included.
+pub(crate) fn update(c: &Connection, id: ConnectionId, values: &Values<'_>) -> Result<()> {
+    let trusted = trust(c, values.trusted_pem)?;
+    c.prepare_cached(
+        "UPDATE connection SET name = ?2, kind = ?3, domain = ?4, principal = ?5, username = ?6, customer = ?7,
+            settings = ?8, trusted = ?9, changed_at = ?10 WHERE id = ?1",
+    )
+    .and_then(|mut update| {
+        update.execute((
+            id,
+            values.name,
+            values.kind,
+            values.domain,
+            values.principal,
+            values.username,
+            values.customer,
+            values.settings,
+            trusted,
+            now(),
+        ))
+    })
+    .map_err(failed)?;
+    c.execute("DELETE FROM connection_tag WHERE connection = ?1", [id]).map_err(failed)?;
+    insert_tags(c, id, values.tags)
+}
+
+/// Deletes a connection; its principal and credentials stay.
+pub(crate) fn delete(c: &Connection, id: ConnectionId) -> Result<()> {
+    c.execute("DELETE FROM connection WHERE id = ?1", [id]).map(|_| ()).map_err(failed)
+}
+
+/// Shows every row, by name, to `look`.
+pub(crate) fn each(c: &Connection, mut look: impl FnMut(RowRef<'_>) -> Result<()>) -> Result<()> {
+    let mut query = c.prepare_cached(&format!("{COLUMNS} ORDER BY name")).map_err(failed)?;
+    let mut rows = query.query([]).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        look(borrow(row).map_err(failed)?)?;
+    }
+    Ok(())
+}
+
+/// Shows the row of that name to `look`, where there is one.
+pub(crate) fn named<T>(c: &Connection, name: &str, look: impl FnOnce(RowRef<'_>) -> Result<T>) -> Result<Option<T>> {
+    let mut query = c.prepare_cached(&format!("{COLUMNS} WHERE name = ?1")).map_err(failed)?;
+    let mut rows = query.query([name]).map_err(failed)?;
+    let Some(row) = rows.next().map_err(failed)? else { return Ok(None) };
+    look(borrow(row).map_err(failed)?).map(Some)
+}
+
+/// The principal of a connection; `None` when it is gone.
+pub(crate) fn principal(c: &Connection, id: ConnectionId) -> Result<Option<PrincipalId>> {
+    c.query_row("SELECT principal FROM connection WHERE id = ?1", [id], |row| row.get(0)).optional().map_err(failed)
+}
+
+/// Names of a principal's connections.
+pub(crate) fn of_principal(c: &Connection, principal: PrincipalId) -> Result<Vec<String>> {
+    let mut query =
+        c.prepare_cached("SELECT name FROM connection WHERE principal = ?1 ORDER BY name").map_err(failed)?;
+    let rows = query.query_map([principal], |row| row.get(0)).map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+/// Names of the connections that name this one, as `via` or as `ad`.
+pub(crate) fn that_name(c: &Connection, name: &str) -> Result<Vec<String>> {
+    let mut query = c
+        .prepare_cached(
+            "SELECT name FROM connection WHERE lower(settings ->> '$.via') = lower(?1) OR lower(settings ->> '$.ad') = lower(?1)
+             ORDER BY name",
+        )
+        .map_err(failed)?;
+    let rows = query.query_map([name], |row| row.get(0)).map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+/// Lets the connections that name this one follow its new name.
+pub(crate) fn rename_links(c: &Connection, before: &str, after: &str) -> Result<()> {
+    for key in ["$.via", "$.ad"] {
+        let sql = "UPDATE connection SET settings = json_set(settings, ?3, ?2) WHERE lower(settings ->> ?3) = lower(?1)";
+        c.execute(sql, (before, after, key)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Lets a connection use another principal under the name that it goes by.
+pub(crate) fn set_principal(c: &Connection, id: ConnectionId, principal: PrincipalId, username: &str) -> Result<()> {
+    c.execute(
+        "UPDATE connection SET principal = ?2, username = ?3, changed_at = ?4 WHERE id = ?1
+            AND (principal <> ?2 OR username <> ?3)",
+        (id, principal, username, now()),
+    )
+    .map(|_| ())
+    .map_err(failed)
+}
+
+/// Renames the account in the connections of a principal that spell it `before`.
+pub(crate) fn rename_account(c: &Connection, principal: PrincipalId, before: &str, after: &str) -> Result<()> {
+    c.execute(
+        "UPDATE connection SET username = ?3, changed_at = ?4
+         WHERE principal = ?1 AND username = ?2 COLLATE NOCASE AND username <> ?3",
+        (principal, before, after, now()),
+    )
+    .map(|_| ())
+    .map_err(failed)
+}
+
+/// Tags of all connections, each connection's sorted.
+pub(crate) fn all_tags(c: &Connection) -> Result<HashMap<ConnectionId, Vec<String>>> {
+    let mut query = c.prepare_cached("SELECT connection, tag FROM connection_tag").map_err(failed)?;
+    let mut rows = query.query([]).map_err(failed)?;
+    let mut tags: HashMap<ConnectionId, Vec<String>> = HashMap::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        tags.entry(row.get(0).map_err(failed)?).or_default().push(row.get(1).map_err(failed)?);
+    }
+    Ok(tags)
+}
+
+/// Tags of one connection, sorted.
+pub(crate) fn tags(c: &Connection, id: ConnectionId) -> Result<Vec<String>> {
+    let mut query = c.prepare_cached("SELECT tag FROM connection_tag WHERE connection = ?1").map_err(failed)?;
+    let rows = query.query_map([id], |row| row.get(0)).map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+/// All trusted certificates by hash.
+pub(crate) fn all_trusted(c: &Connection) -> Result<HashMap<String, Arc<str>>> {
+    let mut query = c.prepare_cached("SELECT hash, pem FROM trusted").map_err(failed)?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?.into()))).map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+/// One trusted certificate.
+pub(crate) fn trusted(c: &Connection, hash: &str) -> Result<Arc<str>> {
+    c.query_row("SELECT pem FROM trusted WHERE hash = ?1", [hash], |row| row.get::<_, String>(0))
+        .map(Into::into)
+        .map_err(failed)
+}
+
+/// Names and customers of all connections, by name.
+pub(crate) fn names(c: &Connection) -> Result<Vec<(String, Option<String>)>> {
+    let mut query = c.prepare_cached("SELECT name, customer FROM connection ORDER BY name").map_err(failed)?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+/// Keys of the items and checks that failed, or are in doubt, in a run: connections' names, where it went over connections.
+pub(crate) fn failed_keys(c: &Connection, run: &str) -> Result<Vec<String>> {
+    let mut query = c
+        .prepare_cached(
+            "SELECT DISTINCT key FROM part WHERE run = ?1 AND key IS NOT NULL AND verdict IN ('failed', 'partial', 'in-doubt')",
+        )
+        .map_err(failed)?;
+    let rows = query.query_map([run], |row| row.get(0)).map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+fn trust(c: &Connection, pem: Option<&str>) -> Result<Option<String>> {
+    let Some(pem) = pem else { return Ok(None) };
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(pem));
+    c.prepare_cached("INSERT INTO trusted (hash, pem) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+        .and_then(|mut insert| insert.execute((&hash, pem)))
+        .map_err(failed)?;
+    Ok(Some(hash))
+}
+
+fn insert_tags(c: &Connection, id: ConnectionId, tags: &[String]) -> Result<()> {
+    let mut insert = c
+        .prepare_cached("INSERT INTO connection_tag (connection, tag) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+        .map_err(failed)?;
+    for tag in tags {
+        insert.execute((id, tag)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn borrow<'a>(row: &'a Row<'_>) -> rusqlite::Result<RowRef<'a>> {
+    let text = |column| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
+    let optional = |column| row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from);
+    Ok(RowRef {
+        id: row.get(0)?,
+        name: text(1)?,
+        kind: text(2)?,
+        domain: text(3)?,
+        principal: row.get(4)?,
+        username: text(5)?,
+        customer: optional(6)?,
+        settings: text(7)?,
+        trusted: optional(8)?,
+        created_at: text(9)?,
+        changed_at: text(10)?,
+    })
+}
