@@ -93,12 +93,7 @@ pub(super) fn insert(t: &Transaction<'_>, new: &NewConnection, kept: Option<&Kep
 }
 
 /// Overwrites a connection; answers its name.
-pub(super) fn update(
-    t: &Transaction<'_>,
-    before: &Connection,
-    change: &Change,
-    kept: Option<&Kept>,
-) -> Result<String> {
+pub(super) fn update(t: &Transaction<'_>, before: &Connection, change: &Change, kept: Option<&Kept>) -> Result<String> {
     let name = change.name.as_ref().unwrap_or(&before.name);
     let username = change.username.as_ref().unwrap_or(&before.username);
     let settings = change.settings.as_ref().unwrap_or(&before.settings);

@@ -113,7 +113,9 @@ fn build(row: &RowRef<'_>, tags: Vec<String>, ca_pem: Option<Arc<str>>) -> Resul
     };
     let kind = Kind::parse(row.kind).ok_or_else(|| damaged(format!("its kind is {}", row.kind)))?;
     let settings = match kind {
-        Kind::Ad => serde_json::from_str(row.settings).map(|settings| Settings::Ad(super::AdSettings { ca_pem, ..settings })),
+        Kind::Ad => {
+            serde_json::from_str(row.settings).map(|settings| Settings::Ad(super::AdSettings { ca_pem, ..settings }))
+        }
         Kind::MsOnline => serde_json::from_str(row.settings).map(Settings::MsOnline),
     };
     Ok(Connection {

@@ -65,7 +65,8 @@ impl Identity {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(unreadable(path, &e.to_string())),
         };
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
+        let line =
+            text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
         let key = x25519::Identity::from_str(line).map_err(|said| unreadable(path, said))?;
         // The key opens everything: no output may carry it either.
         Secret::new(line)?;

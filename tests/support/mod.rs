@@ -1,1 +1,3 @@
 //! What tests share: the built program, the Samba domain, comparison of whole texts.
+
+pub mod samba;

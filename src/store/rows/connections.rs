@@ -148,7 +148,8 @@ pub(crate) fn that_name(c: &Connection, name: &str) -> Result<Vec<String>> {
 /// Lets the connections that name this one follow its new name.
 pub(crate) fn rename_links(c: &Connection, before: &str, after: &str) -> Result<()> {
     for key in ["$.via", "$.ad"] {
-        let sql = "UPDATE connection SET settings = json_set(settings, ?3, ?2) WHERE lower(settings ->> ?3) = lower(?1)";
+        let sql =
+            "UPDATE connection SET settings = json_set(settings, ?3, ?2) WHERE lower(settings ->> ?3) = lower(?1)";
         c.execute(sql, (before, after, key)).map_err(failed)?;
     }
     Ok(())

@@ -146,7 +146,8 @@ pub(crate) struct NewVersion<'a> {
     pub(crate) run: Option<&'a str>,
 }
 
-const COLUMNS: &str = "SELECT id, principal, version, state, username, kind, reference, created_at, proven_at, proven_on,
+const COLUMNS: &str =
+    "SELECT id, principal, version, state, username, kind, reference, created_at, proven_at, proven_on,
     sent_at, retired_at, why, run FROM credential";
 
 /// Inserts the principal's next version. What is sealed to another recipient than the store's is refused: nobody could open
@@ -155,8 +156,11 @@ pub(crate) fn insert(c: &Connection, new: &NewVersion<'_>) -> Result<CredentialI
     let (sealed, reference) = match new.kept {
         Kept::Sealed { bytes, recipient } => {
             if meta::recipient(c)?.as_ref() != Some(recipient) {
-                return Err(Error::new("store.identity_foreign", "the store's identity changed while a secret was sealed")
-                    .hint("do the same again"));
+                return Err(Error::new(
+                    "store.identity_foreign",
+                    "the store's identity changed while a secret was sealed",
+                )
+                .hint("do the same again"));
             }
             (Some(bytes), None)
         }

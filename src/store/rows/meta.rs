@@ -11,9 +11,12 @@ pub(crate) fn recipient(c: &Connection) -> Result<Option<String>> {
 
 /// Records it.
 pub(crate) fn set_recipient(c: &Connection, recipient: &str) -> Result<()> {
-    c.execute("INSERT INTO meta (key, value) VALUES ('recipient', ?1) ON CONFLICT DO UPDATE SET value = ?1", [recipient])
-        .map(|_| ())
-        .map_err(failed)
+    c.execute(
+        "INSERT INTO meta (key, value) VALUES ('recipient', ?1) ON CONFLICT DO UPDATE SET value = ?1",
+        [recipient],
+    )
+    .map(|_| ())
+    .map_err(failed)
 }
 
 /// Whether any credential is sealed.
