@@ -3,7 +3,7 @@
 use rusqlite::Transaction;
 
 use super::{
-    AdSettings, Change, Connection, Given, NewConnection, Scope, Settings,
+    Change, Connection, Given, NewConnection, Scope, Settings,
     credentials::{self, State},
     query,
 };
@@ -139,11 +139,7 @@ pub(super) fn update(t: &Transaction<'_>, before: &Connection, change: &Change, 
 /// # Errors
 /// `connection.unknown`, `connection.wrong_kind`.
 pub(super) fn check_links(t: &Transaction<'_>, settings: &Settings) -> Result<()> {
-    let link = match settings {
-        Settings::Ad(AdSettings { via, .. }) => via.as_deref(),
-        Settings::MsOnline(settings) => settings.ad.as_deref(),
-    };
-    link.map_or(Ok(()), |name| query::get_in(t, name, &Scope::all())?.ad().map(|_| ()))
+    settings.link().map_or(Ok(()), |(_, name)| query::get_in(t, name, &Scope::all())?.ad().map(|_| ()))
 }
 
 fn make_current(

@@ -1,7 +1,18 @@
 //! A connection as a person writes it, on the command line, in a CSV row or in JSON, and its way to a checked one.
 
-use super::{Change, Connection, NewConnection};
-use crate::{error::Error, host::Host};
+mod faults;
+
+use std::sync::Arc;
+
+use faults::Faults;
+pub use faults::{Fault, as_error};
+
+use super::{AdSettings, Change, Connection, Given, Kind, MsOnlineSettings, NewConnection, Settings, TlsMode, syntax};
+use crate::{
+    error::{Error, Result},
+    host::Host,
+    secret::{Secret, reference::Reference},
+};
 
 /// What was written, column by column; `None` where nothing was.
 #[derive(Debug, Clone, Default)]
@@ -46,31 +57,217 @@ pub struct Fields {
     pub agent: Option<String>,
 }
 
-/// What is wrong with one column.
-#[derive(Debug, Clone)]
-pub struct Fault {
-    /// The column's name, as in a CSV header.
-    pub column: &'static str,
-    /// What is wrong and what to do.
-    pub error: Error,
-}
-
 impl Fields {
     /// Checks everything and reads what is read once (secrets, certificates). All faults at once.
     pub fn check(&self, host: &Host) -> Result<NewConnection, Vec<Fault>> {
-        let _ = host;
-        Err(Vec::new())
+        let mut faults = Faults::default();
+        let name = faults.needed("name", self.name.as_deref(), syntax::name);
+        let kind = faults.needed("kind", self.kind.as_deref(), kind);
+        let domain = faults.needed("domain", self.domain.as_deref(), syntax::domain);
+        let customer = faults.of("customer", self.customer.as_deref().filter(|text| !text.is_empty()), syntax::label);
+        let tags = self.check_tags(&mut faults).unwrap_or_default();
+        let Some(kind) = kind else { return Err(faults.0) };
+        let settings = self.check_settings(host, &mut faults, empty(kind));
+        let username = self.check_username(&mut faults, kind);
+        let secret = self.check_secret(host, &mut faults);
+        match (name, domain, username) {
+            (Some(name), Some(domain), Some(username)) if faults.0.is_empty() => {
+                Ok(NewConnection { name, domain, username, customer, tags, settings, secret })
+            }
+            _ => Err(faults.0),
+        }
     }
 
     /// Checks what was written as an edit of `before`.
     pub fn check_change(&self, host: &Host, before: &Connection) -> Result<Change, Vec<Fault>> {
-        let _ = (host, before);
-        Err(Vec::new())
+        let mut faults = Faults::default();
+        if faults.of("kind", self.kind.as_deref(), kind).is_some_and(|kind| kind != before.kind) {
+            let said = format!("connection {} is of kind {}, which stays", before.name, before.kind.as_str());
+            faults.add("kind", Error::new("connection.wrong_kind", said).hint("add another connection"));
+        }
+        let settings = self.check_settings(host, &mut faults, before.settings.clone());
+        let change = Change {
+            name: faults.of("name", self.name.as_deref(), syntax::name),
+            domain: faults.of("domain", self.domain.as_deref(), syntax::domain),
+            username: faults.of("username", self.username.as_deref().or(self.client_id.as_deref()), syntax::username),
+            customer: match self.customer.as_deref() {
+                Some("") => Some(None),
+                customer => faults.of("customer", customer, syntax::label).map(Some),
+            },
+            tags: self.check_tags(&mut faults),
+            settings: Some(settings).filter(|settings| *settings != before.settings),
+            secret: self.check_secret(host, &mut faults),
+        };
+        if faults.0.is_empty() { Ok(change) } else { Err(faults.0) }
+    }
+
+    fn check_tags(&self, faults: &mut Faults) -> Option<Vec<String>> {
+        let mut tags = faults.all("tags", self.tags.as_deref(), syntax::label)?;
+        tags.sort_unstable();
+        tags.dedup();
+        Some(tags)
+    }
+
+    fn check_username(&self, faults: &mut Faults, kind: Kind) -> Option<String> {
+        let given = self.username.as_deref();
+        match kind {
+            Kind::Ad => faults.needed("username", given, syntax::username),
+            // An app signs in as itself.
+            Kind::MsOnline => faults.needed("client_id", self.client_id.as_deref().or(given), syntax::username),
+        }
+    }
+
+    /// The settings after what was written; columns of the other kind are faults.
+    fn check_settings(&self, host: &Host, faults: &mut Faults, before: Settings) -> Settings {
+        let kind = before.kind();
+        self.refuse_other_kind(faults, kind);
+        match before {
+            Settings::Ad(before) => Settings::Ad(self.check_ad(host, faults, before)),
+            Settings::MsOnline(before) => Settings::MsOnline(self.check_msonline(faults, before)),
+        }
+    }
+
+    fn check_ad(&self, host: &Host, faults: &mut Faults, before: AdSettings) -> AdSettings {
+        let targets = faults.all("targets", self.targets.as_deref(), syntax::target);
+        if let Some(twice) = targets.as_deref().and_then(twice) {
+            let said = format!("target {twice} is given twice");
+            faults.add("targets", Error::new("connection.bad_target", said).hint("name each target once"));
+        }
+        let ca_pem = match (self.ca.as_deref(), self.ca_pem.as_deref()) {
+            (Some(""), _) | (None, Some("")) => None,
+            (Some(path), _) => faults.of("ca", Some(path), |path| certificate_file(host, path)),
+            (None, Some(pem)) => {
+                faults.of("ca_pem", Some(pem), |pem| syntax::certificates(pem.as_bytes())).map(Arc::from)
+            }
+            (None, None) => before.ca_pem,
+        };
+        AdSettings {
+            targets: targets.unwrap_or(before.targets),
+            home_servers: faults
+                .all("home_servers", self.home_servers.as_deref(), syntax::home_server)
+                .unwrap_or(before.home_servers),
+            tls: faults.of("tls", self.tls.as_deref(), tls).unwrap_or(before.tls),
+            ca_pem,
+            pin: faults.optional("pin", self.pin.as_deref(), before.pin, syntax::pin),
+            via: faults.optional("via", self.via.as_deref(), before.via, syntax::name),
+        }
+    }
+
+    fn check_msonline(&self, faults: &mut Faults, before: MsOnlineSettings) -> MsOnlineSettings {
+        let agent = faults.of("agent", self.agent.as_deref(), syntax::host_port);
+        let secret_given = self.secret.is_some() || self.password.is_some();
+        MsOnlineSettings {
+            ad: faults.optional("ad", self.ad.as_deref(), before.ad, syntax::name),
+            client_id: faults.optional("client_id", self.client_id.as_deref(), before.client_id, syntax::username),
+            certificate: self.certificate.is_some() || (before.certificate && !secret_given),
+            agent_port: agent.as_ref().map_or(before.agent_port, |(_, port)| port.unwrap_or(AGENT_PORT)),
+            agent_host: agent.map_or(before.agent_host, |(host, _)| host),
+        }
+    }
+
+    fn refuse_other_kind(&self, faults: &mut Faults, kind: Kind) {
+        let ad = [
+            ("targets", self.targets.is_some()),
+            ("home_servers", self.home_servers.is_some()),
+            ("ca", self.ca.is_some()),
+            ("ca_pem", self.ca_pem.is_some()),
+            ("tls", self.tls.is_some()),
+            ("pin", self.pin.is_some()),
+            ("via", self.via.is_some()),
+        ];
+        let msonline = [
+            ("ad", self.ad.is_some()),
+            ("client_id", self.client_id.is_some()),
+            ("secret", self.secret.is_some()),
+            ("certificate", self.certificate.is_some()),
+            ("agent", self.agent.is_some()),
+        ];
+        let other: &[(&'static str, bool)] = if kind == Kind::Ad { &msonline } else { &ad };
+        for (column, _) in other.iter().filter(|(_, given)| *given) {
+            let said = format!("connections of kind {} have no {column}", kind.as_str());
+            faults.add(column, Error::new("connection.wrong_kind", said).hint("leave it empty, or correct the kind"));
+        }
+    }
+
+    fn check_secret(&self, host: &Host, faults: &mut Faults) -> Option<Given> {
+        let given = [
+            ("password", self.password.as_deref()),
+            ("secret", self.secret.as_deref()),
+            ("certificate", self.certificate.as_deref()),
+        ];
+        let mut given = given.into_iter().filter_map(|(column, text)| Some((column, text?)));
+        let (column, text) = given.next()?;
+        if let Some((second, _)) = given.next() {
+            let said = format!("both {column} and {second} are given");
+            faults
+                .add(second, Error::new("connection.two_secrets", said).hint("a connection signs in with one of them"));
+            return None;
+        }
+        let what = format!("{column} of {}", self.name.as_deref().unwrap_or("the connection"));
+        faults.of(column, Some(text), |text| match column {
+            "certificate" => key_pair_file(host, text, &what),
+            _ => secret(host, text, &what),
+        })
     }
 }
 
-/// One error for the faults of one connection: the first fault's code and hint, everybody's message.
-#[must_use]
-pub fn as_error(faults: &[Fault]) -> Error {
-    faults.first().map_or_else(|| Error::new("connection.bad", "the connection is not valid"), |f| f.error.clone())
+/// The Remote Agent's port (article 1673).
+const AGENT_PORT: u16 = 40002;
+
+fn empty(kind: Kind) -> Settings {
+    match kind {
+        Kind::Ad => Settings::Ad(AdSettings::default()),
+        Kind::MsOnline => Settings::MsOnline(MsOnlineSettings {
+            ad: None,
+            client_id: None,
+            certificate: false,
+            agent_host: "127.0.0.1".to_owned(),
+            agent_port: AGENT_PORT,
+        }),
+    }
+}
+
+fn kind(word: &str) -> Result<Kind> {
+    Kind::parse(word).ok_or_else(|| {
+        Error::new("connection.bad_kind", format!("{word:?} is not a kind of connection")).hint("give ad or msonline")
+    })
+}
+
+fn tls(word: &str) -> Result<TlsMode> {
+    [TlsMode::Ldaps, TlsMode::StartTls].into_iter().find(|mode| mode.as_str() == word).ok_or_else(|| {
+        Error::new("connection.bad_tls", format!("{word:?} is not a way to begin TLS")).hint("give ldaps or starttls")
+    })
+}
+
+fn twice(targets: &[String]) -> Option<&str> {
+    let short = |target: &str| target.strip_suffix(":636").unwrap_or(target).to_owned();
+    let mut seen = std::collections::HashSet::new();
+    targets.iter().find(|target| !seen.insert(short(target))).map(String::as_str)
+}
+
+fn secret(host: &Host, text: &str, what: &str) -> Result<Given> {
+    let reference = Reference::parse(text)?;
+    match reference {
+        Reference::Command(_) => Ok(Given::Kept(reference)),
+        _ => reference.read(host, what).map(Given::Secret),
+    }
+}
+
+fn key_pair_file(host: &Host, path: &str, what: &str) -> Result<Given> {
+    let path = path.strip_prefix("file:").unwrap_or(path);
+    let secret: Secret = Reference::File(path.into()).read(host, what)?;
+    syntax::certificates(secret.expose().as_bytes())?;
+    if !secret.expose().contains("PRIVATE KEY-----") {
+        return Err(Error::new("connection.bad_certificate", format!("{path} has no private key"))
+            .hint("give a PEM file with the certificate and its key"));
+    }
+    Ok(Given::Secret(secret))
+}
+
+fn certificate_file(host: &Host, path: &str) -> Result<Arc<str>> {
+    let bytes = std::fs::read(host.working_folder.join(path)).map_err(|e| {
+        Error::new("connection.bad_certificate", format!("{path} cannot be read: {e}"))
+            .hint("give the path of a PEM file")
+    })?;
+    syntax::certificates(&bytes).map(Arc::from).map_err(|e| e.context(path))
 }

@@ -9,13 +9,14 @@ mod import;
 mod query;
 mod selector;
 pub mod settings;
+mod syntax;
 
 use serde::Serialize;
 
 pub use change::{add, edit, remove};
 pub use credentials::Credential;
-pub use export::export;
-pub use fields::{Fault, Fields};
+pub use export::{as_json, export};
+pub use fields::{Fault, Fields, as_error};
 pub use import::{Imported, import};
 pub use query::{all_names, get, list};
 pub use selector::Selector;

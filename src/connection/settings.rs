@@ -24,6 +24,15 @@ impl Settings {
         }
     }
 
+    /// The connection that they name: the column (`via`, `ad`) and the name.
+    #[must_use]
+    pub fn link(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Ad(settings) => settings.via.as_deref().map(|name| ("via", name)),
+            Self::MsOnline(settings) => settings.ad.as_deref().map(|name| ("ad", name)),
+        }
+    }
+
     /// What a credential of theirs is made of.
     #[must_use]
     pub fn form(&self) -> Form {

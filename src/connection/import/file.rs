@@ -1,0 +1,176 @@
+//! The files that connections are imported from, as rows of fields.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    connection::{Fault, Fields},
+    error::{Error, Result},
+};
+
+/// One row, numbered as a person counts: in CSV the header is row 1, in JSON the first entry is.
+pub(super) struct Line {
+    pub(super) row: usize,
+    pub(super) fields: Fields,
+    /// Cells that are not of the kind that their column holds.
+    pub(super) faults: Vec<Fault>,
+}
+
+const COLUMNS: [&str; 19] = [
+    "name",
+    "kind",
+    "domain",
+    "username",
+    "password",
+    "targets",
+    "home_servers",
+    "tags",
+    "customer",
+    "ca",
+    "ca_pem",
+    "tls",
+    "pin",
+    "via",
+    "ad",
+    "client_id",
+    "secret",
+    "certificate",
+    "agent",
+];
+
+/// Reads a `.csv` or `.json` file.
+pub(super) fn read(path: &Path) -> Result<Vec<Line>> {
+    let bytes = std::fs::read(path).map_err(|e| {
+        Error::new("connection.import_file", format!("{} cannot be read: {e}", path.display()))
+            .hint("give the path of a .csv or .json file")
+    })?;
+    let text = str::from_utf8(&bytes).map_err(|e| {
+        Error::new("connection.import_file", format!("{} is not UTF-8 text: {e}", path.display()))
+            .hint("save it as UTF-8 (in Excel: CSV UTF-8)")
+    })?;
+    let text = text.trim_start_matches('\u{feff}');
+    match path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase).as_deref() {
+        Some("csv") => csv(text),
+        Some("json") => json(text),
+        _ => Err(Error::new("connection.import_file", format!("{} is neither .csv nor .json", path.display()))
+            .hint("give the file the ending that says what it is")),
+    }
+    .map_err(|e| e.with("file", path.display().to_string()))
+}
+
+fn csv(text: &str) -> Result<Vec<Line>> {
+    let bad = |said: String| Error::new("connection.import_file", said);
+    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|e| bad(format!("the header cannot be read: {e}")))?.clone();
+    let columns = header.iter().map(column).collect::<Result<Vec<_>>>()?;
+    for (at, name) in columns.iter().enumerate() {
+        if columns[..at].contains(name) {
+            return Err(bad(format!("the header has the column {name} twice")).hint("name each column once"));
+        }
+    }
+    let mut lines = Vec::new();
+    for (at, record) in reader.records().enumerate() {
+        let row = at + 2;
+        let record = record.map_err(|e| bad(format!("row {row} cannot be read: {e}")))?;
+        let mut line = Line { row, fields: Fields::default(), faults: Vec::new() };
+        if record.len() != columns.len() {
+            let said = format!("the row has {} cells, the header has {}", record.len(), columns.len());
+            let error = Error::new("connection.import_row", said)
+                .hint("put cells that hold a comma in double quotes, and leave empty cells in");
+            line.faults.push(Fault { column: columns.last().copied().unwrap_or("name"), error });
+        }
+        for (name, cell) in columns.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty()) {
+            set(&mut line.fields, name, Cell::Text(cell));
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+fn json(text: &str) -> Result<Vec<Line>> {
+    let rows: Vec<Map<String, Value>> = serde_json::from_str(text).map_err(|e| {
+        Error::new("connection.import_file", format!("the file is not a JSON list of objects: {e}"))
+            .hint("`libretto connections export` shows the form")
+    })?;
+    let mut lines = Vec::new();
+    for (at, object) in rows.iter().enumerate() {
+        let mut line = Line { row: at + 1, fields: Fields::default(), faults: Vec::new() };
+        for (key, value) in object {
+            let name = column(key).map_err(|e| e.context(format!("entry {}", at + 1)))?;
+            let items: Option<Vec<String>> = match value {
+                Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+                _ => None,
+            };
+            match (value, items) {
+                (Value::Null, _) => {}
+                (Value::String(text), _) => set(&mut line.fields, name, Cell::Text(text)),
+                (_, Some(items)) if is_list(name) => set(&mut line.fields, name, Cell::Items(items)),
+                _ => {
+                    let error = Error::new("connection.import_row", "the value is not a text or, for a list, texts")
+                        .hint("write texts in double quotes, lists in brackets");
+                    line.faults.push(Fault { column: name, error });
+                }
+            }
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+enum Cell<'a> {
+    Text(&'a str),
+    Items(Vec<String>),
+}
+
+fn is_list(column: &str) -> bool {
+    matches!(column, "targets" | "home_servers" | "tags")
+}
+
+fn column(name: &str) -> Result<&'static str> {
+    COLUMNS.iter().find(|known| known.eq_ignore_ascii_case(name)).copied().ok_or_else(|| {
+        let nearest =
+            COLUMNS.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+        let error = Error::new("connection.import_column", format!("there is no column {name:?}"));
+        match nearest {
+            Some(known) if strsim::jaro_winkler(name, known) > 0.8 => error.hint(format!("did you mean {known}?")),
+            _ => error.hint(format!("the columns are {}", COLUMNS.join(", "))),
+        }
+    })
+}
+
+fn set(fields: &mut Fields, column: &str, cell: Cell<'_>) {
+    let list = |cell: Cell<'_>| match cell {
+        Cell::Items(items) => items,
+        // A path may hold spaces.
+        Cell::Text(text) if column == "home_servers" => {
+            text.split(';').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+        }
+        Cell::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
+    };
+    let text = match (column, cell) {
+        ("targets", cell) => return fields.targets = Some(list(cell)),
+        ("home_servers", cell) => return fields.home_servers = Some(list(cell)),
+        ("tags", cell) => return fields.tags = Some(list(cell)),
+        (_, Cell::Text(text)) => Some(text.to_owned()),
+        (_, Cell::Items(_)) => return,
+    };
+    match column {
+        "name" => fields.name = text,
+        "kind" => fields.kind = text,
+        "domain" => fields.domain = text,
+        "username" => fields.username = text,
+        "password" => fields.password = text,
+        "customer" => fields.customer = text,
+        "ca" => fields.ca = text,
+        "ca_pem" => fields.ca_pem = text,
+        "tls" => fields.tls = text,
+        "pin" => fields.pin = text,
+        "via" => fields.via = text,
+        "ad" => fields.ad = text,
+        "client_id" => fields.client_id = text,
+        "secret" => fields.secret = text,
+        "certificate" => fields.certificate = text,
+        _ => fields.agent = text,
+    }
+}
