@@ -34,7 +34,7 @@ pub struct Cli {
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Folder of the store, the identity and your scripts [default: $`LIBRETTO_HOME`, else the platform's data folder]
+    /// Folder of the store, the identity and your scripts [default: $LIBRETTO_HOME, else the platform's data folder]
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub home: Option<PathBuf>,
     /// Print JSON, one object per line
@@ -120,8 +120,8 @@ pub struct RunArgs {
     #[arg(add = complete::scripts())]
     pub script: String,
     /// Parameters
-    #[arg(value_name = "NAME=VALUE", value_parser = ValueParser::new(pair), add = complete::parameters())]
-    pub values: Vec<(String, String)>,
+    #[arg(value_name = "NAME=VALUE", add = complete::parameters())]
+    pub values: Vec<String>,
     /// Run against the embedded world
     #[arg(long)]
     pub lab: bool,
@@ -143,14 +143,6 @@ pub struct RunArgs {
     /// How long a change may take to reach every target
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = ValueParser::new(span))]
     pub wait: Duration,
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        // Not repeated: it may be a secret that somebody gave without its name.
-        _ => Err("a parameter is written name=value".to_owned()),
-    }
 }
 
 fn span(text: &str) -> Result<Duration, String> {
@@ -243,7 +235,7 @@ pub struct AdFields {
     /// Service account: user@domain, DOMAIN\user or a DN
     #[arg(long)]
     pub username: String,
-    /// Its password: env:NAME, <file:PATH>, -, prompt, command:PROGRAM
+    /// Its password: env:NAME, file:PATH, -, prompt, command:PROGRAM
     #[arg(long, value_name = "REF")]
     pub password: Option<String>,
     #[command(flatten)]

@@ -27,8 +27,8 @@ pub(super) fn run(session: &Session, args: RunArgs) -> Result<u8, Refusal> {
             .into());
     }
     let request = Request {
+        values: pairs(&args.script, &args.values)?,
         script: args.script,
-        values: args.values,
         lab: args.lab,
         faults: args.fault,
         deny: args.deny,
@@ -39,6 +39,17 @@ pub(super) fn run(session: &Session, args: RunArgs) -> Result<u8, Refusal> {
         home: session.home.clone(),
     };
     perform(session, &request)
+}
+
+/// Splits parameters. What is none is not repeated, as the reader of arguments would: it may be a secret that somebody gave
+/// without its name.
+fn pairs(script: &str, values: &[String]) -> Result<Vec<(String, String)>> {
+    let pair = |value: &String| match value.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(Error::new("usage.parameter", "a parameter is written name=value, and one of those given is not")
+            .hint(format!("`libretto describe {script}` shows the parameters"))),
+    };
+    values.iter().map(pair).collect()
 }
 
 /// Performs a request from its preparation to its exit code.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use super::{
     draw::{self, Sources},
-    look::{Look, Paint, duration},
+    look::{Look, Paint, VERDICT, duration},
 };
 use crate::{
     secret::redact::redact,
@@ -93,7 +93,8 @@ impl Human {
             text.push_str(line);
         }
         if let Some(error) = error.filter(|_| checks.is_empty()) {
-            let _ = writeln!(text, "{:16}{}", "", self.look.paint(Paint::Faint, &error.message));
+            let _ =
+                writeln!(text, "{:width$}{}", "", self.look.paint(Paint::Faint, &error.message), width = VERDICT + 4);
         }
         text
     }
@@ -111,7 +112,7 @@ impl Human {
         let took = duration(Duration::from_millis(ms));
         let mut text = row(self.look, 4, verdict, key, if verdict == Verdict::Ok || ms > 0 { &took } else { "" });
         if !note.is_empty() {
-            let _ = writeln!(text, "{:20}{}", "", self.look.paint(Paint::Faint, note));
+            let _ = writeln!(text, "{:width$}{}", "", self.look.paint(Paint::Faint, note), width = VERDICT + 8);
         }
         // A check inside a batch's item belongs to the item, whose own verdict says it all.
         if !step.is_empty() && !step.contains("batch::each/") {
@@ -137,7 +138,8 @@ impl Human {
         let total: u64 = counts.values().sum();
         let rate = total as f64 / (ms.max(1) as f64 / 1000.0);
         format!(
-            "    {total} items: {}, {}, {rate:.0}/s\n",
+            "    {total} {}: {}, {}, {rate:.0}/s\n",
+            if total == 1 { "item" } else { "items" },
             words(self.look, counts),
             duration(Duration::from_millis(ms))
         )
@@ -174,7 +176,7 @@ impl Human {
             let _ =
                 write!(text, "\n{}{}  {message}", self.look.verdict(*verdict), self.look.paint(Paint::Heading, key));
             if let Some(hint) = error.as_ref().and_then(|error| error.hint.as_deref()) {
-                let _ = write!(text, "\n{:12}{} {hint}", "", self.look.paint(Paint::Hint, "help:"));
+                let _ = write!(text, "\n{:VERDICT$}{} {hint}", "", self.look.paint(Paint::Hint, "help:"));
             }
         }
         if !self.failures.is_empty() {

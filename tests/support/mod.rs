@@ -1,3 +1,6 @@
 //! What tests share: the built program, the Samba domain, comparison of whole texts.
 
+pub mod case;
+pub mod normal;
+pub mod program;
 pub mod samba;
