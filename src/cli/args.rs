@@ -6,6 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::ValueParser};
 
 use super::complete;
+use crate::lab::Fault;
 
 const ABOUT: &str = "Performs and scripts the life of identity connections: credentials, tests, rotation";
 
@@ -83,13 +84,14 @@ pub enum Command {
     },
     /// Show what scripts can call
     Doc {
-        /// A function or a namespace, e.g. `ad::test_targets`, ad [default: everything]
+        /// A function or a namespace, e.g. ad::test_targets, ad [default: everything]
         name: Option<String>,
     },
     /// Add, show, change and test connections
     #[command(subcommand)]
     Connections(ConnectionsCommand),
     /// Keep the embedded world up, and say how to reach it
+    #[command(after_help = faults())]
     Lab {
         /// First port; the kernel chooses free ones unless told
         #[arg(long, value_name = "N")]
@@ -143,6 +145,13 @@ pub struct RunArgs {
     /// How long a change may take to reach every target
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = ValueParser::new(span))]
     pub wait: Duration,
+}
+
+/// The faults of the lab, for its help.
+fn faults() -> String {
+    let width = Fault::list().iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines: Vec<String> = Fault::list().iter().map(|(name, what)| format!("  {name:width$}  {what}")).collect();
+    format!("Faults:\n{}", lines.join("\n"))
 }
 
 fn span(text: &str) -> Result<Duration, String> {

@@ -6,3 +6,6 @@ mod cases {
 mod input {
     crate::support::case::cases!("input": unknown_names, parameters, literal_secrets, csv_import, config);
 }
+mod completing;
+mod lab;
+mod terminal;
