@@ -162,7 +162,7 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// An error inside a report: a record of `code`, `message`, `hint`, `retryable` and `details`.
+/// An error inside a report: a record of `code`, `message`, `hint`, `retryable`, `verdict` (unless `failed`) and `details`.
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -172,6 +172,10 @@ impl Serialize for Error {
             map.serialize_entry("hint", hint)?;
         }
         map.serialize_entry("retryable", &self.is_retryable())?;
+        // So that a script that throws the record on does not make a failure of what could not be told.
+        if self.verdict() != Verdict::Failed {
+            map.serialize_entry("verdict", &self.verdict())?;
+        }
         if !self.details().is_empty() {
             map.serialize_entry("details", &self.facts())?;
         }

@@ -99,7 +99,7 @@ async fn listen(interrupt: &Interrupt) {
 async fn show(session: &Session, events: &mut UnboundedReceiver<Stamped>, sources: &report::Sources) {
     let mut human = Human::new(session.out.look, session.out.quiet, sources);
     let mut progress = Progress::default();
-    let bar = moving_line(session);
+    let mut bar: Option<ProgressBar> = None;
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + QUIET_TIME, TICK);
     loop {
         tokio::select! { biased;
@@ -107,20 +107,24 @@ async fn show(session: &Session, events: &mut UnboundedReceiver<Stamped>, source
                 let Some(event) = event else { break };
                 progress.event(&event.event);
                 let text = human.event(&event);
-                if !text.is_empty() {
-                    bar.suspend(|| session.out.say(&text));
+                match &bar {
+                    _ if text.is_empty() => {}
+                    Some(bar) => bar.suspend(|| session.out.say(&text)),
+                    None => session.out.say(&text),
                 }
             }
             _ = ticks.tick() => match progress.line() {
                 Some(line) => {
+                    let bar = bar.get_or_insert_with(|| moving_line(session));
                     bar.set_message(crate::secret::redact::redact(&line).into_owned());
                     bar.tick();
                 }
-                None => bar.set_message(""),
+                // A line without words would stand over a question.
+                None => bar.take().iter().for_each(ProgressBar::finish_and_clear),
             }
         }
     }
-    bar.finish_and_clear();
+    bar.iter().for_each(ProgressBar::finish_and_clear);
     let _ = std::io::stdout().flush();
 }
 

@@ -6,6 +6,10 @@ mod cases {
 mod input {
     crate::support::case::cases!("input": unknown_names, parameters, literal_secrets, csv_import, config);
 }
+mod faults {
+    crate::support::case::cases!("faults": targets, hanging, accounts, own_ca);
+}
 mod completing;
+mod homes;
 mod lab;
 mod terminal;

@@ -3,6 +3,11 @@
 mod cases {
     crate::support::case::cases!("script": errors_drawn, caught, runaways, imports, grants, batches, steps);
 }
-mod secrets {
+mod secret_cases {
     crate::support::case::cases!("secrets": in_scripts);
 }
+mod interrupting;
+mod limits;
+mod reference;
+mod rhai_gate;
+mod secrets;

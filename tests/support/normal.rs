@@ -69,7 +69,8 @@ fn run(text: &str) -> Found {
 /// `127.0.0.1:40321`.
 fn port(text: &str, before: &str) -> Found {
     let length = digits(text);
-    (length >= 4 && (before.ends_with("127.0.0.1:") || before.ends_with("localhost:"))).then_some((length, "[port]"))
+    let behind = ["127.0.0.1:", "localhost:", "port "].iter().any(|words| before.ends_with(words));
+    (length >= 4 && behind).then_some((length, "[port]"))
 }
 
 /// `12 ms`, `1.24 s`, `2 min 3 s`, `350/s`, `"ms":12`.

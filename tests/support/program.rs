@@ -88,7 +88,6 @@ pub struct Program {
     home: Option<PathBuf>,
     folder: Option<PathBuf>,
     stdin: Option<Vec<u8>>,
-    limit: Duration,
 }
 
 impl Program {
@@ -100,7 +99,7 @@ impl Program {
             .env("LOGNAME", "tester")
             .env("TERM", "xterm")
             .env("PATH", std::env::var_os("PATH").unwrap());
-        Self { command, home: None, folder: None, stdin: None, limit: PATIENCE }
+        Self { command, home: None, folder: None, stdin: None }
     }
 
     pub fn home(mut self, home: impl Into<PathBuf>) -> Self {
@@ -132,12 +131,6 @@ impl Program {
         self
     }
 
-    /// How long it may take at most.
-    pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = limit;
-        self
-    }
-
     /// Runs it to its end.
     pub fn run(self) -> Output {
         self.start().finish()
@@ -149,7 +142,7 @@ impl Program {
             .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut started = Started::of(self.command, self.limit, self.home, self.folder);
+        let mut started = Started::of(self.command, self.home, self.folder);
         if let (Some(text), Some(mut stdin)) = (self.stdin, started.stdin.take()) {
             // A program that does not read its input closes it, which is no fault.
             let _ = stdin.write_all(&text);
@@ -169,7 +162,7 @@ impl Program {
             script.current_dir(folder);
         }
         script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Started::of(script, self.limit, self.home, self.folder)
+        Started::of(script, self.home, self.folder)
     }
 }
 
@@ -208,10 +201,10 @@ impl Stream {
 }
 
 impl Started {
-    fn of(mut command: Command, limit: Duration, home: Option<PathBuf>, folder: Option<PathBuf>) -> Self {
+    fn of(mut command: Command, home: Option<PathBuf>, folder: Option<PathBuf>) -> Self {
         let mut child = command.spawn().unwrap();
         let streams = [Stream::of(child.stdout.take().unwrap()), Stream::of(child.stderr.take().unwrap())];
-        Self { stdin: child.stdin.take(), child, streams, deadline: Instant::now() + limit, home, folder }
+        Self { stdin: child.stdin.take(), child, streams, deadline: Instant::now() + PATIENCE, home, folder }
     }
 
     pub fn pid(&self) -> u32 {
