@@ -30,6 +30,14 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
             discover,
         )
         .operation(
+            reads(
+                "targets(conn: connection) -> array of texts",
+                "The connection's targets: those that it was given, else those that DNS knows and that are alive, the PDC emulator first.",
+                r#"print(ad::targets(conn::get("lab-ad")).len());"#,
+            ),
+            targets,
+        )
+        .operation(
             tests(
                 "test_target(conn: connection, target: text) -> report of target, verdict, ms, error, host, site, read_only",
                 "Connects to one target, signs in once and reads the domain. What goes wrong is in the report, not thrown.",
@@ -74,6 +82,11 @@ impl crate::script::value::FromScript for Domain {
 async fn discover(context: Context, (Domain(domain),): (Domain,)) -> Result<Record<Discovery>> {
     let dns = access::dns(&context)?.map_or_else(Dns::system, Ok)?;
     directory::discover(&domain, &dns).await.map(Record)
+}
+
+async fn targets(context: Context, (connection,): (Connection,)) -> Result<Vec<String>> {
+    let endpoints = access::endpoints(&context, &connection).await?;
+    Ok(endpoints.into_iter().map(|endpoint| endpoint.target.to_string()).collect())
 }
 
 async fn test_target(context: Context, (connection, target): (Connection, String)) -> Result<Record<TargetReport>> {
