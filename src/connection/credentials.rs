@@ -157,6 +157,11 @@ pub fn bind_credential(store: &Store, credential: CredentialId, directory_guid: 
     })
 }
 
+/// What the directory calls a principal: its objectGUID, in lower case; `None` while nobody has asked.
+pub fn directory_guid(store: &Store, principal: PrincipalId) -> Result<Option<String>> {
+    store.read(|c| principals::guid(c, principals::surviving(c, principal)?))
+}
+
 /// The names of all connections of a principal, whoever's they are.
 pub fn connections_of(store: &Store, principal: PrincipalId) -> Result<Vec<String>> {
     store.read(|c| connections::of_principal(c, principals::surviving(c, principal)?))

@@ -1,6 +1,11 @@
 //! A connection as a person writes it, on the command line, in a CSV row or in JSON, and its way to a checked one.
 
+mod faults;
+
 use std::sync::Arc;
+
+use faults::Faults;
+pub use faults::{Fault, as_error};
 
 use super::{AdSettings, Change, Connection, Given, Kind, MsOnlineSettings, NewConnection, Settings, TlsMode, syntax};
 use crate::{
@@ -50,15 +55,6 @@ pub struct Fields {
     pub certificate: Option<String>,
     /// The Remote Agent, `host` or `host:port`.
     pub agent: Option<String>,
-}
-
-/// What is wrong with one column.
-#[derive(Debug, Clone)]
-pub struct Fault {
-    /// The column's name, as in a CSV header.
-    pub column: &'static str,
-    /// What is wrong and what to do.
-    pub error: Error,
 }
 
 impl Fields {
@@ -274,73 +270,4 @@ fn certificate_file(host: &Host, path: &str) -> Result<Arc<str>> {
             .hint("give the path of a PEM file")
     })?;
     syntax::certificates(&bytes).map(Arc::from).map_err(|e| e.context(path))
-}
-
-/// Gathers faults while columns are checked.
-#[derive(Debug, Default)]
-struct Faults(Vec<Fault>);
-
-impl Faults {
-    fn add(&mut self, column: &'static str, error: Error) {
-        self.0.push(Fault { column, error });
-    }
-
-    fn of<'a, T>(
-        &mut self,
-        column: &'static str,
-        given: Option<&'a str>,
-        check: impl FnOnce(&'a str) -> Result<T>,
-    ) -> Option<T> {
-        check(given?).map_err(|error| self.add(column, error)).ok()
-    }
-
-    fn needed<'a, T>(
-        &mut self,
-        column: &'static str,
-        given: Option<&'a str>,
-        check: impl FnOnce(&'a str) -> Result<T>,
-    ) -> Option<T> {
-        if given.is_none_or(str::is_empty) {
-            let error = Error::new("connection.missing", format!("{column} is missing")).hint("it is needed");
-            self.add(column, error);
-            return None;
-        }
-        self.of(column, given, check)
-    }
-
-    /// What was there stays unless something is given; an empty text takes it away.
-    fn optional(
-        &mut self,
-        column: &'static str,
-        given: Option<&str>,
-        before: Option<String>,
-        check: impl FnOnce(&str) -> Result<String>,
-    ) -> Option<String> {
-        match given {
-            None => before,
-            Some("") => None,
-            given => self.of(column, given, check),
-        }
-    }
-
-    fn all<T>(
-        &mut self,
-        column: &'static str,
-        given: Option<&[String]>,
-        check: impl Fn(&str) -> Result<T>,
-    ) -> Option<Vec<T>> {
-        Some(given?.iter().filter_map(|text| self.of(column, Some(text), &check)).collect())
-    }
-}
-
-/// One error for the faults of one connection: a single one as it is; of several all messages, and a hint for each.
-#[must_use]
-pub fn as_error(faults: &[Fault]) -> Error {
-    let mut parts = faults.iter();
-    let (Some(first), None) = (parts.next(), parts.next()) else {
-        let all: Vec<_> = faults.iter().map(|fault| format!("{}: {}", fault.column, fault.error.message())).collect();
-        let hints: Vec<_> = faults.iter().filter_map(|fault| fault.error.remedy()).collect();
-        return Error::new("connection.bad", all.join("; ")).hint(hints.join("; "));
-    };
-    first.error.clone().with("column", first.column)
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use file::Line;
+use rusqlite::Transaction;
 use serde::Serialize;
 
 use super::{Change, Connection, Fault, Fields, Given, NewConnection, Scope, Selector, change, credentials, query};
@@ -68,15 +69,20 @@ pub fn import(store: &Store, host: &Host, path: &Path) -> Result<Imported> {
 
 fn check(host: &Host, line: Line, there: &HashMap<String, Connection>) -> Result<Checked, Vec<Fault>> {
     let Line { fields, mut faults, .. } = line;
+    let before = fields.name.as_ref().and_then(|name| there.get(&name.to_ascii_lowercase()));
     faults.extend(refuse_reference("password", &fields));
     faults.extend(refuse_reference("secret", &fields));
     if !faults.is_empty() {
         // Secrets are not read for a row that is refused anyway; its other columns are looked at all the same.
         let rest = Fields { password: None, secret: None, certificate: None, ..fields };
-        faults.extend(rest.check(host).err().unwrap_or_default());
+        let wrong = match before {
+            None => rest.check(host).err(),
+            Some(before) => rest.check_change(host, before).err(),
+        };
+        faults.extend(wrong.unwrap_or_default());
         return Err(faults);
     }
-    match fields.name.as_ref().and_then(|name| there.get(&name.to_ascii_lowercase())) {
+    match before {
         None => fields.check(host).map(Checked::New),
         Some(before) => fields.check_change(host, before).map(|change| Checked::Edit(Box::new(before.clone()), change)),
     }
@@ -172,24 +178,30 @@ fn write(store: &Store, path: &Path, checked: &[(usize, Checked)], kept: &[Optio
                 }
             }
         }
-        let mut faults = Vec::new();
-        let mut known = HashSet::new();
-        for (row, line) in checked {
-            let settings = match line {
-                Checked::New(new) => &new.settings,
-                Checked::Edit(before, edit) => edit.settings.as_ref().unwrap_or(&before.settings),
-            };
-            let Some((column, link)) = settings.link() else { continue };
-            if known.contains(link) {
-                continue;
-            }
-            match change::check_links(t, settings) {
-                Ok(()) => drop(known.insert(link.to_owned())),
-                Err(error) => faults.push((*row, Fault { column, error })),
-            }
-        }
+        let faults = broken_links(t, checked);
         if faults.is_empty() { Ok(done) } else { Err(refuse(path, &faults)) }
     })
+}
+
+/// Links are looked at when all rows are there: they may name each other in any order.
+fn broken_links(t: &Transaction<'_>, checked: &[(usize, Checked)]) -> Vec<(usize, Fault)> {
+    let mut faults = Vec::new();
+    let mut known = HashSet::new();
+    for (row, line) in checked {
+        let settings = match line {
+            Checked::New(new) => &new.settings,
+            Checked::Edit(before, edit) => edit.settings.as_ref().unwrap_or(&before.settings),
+        };
+        let Some((column, link)) = settings.link() else { continue };
+        if known.contains(link) {
+            continue;
+        }
+        match change::check_links(t, settings) {
+            Ok(()) => drop(known.insert(link.to_owned())),
+            Err(error) => faults.push((*row, Fault { column, error })),
+        }
+    }
+    faults
 }
 
 /// Only what the row itself is to blame for becomes a fault; a full disk or an unfinished transaction stays what it is.

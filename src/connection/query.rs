@@ -1,6 +1,7 @@
 //! Finding connections.
 
 use std::{
+    cmp::Ordering,
     collections::{HashMap, HashSet},
     sync::Arc,
 };
@@ -23,7 +24,6 @@ use crate::{
 pub fn list(store: &Store, selector: &Selector, scope: &Scope) -> Result<Vec<Connection>> {
     store.read(|c| {
         let failed = failed_in(c, selector)?;
-        let mut tags = connections::all_tags(c)?;
         let trusted = connections::all_trusted(c)?;
         let mut missing: HashSet<String> = selector.names().map(str::to_ascii_lowercase).collect();
         let mut found = Vec::new();
@@ -34,18 +34,24 @@ pub fn list(store: &Store, selector: &Selector, scope: &Scope) -> Result<Vec<Con
             if !missing.is_empty() {
                 missing.remove(&row.name.to_ascii_lowercase());
             }
-            let its_tags = tags.remove(&row.id).unwrap_or_default();
-            if selector.matches(&row, &its_tags, &failed) {
+            if selector.matches(&row, &failed) {
                 let pem = row.trusted.and_then(|hash| trusted.get(hash).cloned());
-                found.push(build(&row, its_tags, pem)?);
+                found.push(build(&row, pem)?);
             }
             Ok(())
         })?;
-        match selector.names().find(|name| missing.contains(&name.to_ascii_lowercase())) {
-            Some(name) => Err(unknown(c, name, scope)),
-            None => Ok(found),
+        if let Some(name) = selector.names().find(|name| missing.contains(&name.to_ascii_lowercase())) {
+            return Err(unknown(c, name, scope));
         }
+        found.sort_by(|one, other| by_name(&one.name, &other.name));
+        Ok(found)
     })
+}
+
+/// As SQLite orders names: ASCII letters without regard to case.
+fn by_name(one: &str, other: &str) -> Ordering {
+    let lower = |byte: u8| byte.to_ascii_lowercase();
+    one.bytes().map(lower).cmp(other.bytes().map(lower))
 }
 
 /// One connection by its name.
@@ -63,7 +69,7 @@ pub(super) fn get_in(c: &rusqlite::Connection, name: &str, scope: &Scope) -> Res
             return Ok(None);
         }
         let pem = row.trusted.map(|hash| connections::trusted(c, hash)).transpose()?;
-        build(&row, connections::tags(c, row.id)?, pem).map(Some)
+        build(&row, pem).map(Some)
     })?;
     found.flatten().ok_or_else(|| unknown(c, name, scope))
 }
@@ -102,7 +108,7 @@ fn failed_in(c: &rusqlite::Connection, selector: &Selector) -> Result<HashMap<St
     Ok(failed)
 }
 
-fn build(row: &RowRef<'_>, tags: Vec<String>, ca_pem: Option<Arc<str>>) -> Result<Connection> {
+fn build(row: &RowRef<'_>, ca_pem: Option<Arc<str>>) -> Result<Connection> {
     let damaged = |said: String| {
         Error::new("store.corrupt", format!("connection {} cannot be read: {said}", row.name))
             .hint("remove it and add it again, or restore the home folder from a backup")
@@ -122,7 +128,7 @@ fn build(row: &RowRef<'_>, tags: Vec<String>, ca_pem: Option<Arc<str>>) -> Resul
         principal: row.principal,
         username: row.username.to_owned(),
         customer: row.customer.map(str::to_owned),
-        tags,
+        tags: row.tags.split_ascii_whitespace().map(str::to_owned).collect(),
         settings: settings.map_err(|e| damaged(e.to_string()))?,
         created_at: row.created_at.to_owned(),
         changed_at: row.changed_at.to_owned(),

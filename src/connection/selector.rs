@@ -69,11 +69,11 @@ impl Selector {
     }
 
     /// Whether the row is meant. `failed` has the failed keys of each run, in lower case.
-    pub(super) fn matches(&self, row: &RowRef<'_>, tags: &[String], failed: &HashMap<String, HashSet<String>>) -> bool {
+    pub(super) fn matches(&self, row: &RowRef<'_>, failed: &HashMap<String, HashSet<String>>) -> bool {
         let holds = |term: &Term| match term {
             Term::Name(pattern) => pattern.matches(row.name),
             Term::Kind(kind) => kind.as_str() == row.kind,
-            Term::Tag(pattern) => tags.iter().any(|tag| pattern.matches(tag)),
+            Term::Tag(pattern) => row.tags.split_ascii_whitespace().any(|tag| pattern.matches(tag)),
             Term::Customer(pattern) => row.customer.is_some_and(|customer| pattern.matches(customer)),
             Term::FailedIn(run) => failed.get(run).is_some_and(|keys| keys.contains(&row.name.to_ascii_lowercase())),
         };

@@ -1,12 +1,15 @@
 //! Secrets: the opaque type, redaction at every sink, encryption at rest, references to where a secret comes from.
 
+mod forms;
 pub mod generate;
 pub mod redact;
 pub mod reference;
 pub mod seal;
+mod stream;
 
 use std::{fmt, sync::Arc};
 
+pub use stream::Redacting;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};

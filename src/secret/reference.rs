@@ -1,6 +1,13 @@
 //! References: where a secret comes from, in words that may stand in arguments, files and the ledger.
 
-use std::{fmt, path::PathBuf};
+mod command;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
 
 use super::Secret;
 use crate::{
@@ -57,10 +64,60 @@ impl Reference {
 
     /// Gets the secret. `what` says for whom, e.g. `password of corp`, in questions and messages. May block for as long as
     /// a person or a program takes (a program at most 30 s).
+    ///
+    /// # Errors
+    /// `secret.env_unset`, `secret.file_unreadable`, `secret.empty`, `secret.command_failed`, `secret.command_timeout`,
+    /// `secret.generate_needs_rotate`, `secret.vault_unavailable`, and those of [`Host`] and [`Secret::new`].
     pub fn read(&self, host: &Host, what: &str) -> Result<Secret> {
-        let _ = host;
-        Err(Error::new("secret.vault_unavailable", format!("the {what} cannot be read")))
+        let text = match self {
+            Self::Env(name) => Zeroizing::new(host.var(name).ok_or_else(|| unset(name, what))?.to_owned()),
+            Self::File(path) => read_file(&host.working_folder.join(path), what)?,
+            Self::Stdin => host.read_stdin()?,
+            Self::Prompt => host.ask_secret(what)?,
+            Self::Command(line) => command::run(line, &host.working_folder, what)?,
+            Self::Generate => {
+                return Err(Error::new(
+                    "secret.generate_needs_rotate",
+                    format!("the {what} cannot be generated here: no system would know it"),
+                )
+                .hint("generate works where the password is changed in the directory too: rotate=true"));
+            }
+            Self::Vault(_) => {
+                return Err(Error::new(
+                    "secret.vault_unavailable",
+                    format!("the {what} is in a vault, and this version of Libretto opens none"),
+                )
+                .hint("use command: with the vault's own program, e.g. command:vault kv get -field=password kv/corp"));
+            }
+        };
+        if text.is_empty() {
+            return Err(
+                Error::new("secret.empty", format!("the {what} is empty in {self}")).hint("put the secret there")
+            );
+        }
+        Secret::new(text.as_str())
     }
+}
+
+fn unset(name: &str, what: &str) -> Error {
+    Error::new("secret.env_unset", format!("the environment variable {name}, for the {what}, is not set or empty"))
+        .hint(format!("set {name} (and export it) before the command"))
+}
+
+fn read_file(path: &Path, what: &str) -> Result<Zeroizing<String>> {
+    let failed = |said: String| {
+        let message = format!("{}, for the {what}, cannot be read: {said}", path.display());
+        Error::new("secret.file_unreadable", message).hint("give the path of a text file that this account may read")
+    };
+    let bytes = Zeroizing::new(std::fs::read(path).map_err(|e| failed(e.to_string()))?);
+    as_line(&bytes).ok_or_else(|| failed("it is not UTF-8 text".to_owned()))
+}
+
+/// The text without its last line ending, which editors and `echo` add; `None` when it is not UTF-8.
+fn as_line(bytes: &[u8]) -> Option<Zeroizing<String>> {
+    let text = str::from_utf8(bytes).ok()?;
+    let text = text.strip_suffix('\n').map_or(text, |rest| rest.strip_suffix('\r').unwrap_or(rest));
+    Some(Zeroizing::new(text.to_owned()))
 }
 
 impl fmt::Display for Reference {

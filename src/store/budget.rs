@@ -9,7 +9,10 @@ use rusqlite::{Connection, named_params};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{Store, failed, moment, rows::PrincipalId};
+use super::{
+    Store, failed, moment,
+    rows::{PrincipalId, principals},
+};
 use crate::error::{Error, Result};
 
 /// What a sign-in was sent over; a wrong password counts in the directory either way.
@@ -105,7 +108,7 @@ fn insert(
     protocol: Protocol,
     at: OffsetDateTime,
 ) -> Result<AttemptId> {
-    let row = (principal, target, protocol.as_str(), moment::text(at));
+    let row = (principals::surviving(c, principal)?, target, protocol.as_str(), moment::text(at));
     c.execute("INSERT INTO attempt (principal, target, protocol, at) VALUES (?1, ?2, ?3, ?4)", row).map_err(failed)?;
     Ok(AttemptId(c.last_insert_rowid()))
 }
@@ -118,6 +121,7 @@ fn count_at(
     window: Duration,
     at: OffsetDateTime,
 ) -> Result<u32> {
+    let principal = principals::surviving(c, principal)?;
     c.query_row(
         "SELECT count(*) FROM attempt WHERE principal = :principal AND cleared_at IS NULL AND at > :since
             AND (:target IS NULL OR target = :target)",
@@ -130,14 +134,13 @@ fn count_at(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::rows;
 
     const WINDOW: Duration = Duration::from_mins(30);
 
     #[test]
     fn an_attempt_counts_until_it_is_cleared_or_the_window_has_passed() {
         let store = Store::temporary().unwrap();
-        let principal = store.write(|t| rows::principals::insert(t, "ad", "lab.test", "svc")).unwrap();
+        let principal = store.write(|t| principals::insert(t, "ad", "lab.test", "svc")).unwrap();
         let start = OffsetDateTime::now_utc();
         let spend = |at| spend_at(&store, principal, "dc1", Protocol::Ldap, WINDOW, 2, at);
         let first = spend(start).unwrap();

@@ -44,7 +44,7 @@ pub(crate) fn files_failed(home: &Path, cause: &io::Error) -> Error {
 
 fn probe(home: &Path) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(home)?;
-    io::Write::write_all(&mut file, &[0; 65_536])
+    io::Write::write_all(&mut file, &vec![0; 65_536])
 }
 
 pub(crate) fn locked() -> Error {

@@ -14,7 +14,8 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        return builder.create(path);
+        builder.create(path)?;
+        return path.parent().map_or(Ok(()), sync_folder);
     }
     #[cfg(unix)]
     {

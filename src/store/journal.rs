@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     Store, failed, moment,
-    rows::{CredentialId, PrincipalId},
+    rows::{CredentialId, PrincipalId, principals},
 };
 use crate::{
     error::{Error, Result},
@@ -90,13 +90,14 @@ pub struct Progress {
 pub fn begin(store: &Store, new: &NewRotation) -> Result<String> {
     let id = uuid::Uuid::new_v4().to_string();
     store.write(|t| {
-        refuse_unfinished(t, new.principal)?;
+        let principal = principals::surviving(t, new.principal)?;
+        refuse_unfinished(t, principal)?;
         t.execute(
             "INSERT INTO rotation (id, principal, connection, run, stage, pinned_target, candidate, before, options,
                 started_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             (
                 &id,
-                new.principal,
+                principal,
                 &new.connection,
                 &new.run,
                 &new.stage,
@@ -176,12 +177,15 @@ pub fn unfinished(store: &Store) -> Result<Vec<Rotation>> {
 
 /// The transaction of `principal` that has not ended.
 pub fn unfinished_of(store: &Store, principal: PrincipalId) -> Result<Option<Rotation>> {
-    store.read(|c| unfinished_in(c, principal))
+    store.read(|c| unfinished_in(c, principals::surviving(c, principal)?))
 }
 
 /// All transactions of a principal, newest first.
 pub fn history(store: &Store, principal: PrincipalId) -> Result<Vec<Rotation>> {
-    store.read(|c| select(c, "WHERE principal = ?1 ORDER BY started_at DESC", &[&principal]))
+    store.read(|c| {
+        let principal = principals::surviving(c, principal)?;
+        select(c, "WHERE principal = ?1 ORDER BY started_at DESC", &[&principal])
+    })
 }
 
 /// A transaction's events in order.

@@ -1,6 +1,6 @@
 //! Times as the store keeps them: RFC 3339, UTC, always six digits of a second, so that they sort as text.
 
-use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, UtcOffset};
 
 /// The text of `at`, e.g. `2026-02-03T04:05:06.000007Z`.
 pub(crate) fn text(at: OffsetDateTime) -> String {
@@ -15,14 +15,9 @@ pub(crate) fn now() -> String {
     text(OffsetDateTime::now_utc())
 }
 
-/// Reads a time back; `None` for what is none.
-pub(crate) fn parse(text: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(text, &Rfc3339).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
+    use time::{format_description::well_known::Rfc3339, macros::datetime};
 
     use super::*;
 
@@ -33,6 +28,6 @@ mod tests {
         assert_eq!(text(early), "2026-02-03T04:05:06.000000Z");
         assert_eq!(text(late), "2026-02-03T04:05:06.000007Z");
         assert!(text(early) < text(late));
-        assert_eq!(parse(&text(late)), Some(late));
+        assert_eq!(OffsetDateTime::parse(&text(late), &Rfc3339), Ok(late));
     }
 }

@@ -20,7 +20,9 @@ pub(super) struct Inner {
     home: PathBuf,
     // Before the folder: a connection that is dropped still writes to its files.
     connection: Mutex<Connection>,
-    _folder: Option<TempDir>,
+    /// Kept for what dropping it does.
+    #[allow(dead_code)]
+    folder: Option<TempDir>,
 }
 
 impl Inner {
@@ -32,7 +34,8 @@ impl Inner {
         files::make_folder(home).map_err(wrong)?;
         let path = home.join("store.db");
         match files::create_private(&path) {
-            Ok(_) => {}
+            // A name that a loss of power takes away would take the first credentials with it.
+            Ok(_) => files::sync_folder(home).map_err(wrong)?,
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => files::make_private(&path).map_err(wrong)?,
             Err(e) => return Err(wrong(e)),
         }
@@ -41,7 +44,7 @@ impl Inner {
             return Err(failure::read_only());
         }
         schema::bring_up_to_date(&mut connection).map_err(|e| e.with("home", home.display().to_string()))?;
-        Ok(Self { home: home.to_path_buf(), connection: Mutex::new(connection), _folder: None })
+        Ok(Self { home: home.to_path_buf(), connection: Mutex::new(connection), folder: None })
     }
 
     pub(super) fn temporary() -> Result<Self> {
@@ -50,7 +53,7 @@ impl Inner {
             .tempdir()
             .map_err(|e| failure::files_failed(Path::new("the temporary folder"), &e))?;
         let mut inner = Self::open(folder.path())?;
-        inner._folder = Some(folder);
+        inner.folder = Some(folder);
         Ok(inner)
     }
 

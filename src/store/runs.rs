@@ -221,7 +221,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
         version: row.get(6)?,
         started_at: row.get(7)?,
         ended_at: row.get(8)?,
-        verdict: verdict(row.get(9)?),
+        verdict: verdict(row.get_ref(9)?.as_str_or_null()?),
         exit: row.get(10)?,
         counts: row.get::<_, Option<String>>(11)?.map(json).unwrap_or_default(),
         changed: row.get::<_, Option<String>>(12)?.map(json).unwrap_or_default(),
@@ -242,7 +242,7 @@ fn parts(c: &Connection, run: &str) -> Result<Vec<PartRecord>> {
                 occurrence: row.get(1)?,
                 kind: PartKind::parse(&row.get::<_, String>(2)?),
                 key: row.get(3)?,
-                verdict: verdict(row.get(4)?),
+                verdict: verdict(row.get_ref(4)?.as_str_or_null()?),
                 started_at: row.get(5)?,
                 ms: row.get::<_, Option<i64>>(6)?.map(|ms| ms as u64),
                 value: row.get::<_, Option<String>>(7)?.map(json),
@@ -285,8 +285,8 @@ fn sources(c: &Connection, run: &str) -> Result<Vec<(String, String)>> {
     rows.collect::<Result<_, _>>().map_err(failed)
 }
 
-fn verdict(word: Option<String>) -> Option<Verdict> {
-    word.as_deref().and_then(Verdict::parse)
+fn verdict(word: Option<&str>) -> Option<Verdict> {
+    word.and_then(Verdict::parse)
 }
 
 /// Text that is no JSON (a value that was cut) stays readable as text.

@@ -21,6 +21,8 @@ pub(crate) struct RowRef<'a> {
     pub(crate) principal: PrincipalId,
     pub(crate) username: &'a str,
     pub(crate) customer: Option<&'a str>,
+    /// Separated by spaces.
+    pub(crate) tags: &'a str,
     pub(crate) settings: &'a str,
     pub(crate) trusted: Option<&'a str>,
     pub(crate) created_at: &'a str,
@@ -41,16 +43,15 @@ pub(crate) struct Values<'a> {
     pub(crate) tags: &'a [String],
 }
 
-const COLUMNS: &str = "SELECT id, name, kind, domain, principal, username, customer, settings, trusted, created_at,
-    changed_at FROM connection";
+const COLUMNS: &str = "SELECT id, name, kind, domain, principal, username, customer, tags, settings, trusted,
+    created_at, changed_at FROM connection";
 
 /// Inserts a connection.
 pub(crate) fn insert(c: &Connection, values: &Values<'_>) -> Result<ConnectionId> {
     let trusted = trust(c, values.trusted_pem)?;
-    let id = c
-        .prepare_cached(
-            "INSERT INTO connection (name, kind, domain, principal, username, customer, settings, trusted, created_at,
-                changed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
+    c.prepare_cached(
+            "INSERT INTO connection (name, kind, domain, principal, username, customer, tags, settings, trusted, created_at,
+                changed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)",
         )
         .and_then(|mut insert| {
             insert.insert((
@@ -60,15 +61,14 @@ pub(crate) fn insert(c: &Connection, values: &Values<'_>) -> Result<ConnectionId
                 values.principal,
                 values.username,
                 values.customer,
+                values.tags.join(" "),
                 values.settings,
                 trusted,
                 now(),
             ))
         })
         .map(ConnectionId)
-        .map_err(failed)?;
-    insert_tags(c, id, values.tags)?;
-    Ok(id)
+        .map_err(failed)
 }
 
 /// Overwrites a connection, tags included.
@@ -76,7 +76,7 @@ pub(crate) fn update(c: &Connection, id: ConnectionId, values: &Values<'_>) -> R
     let trusted = trust(c, values.trusted_pem)?;
     c.prepare_cached(
         "UPDATE connection SET name = ?2, kind = ?3, domain = ?4, principal = ?5, username = ?6, customer = ?7,
-            settings = ?8, trusted = ?9, changed_at = ?10 WHERE id = ?1",
+            tags = ?8, settings = ?9, trusted = ?10, changed_at = ?11 WHERE id = ?1",
     )
     .and_then(|mut update| {
         update.execute((
@@ -87,14 +87,14 @@ pub(crate) fn update(c: &Connection, id: ConnectionId, values: &Values<'_>) -> R
             values.principal,
             values.username,
             values.customer,
+            values.tags.join(" "),
             values.settings,
             trusted,
             now(),
         ))
     })
-    .map_err(failed)?;
-    c.execute("DELETE FROM connection_tag WHERE connection = ?1", [id]).map_err(failed)?;
-    insert_tags(c, id, values.tags)
+    .map(|_| ())
+    .map_err(failed)
 }
 
 /// Deletes a connection; its principal and credentials stay.
@@ -102,9 +102,9 @@ pub(crate) fn delete(c: &Connection, id: ConnectionId) -> Result<()> {
     c.execute("DELETE FROM connection WHERE id = ?1", [id]).map(|_| ()).map_err(failed)
 }
 
-/// Shows every row, by name, to `look`.
+/// Shows every row, in no order, to `look`.
 pub(crate) fn each(c: &Connection, mut look: impl FnMut(RowRef<'_>) -> Result<()>) -> Result<()> {
-    let mut query = c.prepare_cached(&format!("{COLUMNS} ORDER BY name")).map_err(failed)?;
+    let mut query = c.prepare_cached(COLUMNS).map_err(failed)?;
     let mut rows = query.query([]).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
         look(borrow(row).map_err(failed)?)?;
@@ -177,24 +177,6 @@ pub(crate) fn rename_account(c: &Connection, principal: PrincipalId, before: &st
     .map_err(failed)
 }
 
-/// Tags of all connections, each connection's sorted.
-pub(crate) fn all_tags(c: &Connection) -> Result<HashMap<ConnectionId, Vec<String>>> {
-    let mut query = c.prepare_cached("SELECT connection, tag FROM connection_tag").map_err(failed)?;
-    let mut rows = query.query([]).map_err(failed)?;
-    let mut tags: HashMap<ConnectionId, Vec<String>> = HashMap::new();
-    while let Some(row) = rows.next().map_err(failed)? {
-        tags.entry(row.get(0).map_err(failed)?).or_default().push(row.get(1).map_err(failed)?);
-    }
-    Ok(tags)
-}
-
-/// Tags of one connection, sorted.
-pub(crate) fn tags(c: &Connection, id: ConnectionId) -> Result<Vec<String>> {
-    let mut query = c.prepare_cached("SELECT tag FROM connection_tag WHERE connection = ?1").map_err(failed)?;
-    let rows = query.query_map([id], |row| row.get(0)).map_err(failed)?;
-    rows.collect::<Result<_, _>>().map_err(failed)
-}
-
 /// All trusted certificates by hash.
 pub(crate) fn all_trusted(c: &Connection) -> Result<HashMap<String, Arc<str>>> {
     let mut query = c.prepare_cached("SELECT hash, pem FROM trusted").map_err(failed)?;
@@ -236,16 +218,6 @@ fn trust(c: &Connection, pem: Option<&str>) -> Result<Option<String>> {
     Ok(Some(hash))
 }
 
-fn insert_tags(c: &Connection, id: ConnectionId, tags: &[String]) -> Result<()> {
-    let mut insert = c
-        .prepare_cached("INSERT INTO connection_tag (connection, tag) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
-        .map_err(failed)?;
-    for tag in tags {
-        insert.execute((id, tag)).map_err(failed)?;
-    }
-    Ok(())
-}
-
 fn borrow<'a>(row: &'a Row<'_>) -> rusqlite::Result<RowRef<'a>> {
     let text = |column| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
     let optional = |column| row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from);
@@ -257,9 +229,10 @@ fn borrow<'a>(row: &'a Row<'_>) -> rusqlite::Result<RowRef<'a>> {
         principal: row.get(4)?,
         username: text(5)?,
         customer: optional(6)?,
-        settings: text(7)?,
-        trusted: optional(8)?,
-        created_at: text(9)?,
-        changed_at: text(10)?,
+        tags: text(7)?,
+        settings: text(8)?,
+        trusted: optional(9)?,
+        created_at: text(10)?,
+        changed_at: text(11)?,
     })
 }

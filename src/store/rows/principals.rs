@@ -38,7 +38,7 @@ fn by_guid(c: &Connection, guid: &str) -> Result<Option<PrincipalId>> {
 }
 
 /// What the directory calls the principal; `None` while it is provisional.
-fn guid(c: &Connection, principal: PrincipalId) -> Result<Option<String>> {
+pub(crate) fn guid(c: &Connection, principal: PrincipalId) -> Result<Option<String>> {
     c.query_row("SELECT directory_guid FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
 }
 

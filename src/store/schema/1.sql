@@ -23,6 +23,7 @@ CREATE TABLE trusted (
     pem  TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- tags: sorted, separated by spaces (a tag has none); a table of their own made reading all connections twice as slow.
 CREATE TABLE connection (
     id         INTEGER PRIMARY KEY,
     name       TEXT NOT NULL COLLATE NOCASE UNIQUE,
@@ -31,6 +32,7 @@ CREATE TABLE connection (
     principal  INTEGER NOT NULL REFERENCES principal,
     username   TEXT NOT NULL,
     customer   TEXT COLLATE NOCASE,
+    tags       TEXT NOT NULL,
     settings   TEXT NOT NULL,
     trusted    TEXT REFERENCES trusted,
     created_at TEXT NOT NULL,
@@ -38,12 +40,6 @@ CREATE TABLE connection (
 ) STRICT;
 CREATE INDEX connection_principal ON connection (principal);
 CREATE INDEX connection_domain ON connection (domain);
-
-CREATE TABLE connection_tag (
-    connection INTEGER NOT NULL REFERENCES connection ON DELETE CASCADE,
-    tag        TEXT NOT NULL COLLATE NOCASE,
-    PRIMARY KEY (connection, tag)
-) STRICT, WITHOUT ROWID;
 
 -- connection: the one that the version was recorded for.
 CREATE TABLE credential (

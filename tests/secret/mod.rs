@@ -1,0 +1,5 @@
+//! Secrets: redaction, the identity, references.
+
+mod identity;
+mod redaction;
+mod references;

@@ -1,0 +1,216 @@
+//! Redaction: canaries in every form, made by other means than the redactor's own.
+
+use std::io::Write;
+
+use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
+use libretto::secret::{
+    Redacting, Secret,
+    redact::{redact, redact_bytes},
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+const AWKWARD: &str = "Kä9\"r\\&<x>'+ /q,=#*(z)\u{1F511}%;!";
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+/// The text alone, and in the midst of others, comes out without the canary.
+fn gone(form: &str, what: &str) {
+    for (before, after) in [("", ""), ("said: ", "!"), ("x", "y"), ("=", "\n")] {
+        let text = format!("{before}{form}{after}");
+        assert_eq!(redact(&text), format!("{before}[secret]{after}"), "{what}: {form:?}");
+    }
+}
+
+const CANARIES: [&str; 6] = ["correct horse battery", "Tr0ub4dor", AWKWARD, "mit\nzwei\tZeilen", "ünïcödé-ключ", "S3c"];
+
+fn canaries() -> impl Iterator<Item = &'static str> {
+    CANARIES.into_iter().filter(|canary| Secret::new(*canary).is_ok())
+}
+
+/// Hexadecimal digits after `sign` in lower case.
+fn lower_codes(text: &str, sign: char, digits: usize) -> String {
+    let mut left = 0;
+    let lower = |c: char| {
+        let code = left > 0;
+        left = if c == sign { digits } else { left.saturating_sub(1) };
+        if code { c.to_ascii_lowercase() } else { c }
+    };
+    text.chars().map(lower).collect()
+}
+
+fn inside(quoted: &str) -> &str {
+    &quoted[1..quoted.len() - 1]
+}
+
+#[test]
+fn too_short_a_secret_is_refused() {
+    assert_eq!(canaries().count(), 5);
+    assert_eq!(Secret::new("").unwrap_err().code(), "secret.too_short");
+}
+
+#[test]
+fn plain_and_as_bytes() {
+    for canary in canaries() {
+        let wide = utf16(canary);
+        gone(canary, "plain");
+        assert_eq!(*redact_bytes(&[b"a", &wide[..], b"b"].concat()), *b"a[secret]b");
+        let text = String::from_utf8_lossy(&wide).into_owned();
+        let redacted = redact(&text).into_owned();
+        assert!(matches!(redacted.as_str(), "[secret]" | "[secret]\0"), "{redacted:?}");
+        for bytes in [canary.as_bytes(), &wide] {
+            gone(&HEXLOWER.encode(bytes), "hex");
+            gone(&HEXUPPER.encode(bytes), "HEX");
+            gone(&bytes.escape_ascii().to_string(), "byte string");
+            assert_eq!(redact(&format!("{bytes:?}")), "[[secret]]", "debug of bytes");
+        }
+    }
+}
+
+#[test]
+fn escaped_for_urls() {
+    for canary in canaries() {
+        let strict = utf8_percent_encode(canary, NON_ALPHANUMERIC).to_string();
+        gone(&lower_codes(&strict, '%', 2), "percent, lower");
+        let mut form: String = url_form(canary);
+        gone(&form, "form");
+        form = lower_codes(&form, '%', 2);
+        gone(&form, "form, lower");
+        gone(&strict, "percent");
+    }
+}
+
+/// As a browser sends a form (the URL standard's `application/x-www-form-urlencoded`).
+fn url_form(text: &str) -> String {
+    const FORM: percent_encoding::AsciiSet =
+        NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b' ');
+    utf8_percent_encode(text, &FORM).to_string().replace(' ', "+")
+}
+
+#[test]
+fn escaped_for_json_debug_html_and_ldap() {
+    for canary in canaries() {
+        let json = serde_json::to_string(canary).unwrap();
+        gone(inside(&json), "json");
+        gone(&inside(&json).replace('/', "\\/"), "json with \\/");
+        let nested = serde_json::to_string(inside(&json)).unwrap();
+        gone(inside(&nested), "json in json");
+        let ascii: Vec<_> = inside(&json)
+            .chars()
+            .map(|c| if c.is_ascii() { c.to_string() } else { code_units(&c.to_string()).to_lowercase() })
+            .collect();
+        gone(&ascii.concat(), "json, ascii");
+        if canary == AWKWARD {
+            let web = "Kä9\"r\\&<x>'+ /q,=#*(z)".replace('\\', "\\\\");
+            let web = web.replace('"', &code_units("\"")).replace('&', &code_units("&")).replace('<', &code_units("<"));
+            let web = web.replace('>', &code_units(">")).replace('\'', &code_units("'")).replace('+', &code_units("+"));
+            let web = web.replace('ä', &code_units("ä")) + &code_units("\u{1F511}") + "%;!";
+            gone(&web, "as .NET writes JSON");
+            gone("Kä9&quot;r\\&amp;&lt;x&gt;&#39;+ /q,=#*(z)\u{1F511}%;!", "html");
+            gone("Kä9\"r\\&amp;&lt;x&gt;'+ /q,=#*(z)\u{1F511}%;!", "html text");
+            gone("Kä9\"r\\5c&<x>'+ /q,=#\\2a\\28z\\29\u{1F511}%;!", "ldap filter");
+            gone("K\\c3\\a49\"r\\5c&<x>'+ /q,=#\\2a\\28z\\29\\f0\\9f\\94\\91%;!", "ldap filter, ascii");
+            gone("Kä9\\\"r\\\\&\\<x\\>'\\+ /q\\,=#*(z)\u{1F511}%\\;!", "dn");
+        }
+        gone(inside(&format!("{canary:?}")), "debug");
+        gone(&canary.escape_default().to_string(), "escape_default");
+        let wide = String::from_utf8(utf16(canary)).unwrap_or_default();
+        let wide = wide.trim_end_matches('\0');
+        gone_or_empty(inside(&serde_json::to_string(wide).unwrap()), "utf-16 in json");
+        gone_or_empty(inside(&format!("{wide:?}")), "utf-16 in debug");
+    }
+}
+
+/// A JSON `\u` escape for each UTF-16 code unit; the `u` is in lower case either way.
+fn code_units(text: &str) -> String {
+    text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect::<Vec<_>>().concat()
+}
+
+fn gone_or_empty(form: &str, what: &str) {
+    if !form.is_empty() {
+        gone(form, what);
+    }
+}
+
+#[test]
+fn base64_wherever_it_begins() {
+    for canary in canaries() {
+        let quoted = utf16(&format!("\"{canary}\""));
+        for bytes in [canary.as_bytes(), &utf16(canary), &quoted] {
+            gone(&BASE64.encode(bytes), "base64");
+            for before in 0..7 {
+                for after in 0..4 {
+                    let whole = [&vec![0x9d; before][..], bytes, &vec![0x77; after]].concat();
+                    for encoding in [&BASE64_NOPAD, &BASE64URL_NOPAD] {
+                        let text = encoding.encode(&whole);
+                        let redacted = redact(&text).into_owned();
+                        let left = redacted.replace("[secret]", "").len();
+                        // A character at each edge holds bits of the neighbour too.
+                        assert!(left * 6 <= (before + after) * 8 + 12, "{text} -> {redacted}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn longest_first_and_overlapping() {
+    for secret in ["overlap-one-", "one-and-two-", "overlap", "and-two-three"] {
+        Secret::new(secret).unwrap();
+    }
+    assert_eq!(redact("<overlap-one-and-two-three>"), "<[secret]>", "overlapping ones all go");
+    assert_eq!(redact("<overlap-one-> <overlap>"), "<[secret]> <[secret]>");
+    assert_eq!(redact("overlapoverlap"), "[secret][secret]");
+    assert!(matches!(redact("nothing of it"), std::borrow::Cow::Borrowed(_)));
+}
+
+#[test]
+fn a_stream_in_pieces() {
+    let secret = "streamed\nover two lines";
+    Secret::new(secret).unwrap();
+    let text = format!("before {secret} between {} after\nno newline at the end", BASE64.encode(secret.as_bytes()));
+    let written = |pieces: &mut dyn Iterator<Item = &[u8]>, flush: bool| {
+        let mut sink = Vec::new();
+        let mut writer = Redacting::new(&mut sink);
+        for piece in pieces {
+            writer.write_all(piece).unwrap();
+            if flush {
+                writer.flush().unwrap();
+            }
+        }
+        drop(writer);
+        String::from_utf8(sink).unwrap()
+    };
+    let expected = "before [secret] between [secret] after\nno newline at the end";
+    for size in 1..text.len() {
+        assert_eq!(written(&mut text.as_bytes().chunks(size), false), expected, "pieces of {size}");
+    }
+    let mut lines = text.split_inclusive('\n').map(str::as_bytes);
+    assert_eq!(written(&mut lines, true), expected, "line by line, each flushed");
+}
+
+#[test]
+fn what_is_no_secret_is_written_at_once() {
+    Secret::new("waiting-for-more").unwrap();
+    let mut sink = Vec::new();
+    let mut writer = Redacting::new(&mut sink);
+    writer.write_all(b"a line\nProceed? [y/N] ").unwrap();
+    writer.flush().unwrap();
+    drop(writer);
+    assert_eq!(sink, b"a line\nProceed? [y/N] ");
+}
+
+#[test]
+fn ten_thousand_secrets_between_redactions() {
+    let text = "an ordinary line of a log, with dc1.lab.test:636 and a verdict in it\n".repeat(4);
+    for number in 0..10_000 {
+        let secret = format!("pw-{number:05}-{}", HEXLOWER.encode(&[number as u8; 5]));
+        Secret::new(secret.as_str()).unwrap();
+        if number % 100 == 0 {
+            assert_eq!(redact(&text), text);
+            assert_eq!(redact(&format!("<{}>", BASE64.encode(secret.as_bytes()))), "<[secret]>");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A disk that can be filled and write-protected.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+/// A file system of its own, taken down at the end.
+pub struct Disk(TempDir);
+
+impl Disk {
+    pub fn new(options: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        mount(&["-t", "tmpfs", "-o", options, "libretto-test"], folder.path());
+        Self(folder)
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.0.path().join("home")
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Takes all the room that is left.
+    pub fn fill(&self) {
+        let mut file = File::create(self.path().join("ballast")).unwrap();
+        let mut size = 1 << 20;
+        while size > 0 {
+            if file.write_all(&vec![0; size]).is_err() {
+                size /= 2;
+            }
+        }
+    }
+
+    pub fn make_room(&self) {
+        fs::remove_file(self.path().join("ballast")).unwrap();
+    }
+
+    pub fn remount(&self, options: &str) {
+        mount(&["-o", &format!("remount,{options}")], self.0.path());
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        Command::new("umount").arg(self.0.path()).status().unwrap();
+    }
+}
+
+fn mount(arguments: &[&str], at: &Path) {
+    let done = Command::new("mount").args(arguments).arg(at).output().unwrap();
+    assert!(done.status.success(), "tests need root to mount: {}", String::from_utf8_lossy(&done.stderr));
+}

@@ -1,0 +1,7 @@
+//! The store on real files and disks, used by several at once.
+
+mod bad_homes;
+mod disk;
+mod journal;
+mod ledger;
+mod locks;
