@@ -67,6 +67,8 @@ pub enum CredentialState {
     Candidate(CredentialId),
     /// A target refused it: nothing signs in with it any more in this run, lest the account be locked.
     Refused(Error),
+    /// It is current, and these targets may not have it yet: a sign-in there would count as a wrong password.
+    Lagging(Vec<String>),
 }
 
 /// Something that the lab has no server for.

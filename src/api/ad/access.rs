@@ -143,15 +143,17 @@ impl BudgetGate {
 
     /// Before a sign-in on `target` is sent.
     pub(crate) async fn before(&self, target: &str, protocol: Protocol) -> Result<()> {
-        if let Some(CredentialState::Refused(why)) = self.context.credential_state(self.connection.id) {
-            return Err(Error::not_started(
-                "connection.refused_before",
-                format!(
-                    "not tried: the credential of {} was refused earlier in this run ({})",
-                    self.connection.name,
-                    why.message()
-                ),
-            ));
+        match self.context.credential_state(self.connection.id) {
+            Some(CredentialState::Refused(why)) => return Err(refused_before(&self.connection, &why)),
+            Some(CredentialState::Lagging(targets)) if targets.iter().any(|lagging| lagging == target) => {
+                return Err(Error::inconclusive(
+                    "rotation.not_converged",
+                    format!("not tried: {target} may not have the new password yet, and would count it as a wrong one"),
+                )
+                .hint("see to its replication, then test it again")
+                .with("target", target));
+            }
+            _ => {}
         }
         let (principal, on) = (self.principal, target.to_owned());
         let attempt =
@@ -168,6 +170,14 @@ impl BudgetGate {
             let _ = self.context.blocking(move |context| budget::clear(&context.world.store, attempt)).await;
         }
     }
+}
+
+/// A server refused the credential in this run: nothing signs in with it any more.
+pub(super) fn refused_before(connection: &Connection, why: &Error) -> Error {
+    Error::not_started(
+        "connection.refused_before",
+        format!("not tried: the credential of {} was refused earlier in this run ({})", connection.name, why.message()),
+    )
 }
 
 impl Gate for BudgetGate {

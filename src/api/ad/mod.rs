@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod changes;
+mod rotate;
 mod targets;
 
 pub(crate) use access::BudgetGate;
@@ -10,7 +11,7 @@ pub(crate) use access::BudgetGate;
 use crate::script::operation::{Namespace, Spec};
 
 pub(super) fn namespace() -> Namespace {
-    changes::register(accounts::register(targets::register(Namespace::new("ad"))))
+    rotate::register(changes::register(accounts::register(targets::register(Namespace::new("ad")))))
 }
 
 /// An operation that only reads, or tests.

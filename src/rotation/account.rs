@@ -1,0 +1,183 @@
+//! The account as the pinned target shows it, the policy that applies to it, and the password that is to be its next.
+
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{
+    books::Books,
+    request::Request,
+    rules::{self, Names},
+    standing, stored,
+    stored::Stored,
+};
+use crate::{
+    connection::credentials::{self, Form},
+    directory::{self, Account, FineGrained, Policy, Principal, Session, filter},
+    error::{Error, Result},
+    secret::Secret,
+};
+
+/// What is known of the account.
+pub(super) struct Known {
+    pub(super) account: Account,
+    pub(super) names: Names,
+    /// `None` when it may not be read.
+    pub(super) policy: Option<Policy>,
+    /// The name from now on.
+    pub(super) username: String,
+    /// Whether it is another account than the connection's.
+    pub(super) other_account: bool,
+    /// What could not be read, in words.
+    pub(super) doubts: Vec<String>,
+}
+
+/// Resolves the account to its objectGUID, tells the store, and reads what is to be known.
+pub(super) async fn read(session: &Session, request: &Request, stored: &mut Stored, books: &Books) -> Result<Known> {
+    let own_name = stored.current.as_ref().map_or(&request.connection.username, |current| &current.username).clone();
+    let username = request.username.clone().unwrap_or_else(|| own_name.clone());
+    let found = directory::resolve(session, &username).await?;
+    let other_account = !username.eq_ignore_ascii_case(&own_name) && !is(session, &own_name, &found.guid).await?;
+    if other_account && request.via.is_none() {
+        return Err(Error::new(
+            "rotation.other_account",
+            format!("{username} is another account than {own_name}, and only its present password could change it"),
+        )
+        .hint("name an administrative connection (via), which can reset it; or set its password in the directory and store it with conn::set_credentials"));
+    }
+    if !other_account {
+        learn(request, stored, books, &found.guid, session).await?;
+    }
+    let account = directory::account(session, &found.dn).await?;
+    let (policy, doubts) = policy(session, &found.dn).await?;
+    let names = Names { account: found.sam_account_name.clone(), display: display_name(session, &found).await? };
+    Ok(Known { account, names, policy, username, other_account, doubts })
+}
+
+/// Whether `name` is a name of this account; one that means nobody any more is not.
+async fn is(session: &Session, name: &str, guid: &str) -> Result<bool> {
+    match directory::resolve(session, name).await {
+        Ok(account) => Ok(account.guid == guid),
+        Err(error) if error.code() == "ad.not_found" => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Tells the store whose account it is. The password that has just signed in is noted as proven first, so that it stays
+/// the current one where two principals turn out to be one.
+async fn learn(request: &Request, stored: &mut Stored, books: &Books, guid: &str, session: &Session) -> Result<()> {
+    let (connection, guid, scope, insist) =
+        (request.connection.clone(), guid.to_owned(), request.scope.clone(), request.insist);
+    let proven = stored.old.as_ref().and(stored.current.as_ref()).map(|current| current.id);
+    let on = session.target().to_string();
+    let mut learning = Stored { principal: stored.principal, current: stored.current.clone(), old: None };
+    let learned = books
+        .with(move |books| {
+            if let Some(id) = proven {
+                credentials::mark_proven(&books.store, id, &on)?;
+            }
+            stored::learn(books, &mut learning, &connection, &guid, &scope, insist)?;
+            Ok(learning)
+        })
+        .await?;
+    (stored.principal, stored.current) = (learned.principal, learned.current);
+    Ok(())
+}
+
+async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<String>)> {
+    match directory::policy(session, dn).await {
+        Ok(policy) => {
+            let doubt = match &policy.fine_grained {
+                FineGrained::Unknown { why } => Some(format!("the domain's policy is gone by: {why}")),
+                FineGrained::None | FineGrained::Applies { .. } => None,
+            };
+            Ok((Some(policy), doubt.into_iter().collect()))
+        }
+        Err(error) if error.code() == "ad.no_rights" => {
+            Ok((None, vec!["the password policy may not be read: a password for the strictest usual one".to_owned()]))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn display_name(session: &Session, account: &Principal) -> Result<Option<String>> {
+    let Some(name) = &account.sam_account_name else { return Ok(None) };
+    let filter = filter::equals("sAMAccountName", name);
+    let found = directory::search(session, Some(&account.dn), &filter, &["displayName"], 1).await?;
+    Ok(found.entries.first().and_then(|entry| entry.text("displayName")))
+}
+
+/// Refuses what preflight refuses of the account itself.
+pub(super) fn refuse(known: &Known, request: &Request, target: &str) -> Result<()> {
+    standing::refuse_never_rotated(&known.account.principal, &known.username, request.insist)?;
+    standing::refuse_barred(&known.account, request.via.is_some())?;
+    let Some(policy) = &known.policy else { return Ok(()) };
+    let now = OffsetDateTime::now_utc();
+    standing::refuse_near_lockout(&known.account, &policy.rules, target, now)?;
+    match standing::not_before(&known.account, &policy.rules, now) {
+        Some(from) if request.via.is_none() && binds(policy, request) => Err(too_young(from)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether what breaks the policy is refused here. Where a fine-grained policy may apply that cannot be read, a run that
+/// insists leaves it to the directory.
+fn binds(policy: &Policy, request: &Request) -> bool {
+    policy.is_certain() || !request.insist
+}
+
+fn too_young(from: OffsetDateTime) -> Error {
+    let from = from.replace_nanosecond(0).unwrap_or(from).format(&Rfc3339).unwrap_or_default();
+    Error::new(
+        "rotation.too_young",
+        format!("the password is younger than the policy's minimum age: its owner may change it from {from} on"),
+    )
+    .hint("wait until then, or name an administrative connection (via), whose reset does not wait")
+    .with("not_before", from)
+}
+
+/// The new password: the given one, checked, or a generated one.
+pub(super) async fn candidate(known: &Known, request: &Request, stored: &Stored, books: &Books) -> Result<Secret> {
+    let Some(given) = &request.password else { return rules::generate(known.policy.as_ref(), &known.names) };
+    let policy = known.policy.as_ref().filter(|policy| binds(policy, request));
+    if let Some(why) = policy.and_then(|policy| rules::broken(given.expose(), &policy.rules, &known.names)) {
+        return Err(Error::new("rotation.password_policy", format!("the new password breaks the policy: {why}"))
+            .hint("give one that fits, or leave it out and one is generated")
+            .with("policy", policy_name(known)));
+    }
+    if known.other_account {
+        return Ok(given.clone());
+    }
+    let remembered = match policy {
+        Some(policy) if request.via.is_none() => policy.rules.history as usize,
+        _ => 0,
+    };
+    let (given, connection, principal) = (given.clone(), request.connection.clone(), stored.principal);
+    books
+        .with(move |books| {
+            let versions = credentials::history(&books.store, &connection)?;
+            let sealed = versions.iter().filter(|version| {
+                version.principal == principal && version.form == Form::Password && version.reference.is_none()
+            });
+            for version in sealed.filter(|version| version.proven_at.is_some()).take(remembered.max(1)) {
+                if credentials::open(&books.store, &books.identity, version)?.expose() == given.expose() {
+                    return Err(used_before(version.version));
+                }
+            }
+            Ok(given)
+        })
+        .await
+}
+
+fn used_before(version: u32) -> Error {
+    Error::new(
+        "rotation.password_history",
+        format!("the new password is that of version {version}, which was used before"),
+    )
+    .hint("give one that this account never had, or leave it out and one is generated")
+}
+
+fn policy_name(known: &Known) -> String {
+    match known.policy.as_ref().map(|policy| &policy.fine_grained) {
+        Some(FineGrained::Applies { name, .. }) => name.clone(),
+        _ => "the domain's".to_owned(),
+    }
+}

@@ -1,0 +1,88 @@
+//! The store as a rotation uses it: every call off the asynchronous threads, and the principal's lock held by each call
+//! until it is done. A rotation that is dropped while a row is being written frees its lock only after that row.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::report::Stage;
+use crate::{
+    directory::{Identity, Session},
+    error::{Error, Result},
+    secret::seal,
+    store::{
+        Store,
+        budget::{self, Protocol},
+        journal::{self, Progress},
+        locks::PrincipalLock,
+        rows::PrincipalId,
+    },
+};
+
+/// Store, identity and the locks that are held.
+#[derive(Clone)]
+pub(super) struct Books {
+    pub(super) store: Store,
+    pub(super) identity: seal::Identity,
+    who: String,
+    locks: Arc<Mutex<Vec<PrincipalLock>>>,
+}
+
+impl Books {
+    pub(super) fn new(store: &Store, identity: &seal::Identity, who: &str) -> Self {
+        Self { store: store.clone(), identity: identity.clone(), who: who.to_owned(), locks: Arc::default() }
+    }
+
+    /// Performs what blocks.
+    pub(super) async fn with<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let books = self.clone();
+        tokio::task::spawn_blocking(move || body(&books))
+            .await
+            .unwrap_or_else(|_| Err(Error::new("rotation.internal", "the store met a fault of Libretto's own")))
+    }
+
+    /// Takes a principal's lock, unless it is held already, and refuses one whose last rotation has not ended. Blocks.
+    pub(super) fn lock(&self, principal: PrincipalId) -> Result<PrincipalId> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let principal = if let Some(held) = locks.iter().find(|lock| lock.principal() == principal) {
+            held.principal()
+        } else {
+            let lock = PrincipalLock::take(&self.store, principal, &self.who)?;
+            let principal = lock.principal();
+            locks.push(lock);
+            principal
+        };
+        self.store.read(|c| journal::refuse_unfinished(c, principal))?;
+        Ok(principal)
+    }
+
+    /// Signs in once. The attempt is on the disk before it is sent and is cleared when it was accepted.
+    pub(super) async fn sign_in(&self, session: &Session, identity: &Identity, principal: PrincipalId) -> Result<()> {
+        let target = session.target().to_string();
+        let attempt = self.with(move |b| budget::begin(&b.store, principal, &target, Protocol::Ldap)).await?;
+        session.bind(identity).await?;
+        // One that stays on the books costs caution, not correctness.
+        let _ = self.with(move |b| budget::clear(&b.store, attempt)).await;
+        Ok(())
+    }
+
+    /// Adds an event to the journal, and moves the rotation on when a stage is given.
+    pub(super) async fn event(
+        &self,
+        rotation: &str,
+        stage: Option<Stage>,
+        what: &'static str,
+        target: Option<&str>,
+        data: Value,
+    ) -> Result<()> {
+        let (rotation, target) = (rotation.to_owned(), target.map(str::to_owned));
+        self.with(move |books| {
+            let progress = Progress { stage: stage.map(|stage| stage.as_str().to_owned()), ..Progress::default() };
+            journal::step(&books.store, &rotation, &progress, what, target.as_deref(), &data).map(|_| ())
+        })
+        .await
+    }
+}

@@ -1,0 +1,205 @@
+//! Converge: wait until each other target has the change, then prove it there with one bind.
+//!
+//! A target that lags is never signed in on with the new password: there it is a wrong one, and a few of these lock the
+//! account everywhere. What tells is `pwdLastSet`, read over the session that preflight opened. Only the very value that
+//! the pinned target has will do: a later one means that somebody set yet another password since.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use super::{
+    books::Books,
+    change::Recorded,
+    controllers::Controller,
+    preflight::Plan,
+    report::{Observer, Stage, Staged, TargetReport, milliseconds},
+    request::Request,
+    unsettled,
+};
+use crate::{
+    directory::{self, Identity, Session, outcome},
+    error::Result,
+    secret::redact::redact,
+    verdict::Verdict,
+};
+
+/// The first pause between two looks; each is twice the one before, up to [`LONGEST`].
+const SHORTEST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// How it goes on one target.
+enum Fate {
+    /// Proven.
+    Proven,
+    /// Nothing was tried, and why.
+    Left(String),
+    /// It has the change and refuses the password.
+    Refused(String),
+}
+
+/// What the looks at all targets share.
+struct Following<'a> {
+    request: &'a Request,
+    plan: &'a Plan,
+    books: &'a Books,
+    candidate: Identity,
+    principal: crate::store::rows::PrincipalId,
+    /// `pwdLastSet` on the pinned target.
+    mark: i64,
+    deadline: Instant,
+    /// The target that refused the password, if one did: no other sign-in is sent then. Held during each sign-in.
+    refused: Mutex<Option<String>>,
+}
+
+/// Follows the change to every other target. Answers a report of each, the pinned one first.
+pub(super) async fn converge(
+    request: &Request,
+    plan: &Plan,
+    books: &Books,
+    recorded: &Recorded,
+    proof: &Session,
+    observer: &dyn Observer,
+) -> Staged<Vec<TargetReport>> {
+    let begun = Instant::now();
+    let tell = |target: &str, fate: Fate| {
+        let report = report(target, fate, begun);
+        observer.target_ended(&report);
+        report
+    };
+    let mut reports = vec![tell(&plan.pinned.name, Fate::Proven)];
+    let mark = directory::pwd_last_set(proof, &plan.account.dn).await;
+    let following = mark.as_ref().ok().map(|mark| Following {
+        request,
+        plan,
+        books,
+        candidate: Identity { name: plan.username.clone(), password: plan.candidate.clone() },
+        principal: recorded.candidate.principal,
+        mark: *mark,
+        deadline: begun + request.wait,
+        refused: Mutex::new(None),
+    });
+    let following = following.as_ref();
+    let others = plan.others.iter().map(async |other| {
+        let fate = match following {
+            Some(following) => following.follow(other).await,
+            None => Fate::Left(format!("when the password was set on {} may not be read", plan.pinned.name)),
+        };
+        tell(&other.name, fate)
+    });
+    reports.extend(join_all(others).await);
+    reports.extend(plan.down.iter().map(|down| tell(&down.target, Fate::Left(format!("it was down: {}", down.error)))));
+    note_all(books, recorded, &reports)
+        .await
+        .map_err(|error| unsettled("the new password works, and the journal could not be written", &error))?;
+    let verdict = reports.iter().map(|report| report.verdict).max().unwrap_or(Verdict::Ok);
+    let proven = reports.iter().filter(|report| report.verdict == Verdict::Ok).count();
+    let note = format!("{proven} of {} targets have it", reports.len());
+    Ok((reports, verdict, note))
+}
+
+fn report(target: &str, fate: Fate, begun: Instant) -> TargetReport {
+    let (verdict, note) = match fate {
+        Fate::Proven => (Verdict::Ok, String::new()),
+        Fate::Left(why) => (Verdict::Inconclusive, why),
+        Fate::Refused(why) => (Verdict::Failed, why),
+    };
+    TargetReport { target: target.to_owned(), verdict, ms: milliseconds(begun.elapsed()), note }
+}
+
+/// The journal remembers what is left to settle.
+async fn note_all(books: &Books, recorded: &Recorded, reports: &[TargetReport]) -> Result<()> {
+    for report in reports.iter().skip(1) {
+        let what = match report.verdict {
+            Verdict::Ok => "converged",
+            Verdict::Failed => "refused-after-convergence",
+            _ => "not-converged",
+        };
+        let data = json!({"ms": report.ms, "note": redact(&report.note)});
+        books.event(&recorded.rotation, None, what, Some(&report.target), data).await?;
+    }
+    books.event(&recorded.rotation, Some(Stage::Promote), "converge-ended", None, json!({})).await
+}
+
+impl Following<'_> {
+    async fn follow(&self, other: &Controller) -> Fate {
+        tokio::select! { biased;
+            fate = self.to_the_end(other) => fate,
+            () = self.request.hurry.cancelled() => Fate::Left("the run was told to stop waiting for it".to_owned()),
+        }
+    }
+
+    async fn to_the_end(&self, other: &Controller) -> Fate {
+        if let Err(why) = self.arrival(other).await {
+            return Fate::Left(why);
+        }
+        let mut refused = self.refused.lock().await;
+        if let Some(by) = refused.as_ref() {
+            return Fate::Left(format!("it has the change, and was not tried because {by} refused the password"));
+        }
+        let signed_in = match Session::open(&other.endpoint).await {
+            Ok(session) => self.books.sign_in(&session, &self.candidate, self.principal).await,
+            Err(error) => Err(error),
+        };
+        match signed_in {
+            Ok(()) => Fate::Proven,
+            Err(error) if outcome::refuses_credential(&error) => {
+                *refused = Some(other.name.clone());
+                Fate::Refused(format!("it has the change and refuses the password: {error}"))
+            }
+            Err(error) => Fate::Left(format!("it has the change, and the password could not be tried: {error}")),
+        }
+    }
+
+    /// Ends when the target has the change; the error says why nobody waits any longer.
+    async fn arrival(&self, other: &Controller) -> Result<(), String> {
+        let dn = &self.plan.account.dn;
+        let mut pause = SHORTEST;
+        let mut again = None;
+        loop {
+            let session = again.as_ref().unwrap_or(&other.session);
+            match timeout_at(self.deadline, directory::pwd_last_set(session, dn)).await {
+                Ok(Ok(seen)) if seen == self.mark => return Ok(()),
+                Ok(Ok(seen)) if seen > self.mark => {
+                    return Err("another password was set on it since: this one is not valid there".to_owned());
+                }
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) if again.is_none() && error.code() != "ad.no_rights" => {
+                    again = Some(self.reopened(other).await.map_err(|why| format!("{error}, and {why}"))?);
+                }
+                Ok(Err(error)) => return Err(error.to_string()),
+                Err(_) => return Err(self.late()),
+            }
+            if Instant::now() + pause >= self.deadline {
+                return Err(self.late());
+            }
+            sleep_until(Instant::now() + pause).await;
+            pause = LONGEST.min(2 * pause);
+        }
+    }
+
+    fn late(&self) -> String {
+        format!("it has not got the new password within {} s, and was not signed in on", self.request.wait.as_secs())
+    }
+
+    /// A session lost on the way is opened once more: as the administrative account, else with the previous password,
+    /// which still signs in for a while where a history of passwords is kept, and never with the new one.
+    async fn reopened(&self, other: &Controller) -> Result<Session, String> {
+        if self.request.via.is_none() && !self.plan.history {
+            return Err("without a history of passwords the previous one must not be tried".to_owned());
+        }
+        let (identity, principal) = self.plan.reader(self.request).map_err(|error| error.to_string())?;
+        let _one_at_a_time = self.refused.lock().await;
+        let opened = async {
+            let session = Session::open(&other.endpoint).await?;
+            self.books.sign_in(&session, identity, principal).await?;
+            Ok::<_, crate::error::Error>(session)
+        };
+        opened.await.map_err(|error| format!("it could not be signed in on again: {error}"))
+    }
+}

@@ -1,0 +1,212 @@
+//! Preflight: everything that can be known before something is touched. It only reads; whatever it refuses is as it was.
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::{
+    account::{self, Known},
+    books::Books,
+    controllers::{self, Controller, Down},
+    report::Staged,
+    request::Request,
+    standing,
+    stored::{self, Stored},
+};
+use crate::{
+    directory::{self, Identity, Principal, outcome},
+    error::{Error, Result},
+    secret::Secret,
+    store::rows::PrincipalId,
+    verdict::Verdict,
+};
+
+/// What preflight found out, and the sessions that stay open.
+pub(super) struct Plan {
+    /// What the store has.
+    pub(super) stored: Stored,
+    /// The account.
+    pub(super) account: Principal,
+    /// Its name from now on.
+    pub(super) username: String,
+    /// Whether former passwords are remembered: then the one before still signs in for a while after the change.
+    pub(super) history: bool,
+    /// The new password.
+    pub(super) candidate: Secret,
+    /// Where the change goes.
+    pub(super) pinned: Controller,
+    /// The targets that must get it from there.
+    pub(super) others: Vec<Controller>,
+    /// The targets that did not answer.
+    pub(super) down: Vec<Down>,
+    /// For the journal.
+    pub(super) before: Value,
+}
+
+impl Plan {
+    /// Who signs in for the sessions, and whose attempts these are.
+    pub(super) fn reader<'a>(&'a self, request: &'a Request) -> Result<(&'a Identity, PrincipalId)> {
+        reader(request, &self.stored)
+    }
+}
+
+fn reader<'a>(request: &'a Request, stored: &'a Stored) -> Result<(&'a Identity, PrincipalId)> {
+    match (&request.via, &stored.old) {
+        (Some(via), _) => Ok((&via.identity, via.principal)),
+        (None, Some(old)) => Ok((old, stored.principal)),
+        (None, None) => Err(stored::no_credential(&request.connection)),
+    }
+}
+
+/// Looks at everything.
+pub(super) async fn preflight(request: &Request, books: &Books) -> Staged<Plan> {
+    let mut stored = stored::read(request, books).await?;
+    let (mut open, mut down) = controllers::open_all(&request.endpoints).await;
+    refuse_down(&down, request.allow_down)?;
+    controllers::one_domain(&open)?;
+    let canary = controllers::first_writable(&open)?;
+    sign_in(request, books, &stored, &open[canary]).await?;
+    let pinned = controllers::pin(&mut open, canary).await?;
+    if pinned != canary {
+        sign_in(request, books, &stored, &open[pinned]).await?;
+    }
+    let known = account::read(&open[pinned].session, request, &mut stored, books).await?;
+    account::refuse(&known, request, &open[pinned].name)?;
+    open[pinned].before = mark(&open[pinned], &known.account.principal.dn).await?;
+    let (pinned, others) = others(request, books, &stored, &known, open, (pinned, canary), &mut down).await?;
+    let candidate = account::candidate(&known, request, &stored, books).await?;
+    let note = note(&pinned, &others, &down, &known);
+    let before = before(request, &stored, &known, &pinned, &others, &down);
+    let Known { account, policy, username, .. } = known;
+    let plan = Plan {
+        stored,
+        account: account.principal,
+        username,
+        history: policy.is_some_and(|policy| policy.rules.history > 0),
+        candidate,
+        pinned,
+        others,
+        down,
+        before,
+    };
+    Ok((plan, Verdict::Ok, note))
+}
+
+fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
+    let Some(first) = down.first().filter(|_| !allow_down) else { return Ok(()) };
+    let names: Vec<&str> = down.iter().map(|down| down.target.as_str()).collect();
+    Err(Error::new(
+        "rotation.target_down",
+        format!("{} cannot be used, and nothing was changed: {}", names.join(", "), first.error.message()),
+    )
+    .hint("mend it or take it from the connection; `allow_down: true` rotates without it")
+    .retryable()
+    .with("target", first.target.clone())
+    .with("cause", first.error.code()))
+}
+
+async fn sign_in(request: &Request, books: &Books, stored: &Stored, controller: &Controller) -> Result<()> {
+    let (identity, principal) = reader(request, stored)?;
+    books
+        .sign_in(&controller.session, identity, principal)
+        .await
+        .map_err(|error| error.context(format!("{} cannot sign in on {}", identity.name, controller.name)))
+}
+
+/// `pwdLastSet`; `None` where it may not be read.
+async fn mark(controller: &Controller, dn: &str) -> Result<Option<i64>> {
+    match directory::pwd_last_set(&controller.session, dn).await {
+        Ok(ticks) => Ok(Some(ticks)),
+        Err(error) if error.code() == "ad.no_rights" => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Signs in on the targets besides the pinned one, one after the other, and looks at the account there. The first that
+/// refuses the credential ends it; one that merely fails is down.
+async fn others(
+    request: &Request,
+    books: &Books,
+    stored: &Stored,
+    known: &Known,
+    mut open: Vec<Controller>,
+    (pinned, canary): (usize, usize),
+    down: &mut Vec<Down>,
+) -> Result<(Controller, Vec<Controller>)> {
+    let mut others = Vec::new();
+    let canary = open[canary].name.clone();
+    let pinned = open.swap_remove(pinned);
+    for mut controller in open {
+        let signed_in = controller.name == canary;
+        match look(request, books, stored, known, &mut controller, signed_in).await {
+            Ok(()) => others.push(controller),
+            Err(error) if outcome::refuses_credential(&error) || error.code().starts_with("rotation.") => {
+                return Err(error);
+            }
+            Err(error) => {
+                down.push(Down { target: controller.name, error });
+                refuse_down(down, request.allow_down)?;
+            }
+        }
+    }
+    Ok((pinned, others))
+}
+
+async fn look(
+    request: &Request,
+    books: &Books,
+    stored: &Stored,
+    known: &Known,
+    controller: &mut Controller,
+    signed_in: bool,
+) -> Result<()> {
+    if !signed_in {
+        sign_in(request, books, stored, controller).await?;
+    }
+    let dn = &known.account.principal.dn;
+    let account = directory::account(&controller.session, dn).await?;
+    if let Some(policy) = &known.policy {
+        standing::refuse_near_lockout(&account, &policy.rules, &controller.name, OffsetDateTime::now_utc())?;
+    }
+    controller.before = mark(controller, dn).await?;
+    Ok(())
+}
+
+fn note(pinned: &Controller, others: &[Controller], down: &[Down], known: &Known) -> String {
+    let mut notes = vec![format!(
+        "{} of {} targets answer, the change goes to {}",
+        others.len() + 1,
+        others.len() + 1 + down.len(),
+        pinned.name
+    )];
+    let lagging: Vec<&str> =
+        others.iter().filter(|other| other.before != pinned.before).map(|other| other.name.as_str()).collect();
+    if !lagging.is_empty() {
+        notes.push(format!("{} had not got the last change yet", lagging.join(", ")));
+    }
+    notes.extend(known.doubts.iter().cloned());
+    notes.join("; ")
+}
+
+fn before(
+    request: &Request,
+    stored: &Stored,
+    known: &Known,
+    pinned: &Controller,
+    others: &[Controller],
+    down: &[Down],
+) -> Value {
+    let answering = std::iter::once(pinned).chain(others);
+    let mut targets: Vec<Value> = answering
+        .map(|one| json!({"target": one.name, "pwd_last_set": one.before, "read_only": one.read_only}))
+        .collect();
+    targets.extend(down.iter().map(|down| json!({"target": down.target, "down": down.error.message()})));
+    json!({
+        "mode": request.mode(),
+        "by": request.who,
+        "account": known.account.principal,
+        "username": known.username,
+        "previous": stored.current.as_ref().map(|current| current.id),
+        "policy": known.policy,
+        "targets": targets,
+    })
+}

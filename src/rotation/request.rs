@@ -1,0 +1,79 @@
+//! What a rotation is asked to do.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    connection::{Connection, Scope},
+    directory::{Endpoint, Identity},
+    secret::{Secret, seal},
+    store::{Store, rows::PrincipalId},
+};
+
+/// How long a change may take to reach every target unless the run says otherwise.
+pub const USUAL_WAIT: Duration = Duration::from_mins(5);
+
+/// One rotation: whose password, where, by whom, and how patiently.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where credentials and journal are.
+    pub store: Store,
+    /// What seals the candidate.
+    pub identity: seal::Identity,
+    /// The connection whose account gets a new password.
+    pub connection: Connection,
+    /// Its targets, ready to be connected to.
+    pub endpoints: Vec<Endpoint>,
+    /// The administrative account that resets the password. Without one the account changes its own.
+    pub via: Option<Via>,
+    /// What the run may see. An account that a connection outside of it uses too is not rotated.
+    pub scope: Scope,
+    /// Who does it, for the lock and the journal, e.g. `alice, run 7f3a, pid 4711`.
+    pub who: String,
+    /// The run's id.
+    pub run: Option<String>,
+    /// The account's name from now on. Another account than the connection's needs [`Request::via`].
+    pub username: Option<String>,
+    /// The new password; generated for the policy when it is left out.
+    pub password: Option<Secret>,
+    /// Go on although a target is down; it is reported as inconclusive.
+    pub allow_down: bool,
+    /// Rotate what is never rotated, and leave a policy that is not certain to the directory.
+    pub insist: bool,
+    /// How long the change may take to reach the other targets.
+    pub wait: Duration,
+    /// Cancelled: stop waiting for targets that lag and finish what was begun.
+    pub hurry: CancellationToken,
+}
+
+/// An administrative account and the connection that it comes from.
+#[derive(Debug, Clone)]
+pub struct Via {
+    /// The connection's name.
+    pub connection: String,
+    /// Whom it signs in as.
+    pub identity: Identity,
+    /// Whose attempts are counted.
+    pub principal: PrincipalId,
+}
+
+impl Request {
+    /// The options as the journal keeps them; never the password.
+    pub(super) fn options(&self) -> Value {
+        json!({
+            "allow_down": self.allow_down,
+            "insist": self.insist,
+            "wait_seconds": self.wait.as_secs(),
+            "via": self.via.as_ref().map(|via| &via.connection),
+            "username": self.username,
+            "password": if self.password.is_some() { "given" } else { "generated" },
+        })
+    }
+
+    /// `reset` by an administrator, or `self-change` with the old password.
+    pub(super) fn mode(&self) -> &'static str {
+        if self.via.is_some() { "reset" } else { "self-change" }
+    }
+}

@@ -1,0 +1,110 @@
+//! What the store has of the connection and its account, and what it forbids.
+
+use super::{books::Books, request::Request};
+use crate::{
+    connection::{self, Connection, Scope, credentials, credentials::Credential},
+    directory::Identity,
+    error::{Error, Result},
+    store::rows::PrincipalId,
+};
+
+/// An emergency account's tag: it is rotated by hand.
+const BREAK_GLASS: &str = "break-glass";
+
+/// What the store has.
+pub(super) struct Stored {
+    /// The account; locked.
+    pub(super) principal: PrincipalId,
+    /// Its version in use.
+    pub(super) current: Option<Credential>,
+    /// The same, opened, to sign in with. `None` where an administrative account signs in.
+    pub(super) old: Option<Identity>,
+}
+
+/// Locks the account and reads its credential; everything that needs no network.
+pub(super) async fn read(request: &Request, books: &Books) -> Result<Stored> {
+    request.connection.ad()?;
+    let (connection, scope, insist) = (request.connection.clone(), request.scope.clone(), request.insist);
+    let over_via = request.via.is_some();
+    books
+        .with(move |books| {
+            let principal = books.lock(connection.principal)?;
+            refuse_bystanders(books, principal, &scope, insist)?;
+            let current = credentials::current(&books.store, &connection)?;
+            if current.is_none() && !over_via {
+                return Err(no_credential(&connection));
+            }
+            if let Some(reference) = current.as_ref().and_then(|current| current.reference.as_ref()) {
+                return Err(kept_elsewhere(&connection, reference));
+            }
+            let old = match &current {
+                Some(current) if !over_via => Some(Identity {
+                    name: current.username.clone(),
+                    password: credentials::open(&books.store, &books.identity, current)?,
+                }),
+                _ => None,
+            };
+            Ok(Stored { principal, current, old })
+        })
+        .await
+}
+
+/// The account learns its objectGUID. Another principal may turn out to be the same account: then that one's lock is
+/// taken as well, and its connections are looked at too. Blocks.
+pub(super) fn learn(
+    books: &Books,
+    stored: &mut Stored,
+    connection: &Connection,
+    guid: &str,
+    scope: &Scope,
+    insist: bool,
+) -> Result<()> {
+    let survivor = credentials::bind_principal(&books.store, connection.id, guid)?;
+    stored.principal = books.lock(survivor)?;
+    stored.current = credentials::current(&books.store, connection)?;
+    refuse_bystanders(books, stored.principal, scope, insist)
+}
+
+/// Looks at every connection of the account: all of them get the new password.
+pub(super) fn refuse_bystanders(books: &Books, principal: PrincipalId, scope: &Scope, insist: bool) -> Result<()> {
+    for name in credentials::connections_of(&books.store, principal)? {
+        let connection = connection::get(&books.store, &name, &Scope::all())?;
+        if !scope.sees(connection.customer.as_deref()) {
+            return Err(Error::new(
+                "rotation.other_customer",
+                "a connection of another customer, which this run may not see, signs in with the same account",
+            )
+            .hint("run without --customer, if that customer agrees to a new password"));
+        }
+        if !insist && connection.tags.iter().any(|tag| tag.eq_ignore_ascii_case(BREAK_GLASS)) {
+            return Err(Error::new(
+                "rotation.break_glass",
+                format!(
+                    "{} is tagged {BREAK_GLASS}: its account is the way back in and is changed by hand",
+                    connection.name
+                ),
+            )
+            .hint("`insist: true` rotates it all the same"));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn no_credential(connection: &Connection) -> Error {
+    Error::new("connection.no_credential", format!("no credential is stored for {}", connection.name)).hint(format!(
+        "libretto connections edit {} --password env:NAME, or name an administrative connection (via)",
+        connection.name
+    ))
+}
+
+fn kept_elsewhere(connection: &Connection, reference: &str) -> Error {
+    let scheme = reference.split(':').next().unwrap_or_default();
+    Error::new(
+        "rotation.kept_elsewhere",
+        format!(
+            "the password of {} is kept outside ({scheme}:), where a new one cannot be written to yet",
+            connection.name
+        ),
+    )
+    .hint("rotate it where it is kept, or store it here: libretto connections edit NAME --password env:NAME")
+}
