@@ -253,7 +253,11 @@ fn facts(store: &Store, connection: &Connection) -> Result<serde_json::Map<Strin
         }
     }
     let credential = credentials::current(store, connection)?;
-    fact("credential", credential.as_ref().map(|credential| format!("version {}", credential.version)).into());
+    let version = credential.as_ref().map(|credential| match credential.proven_at {
+        Some(_) => format!("version {}", credential.version),
+        None => format!("version {}, not yet proven", credential.version),
+    });
+    fact("credential", version.into());
     fact("proven_at", credential.as_ref().and_then(|credential| credential.proven_at.clone()).into());
     fact("proven_on", credential.and_then(|credential| credential.proven_on).into());
     fact("changed_at", connection.changed_at.clone().into());

@@ -92,7 +92,7 @@ impl Human {
         for line in &checks {
             text.push_str(line);
         }
-        if let Some(error) = error.filter(|_| checks.is_empty() || verdict == Verdict::Skipped) {
+        if let Some(error) = error.filter(|_| checks.is_empty()) {
             let _ = writeln!(text, "{:16}{}", "", self.look.paint(Paint::Faint, &error.message));
         }
         text

@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 
-use super::{task::Task, value};
+use super::{library, task::Task, value};
 use crate::{
     error::Error,
     secret::redact::redact,
@@ -62,6 +62,10 @@ pub fn failure(error: &EvalAltResult, task: &Task, script: &str) -> Failure {
         failure.place = Some(place(&source, error.position()));
     }
     chain.retain(|frame| frame.place.line > 0);
+    // What a bundled module throws is about its caller's line; nobody has to look into the module to understand it.
+    if failure.place.as_ref().is_some_and(|place| library::is_bundled_module(&place.script)) && !chain.is_empty() {
+        failure.place = Some(chain.remove(0).place);
+    }
     failure.chain = chain;
     failure
 }

@@ -183,6 +183,12 @@ impl Source {
     }
 }
 
+/// Whether a module's name is one of the bundled ones.
+#[must_use]
+pub fn is_bundled_module(name: &str) -> bool {
+    STDLIB.iter().any(|(bundled, _)| *bundled == name)
+}
+
 /// The first sentence of a script's `//!` lines.
 #[must_use]
 pub fn summary(text: &str) -> String {
