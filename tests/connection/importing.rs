@@ -1,6 +1,6 @@
 //! Import and export.
 
-use std::{fs, path::PathBuf, time::Instant};
+use std::{fs, path::PathBuf};
 
 use libretto::{
     connection::{self, Imported, Scope, Selector, credentials},

@@ -40,7 +40,7 @@ pub enum Form {
     Certificate,
 }
 
-/// One version of a principal's credential; the secret itself is only behind [`open`].
+/// One version of a principal's credential; the secret itself is only behind `connection::credentials::open`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Credential {
     /// The store's number for it.
