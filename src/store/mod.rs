@@ -5,6 +5,7 @@
 //! hold sealed bytes or a reference. Text that may hold what a server said is redacted by whoever hands it in.
 
 pub mod budget;
+pub mod events;
 mod failure;
 mod files;
 pub mod journal;
