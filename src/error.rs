@@ -3,7 +3,9 @@
 //! An [`Error`] is built where the thing happens and rendered in one place (`report`). It never holds a secret: the
 //! rooms put names, addresses and server diagnostics into it, and every sink redacts what it writes all the same.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::verdict::Verdict;
 
@@ -144,3 +146,21 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// An error inside a report: a record of `code`, `message`, `hint`, `retryable` and `details`.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", self.code())?;
+        map.serialize_entry("message", self.message())?;
+        if let Some(hint) = self.remedy() {
+            map.serialize_entry("hint", hint)?;
+        }
+        map.serialize_entry("retryable", &self.is_retryable())?;
+        let details: BTreeMap<_, _> = self.details().iter().cloned().collect();
+        if !details.is_empty() {
+            map.serialize_entry("details", &details)?;
+        }
+        map.end()
+    }
+}

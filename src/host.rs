@@ -142,3 +142,22 @@ static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 pub fn memory_in_use() -> usize {
     ALLOCATOR.current_usage()
 }
+
+/// Waits until somebody asks the program to stop: Ctrl-C, or on Unix also SIGTERM. Never returns when the system offers no
+/// way to hear of it.
+pub async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                result = tokio::signal::ctrl_c() => if result.is_err() { std::future::pending::<()>().await },
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -11,6 +11,7 @@ pub mod error;
 pub mod homes;
 pub mod host;
 pub mod lab;
+pub mod names;
 pub mod report;
 pub mod rotation;
 pub mod run;

@@ -1,3 +1,7 @@
 //! Parses, calls the library, exits.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(libretto::cli::main(libretto::host::Host::real()))
+}

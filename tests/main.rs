@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_macros, missing_docs)]
 
 mod connection;
+mod directory;
+mod homes;
 mod lab;
 mod rotation;
 mod secret;

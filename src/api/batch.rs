@@ -84,7 +84,7 @@ fn each(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>
         return Err(call.wrong_argument("`body` must be a closure: |item| { ... }"));
     };
     let (path, occurrence) = call.task.next_part("batch::each");
-    let batch = Rc::new(Batch::new(call, path, body, options.timeout));
+    let batch = Rc::new(Batch::new(call, path, &body, options.timeout));
     batch.begin(occurrence, items.len());
     let begun = Instant::now();
     let records =
@@ -114,7 +114,7 @@ struct Batch {
 
 impl Batch {
     #[allow(deprecated)]
-    fn new(call: &Call, path: String, body: FnPtr, timeout: Option<Duration>) -> Self {
+    fn new(call: &Call, path: String, body: &FnPtr, timeout: Option<Duration>) -> Self {
         let mut context = call.context.store_data();
         // An item begins with a stack of its own.
         context.global.level = 0;
@@ -122,7 +122,7 @@ impl Batch {
         Self {
             task: Rc::clone(&call.task),
             context,
-            body: own_copies(&body),
+            body: own_copies(body),
             script: call.context.call_source().unwrap_or_default().to_owned(),
             path,
             timeout,
@@ -180,26 +180,28 @@ impl Batch {
         let result = self.call(&path, item.value.clone()).await;
         let (verdict, result) = match result {
             Ok(value) => (verdict_of(&value).0, Ok(value)),
-            Err(failure) => (failure.verdict, Err(failure)),
+            Err(failure) => (failure.verdict, Err(*failure)),
         };
         (item.index, self.record(item, &path, begun.elapsed(), verdict, result))
     }
 
-    async fn call(self: &Rc<Self>, path: &str, value: Dynamic) -> Result<Dynamic, Failure> {
+    async fn call(self: &Rc<Self>, path: &str, value: Dynamic) -> Result<Dynamic, Box<Failure>> {
         let deadline = self.timeout.map(|timeout| tokio::time::Instant::now() + timeout);
         let task = Rc::new(self.task.item(path, deadline));
         let (this, item_task) = (Rc::clone(self), Rc::clone(&task));
         let fiber = Fiber::new(ITEM_STACK, task, move || {
             #[allow(deprecated)]
             let context = this.context.create_context(&item_task.engine);
-            this.body.call_raw(&context, None, [value]).map_err(|error| failure(&error, &item_task, &this.script))
+            this.body
+                .call_raw(&context, None, [value])
+                .map_err(|error| Box::new(failure(&error, &item_task, &this.script)))
         });
         match fiber {
             Ok(fiber) => fiber.await,
-            Err(e) => Err(Failure::from(
+            Err(e) => Err(Box::new(Failure::from(
                 &crate::error::Error::new("batch.no_memory", format!("the system has no memory for another item: {e}"))
                     .hint("lower `limit`"),
-            )),
+            ))),
         }
     }
 

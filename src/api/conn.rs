@@ -1,5 +1,7 @@
 //! `conn::`: the connections that the run may see.
 
+use std::time::{Duration, Instant};
+
 use rhai::Dynamic;
 
 use crate::{
@@ -11,6 +13,7 @@ use crate::{
         value::{Fields, FromScript},
     },
     secret::Secret,
+    verdict::Verdict,
 };
 
 pub(super) fn namespace() -> Namespace {
@@ -34,6 +37,27 @@ pub(super) fn namespace() -> Namespace {
                 example: r#"for conn in conn::list(#{ kind: "ad" }) { print(conn.name) }"#,
             },
             list,
+        )
+        .operation(
+            Spec {
+                signature: "add(fields: map) -> connection",
+                grant: Some("connection:write"),
+                doc: "Stores a new connection, its credential as not yet proven. Fields as on the command line: `name`, `domain`, `username`, \
+                      `password` (a secret), `kind` (`ad` unless told), `targets` and `home_servers` (arrays, or texts with spaces, or `;`, \
+                      between), `tags`, `customer`, `ca` (a path), `tls`, `pin`, `via`.",
+                example: r#"let conn = conn::add(#{ name: "second", domain: "lab.test", username: "alice@lab.test", password: secret::generate() });
+print(conn.name);"#,
+            },
+            add,
+        )
+        .operation(
+            Spec {
+                signature: "remove(conn: connection)",
+                grant: Some("connection:write"),
+                doc: "Removes a connection. Its credentials are kept.",
+                example: r#"conn::remove(conn::add(#{ name: "brief", domain: "lab.test", username: "bob@lab.test", password: secret::generate() }));"#,
+            },
+            remove,
         )
         .operation(
             Spec {
@@ -94,6 +118,93 @@ async fn list(context: Context, (selected,): (Option<Selected>,)) -> Result<Vec<
     context.blocking(move |context| connection::list(&context.world.store, &selector, &context.world.scope)).await
 }
 
+/// A new connection as a script describes it.
+struct Described {
+    fields: connection::fields::Fields,
+    password: Option<Secret>,
+}
+
+impl FromScript for Described {
+    const TYPE: &'static str = "map";
+
+    fn from_script(value: Dynamic) -> Result<Self, String> {
+        let mut fields = Fields::new(value)?;
+        let described = Self {
+            password: fields.take("password")?,
+            fields: connection::fields::Fields {
+                name: fields.take("name")?,
+                kind: Some(fields.take("kind")?.unwrap_or_else(|| "ad".to_owned())),
+                domain: fields.take("domain")?,
+                username: fields.take("username")?,
+                targets: fields.take::<Texts<' '>>("targets")?.map(|texts| texts.0),
+                home_servers: fields.take::<Texts<';'>>("home_servers")?.map(|texts| texts.0),
+                tags: fields.take::<Texts<' '>>("tags")?.map(|texts| texts.0),
+                customer: fields.take("customer")?,
+                ca: fields.take("ca")?,
+                tls: fields.take("tls")?,
+                pin: fields.take("pin")?,
+                via: fields.take("via")?,
+                ..connection::fields::Fields::default()
+            },
+        };
+        fields.finish()?;
+        Ok(described)
+    }
+}
+
+/// An array of texts, or one text with a character between them.
+struct Texts<const BETWEEN: char>(Vec<String>);
+
+impl<const BETWEEN: char> FromScript for Texts<BETWEEN> {
+    const TYPE: &'static str = "array";
+
+    fn from_script(value: Dynamic) -> Result<Self, String> {
+        if value.is_string() {
+            let text = String::from_script(value)?;
+            return Ok(Self(
+                text.split(BETWEEN).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect(),
+            ));
+        }
+        Vec::<String>::from_script(value).map(Self)
+    }
+}
+
+async fn add(context: Context, (described,): (Described,)) -> Result<Connection> {
+    let host = context.world.host.clone();
+    let mut new = described.fields.check(&host).map_err(|faults| connection::fields::as_error(&faults))?;
+    if let Some(customer) = &context.world.scope.customer {
+        // What a run may not see it may not make either.
+        new.customer.get_or_insert_with(|| customer.clone());
+    }
+    new.secret = described.password.map(connection::Given::Secret);
+    let write = context
+        .write(
+            "connection.add",
+            &new.name,
+            &format!("connection {} added", new.name),
+            &format!("connection {} not added", new.name),
+        )
+        .await?;
+    let result = context.blocking(move |context| connection::add(&context.world.store, &new)).await;
+    write.settle_by(result).await
+}
+
+async fn remove(context: Context, (connection,): (Connection,)) -> Result<()> {
+    let name = connection.name.clone();
+    let write = context
+        .write(
+            "connection.remove",
+            &name,
+            &format!("connection {name} removed"),
+            &format!("connection {name} not removed"),
+        )
+        .await?;
+    let result = context
+        .blocking(move |context| connection::remove(&context.world.store, &connection.name, &context.world.scope))
+        .await;
+    write.settle_by(result).await
+}
+
 async fn set_credentials(
     context: Context,
     (connection, username, password): (Connection, String, Option<Secret>),
@@ -106,8 +217,11 @@ async fn set_credentials(
             )
             .hint("pass password=env:NAME as well"));
         }
+        let note = "the stored one is to be proven again; nothing changed in the directory";
+        context.check_finished(&connection.name, Verdict::Ok, Duration::ZERO, note, None);
         return Ok(connection);
     };
+    let begun = Instant::now();
     let recorded = connection.clone();
     let candidate = context
         .blocking(move |context| {
@@ -123,5 +237,8 @@ async fn set_credentials(
         })
         .await?;
     context.note_credential(connection.id, Some(CredentialState::Candidate(candidate.id)));
+    let note =
+        format!("version {} waits to be proven; stored only, nothing changed in the directory", candidate.version);
+    context.check_finished(&connection.name, Verdict::Ok, begun.elapsed(), &note, None);
     Ok(Connection { username: candidate.username, ..connection })
 }

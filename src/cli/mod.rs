@@ -1,1 +1,144 @@
-//! Arguments, subcommands, terminal look, exit codes. Only here is anything printed.
+//! Arguments, one file per subcommand, the terminal's look, exit codes. Only here is anything printed.
+//!
+//! Kinds of failure, their hints and the exit codes meet in this file: everything that a subcommand refuses before it
+//! touches anything is exit 2; what a run makes of itself is its own code.
+
+mod args;
+mod check;
+mod complete;
+mod completions;
+mod connections;
+mod describe;
+mod doc;
+mod lab;
+mod list;
+mod out;
+mod run;
+mod runs;
+mod verbose;
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser};
+
+use self::{
+    args::{Cli, Command, Global},
+    out::Out,
+};
+use crate::{
+    error::{Error, Result},
+    host::Host,
+    report,
+    run::{Refusal, exit_code},
+    script::library::Library,
+    store::{Store, events::Failure},
+    verdict::Verdict,
+};
+
+/// Wrong use, a bad script, a bad configuration: nothing was touched.
+const REFUSED: u8 = 2;
+
+/// What every subcommand gets.
+struct Session {
+    host: Host,
+    out: Out,
+    global: Global,
+    home: PathBuf,
+}
+
+impl Session {
+    fn store(&self) -> Result<Store> {
+        Store::open(&self.home)
+    }
+
+    fn library(&self) -> Library {
+        Library::new(&self.home, &self.host.working_folder)
+    }
+}
+
+/// Does what the command line says; the answer is the exit code.
+#[must_use]
+pub fn main(host: Host) -> u8 {
+    redact_panics();
+    if let Some(code) = completions::answer_shell(&host) {
+        return code;
+    }
+    let cli = match Cli::try_parse_from(&host.args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let out = Out::new(&host, &cli.global);
+    verbose::install(cli.global.verbose);
+    let home = match host.home(cli.global.home.as_deref()) {
+        Ok(home) => home,
+        Err(error) => return refuse(out, &error),
+    };
+    let session = Session { host, out, global: cli.global, home };
+    match perform(&session, cli.command) {
+        Ok(code) => code,
+        Err(Refusal::Error(error)) => refuse(session.out, &error),
+        Err(Refusal::Script(findings, sources)) => {
+            for finding in &findings {
+                complain(session.out, &sources, &Failure::from(finding));
+            }
+            REFUSED
+        }
+    }
+}
+
+fn perform(session: &Session, command: Command) -> Result<u8, Refusal> {
+    match command {
+        Command::Run(args) => run::run(session, args),
+        Command::List => Ok(list::list(session)?),
+        Command::Describe { script } => describe::describe(session, &script),
+        Command::Check { paths } => Ok(check::check(session, &paths)?),
+        Command::Doc { name } => Ok(doc::doc(session, name.as_deref())?),
+        Command::Connections(command) => connections::connections(session, command),
+        Command::Lab { port_base, fault } => Ok(lab::lab(session, port_base, &fault)?),
+        Command::Runs(command) => Ok(runs::runs(session, &command)?),
+        Command::Completions { shell } => Ok(completions::print(session, shell)?),
+    }
+}
+
+/// Help and version are asked for; everything else is wrong use. clap repeats what was typed, which may be a secret that
+/// somebody gave as it is, so what it says goes through the redactor like all else.
+fn usage(error: &clap::Error) -> u8 {
+    let code = u8::try_from(error.exit_code()).unwrap_or(REFUSED);
+    // A broken pipe is no fault of the user's.
+    let _ = error.print();
+    code
+}
+
+/// A refusal: exit 2, but for a write in doubt, which stays what it is.
+fn refuse(out: Out, error: &Error) -> u8 {
+    complain(out, &[], &Failure::from(error));
+    match error.verdict() {
+        Verdict::InDoubt => exit_code(Verdict::InDoubt, false),
+        _ => REFUSED,
+    }
+}
+
+/// One failure on standard error: drawn for people, one line of JSON for machines.
+fn complain(out: Out, sources: &report::Sources, failure: &Failure) {
+    if out.json {
+        let json = serde_json::json!({ "error": failure });
+        out.complain(&format!("{json}\n"));
+    } else {
+        out.complain(&report::failure(out.error_look, sources, failure));
+    }
+}
+
+/// A fault of our own is told without what it had in its hands.
+fn redact_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let text = info.payload_as_str().unwrap_or("no message");
+        let text = format!("internal fault{place}: {text}\n");
+        let _ =
+            std::io::Write::write_all(&mut std::io::stderr().lock(), crate::secret::redact::redact(&text).as_bytes());
+    }));
+}
+
+fn command() -> clap::Command {
+    Cli::command()
+}

@@ -9,6 +9,7 @@ use std::{
 use super::{Connection, Kind, Scope, Selector, Settings};
 use crate::{
     error::{Error, Result},
+    names::nearest,
     store::{
         Store,
         rows::connections::{self, RowRef},
@@ -86,15 +87,10 @@ fn visible_names(c: &rusqlite::Connection, scope: &Scope) -> Result<Vec<String>>
 /// A name outside the scope is not hinted at: whose customers there are is nobody's business.
 fn unknown(c: &rusqlite::Connection, name: &str, scope: &Scope) -> Error {
     let error = Error::new("connection.unknown", format!("there is no connection {name}"));
-    let lower = name.to_lowercase();
-    let nearest = visible_names(c, scope)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|known| (strsim::jaro_winkler(&lower, &known.to_lowercase()), known))
-        .max_by(|one, other| one.0.total_cmp(&other.0));
-    match nearest {
-        Some((likeness, known)) if likeness > 0.8 => error.hint(format!("did you mean {known}?")),
-        _ => error.hint("`libretto connections list` shows those that there are"),
+    let known = visible_names(c, scope).unwrap_or_default();
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(known) => error.hint(format!("did you mean {known}?")),
+        None => error.hint("`libretto connections list` shows those that there are"),
     }
 }
 

@@ -93,7 +93,8 @@ fn decode(entry: &Entry, principal: Principal, now: OffsetDateTime) -> Account {
     Account {
         principal,
         disabled: has(control, flag::DISABLED),
-        locked: has(computed, flag::LOCKED),
+        // Whether a lockout is over depends on a duration that may not be readable: the controller's own answer counts.
+        locked: has(computed, flag::LOCKED).or((entry.number("lockoutTime") == Some(0)).then_some(false)),
         lockout_time: moment("lockoutTime"),
         expired: expires.is_some_and(|expires| expires <= now),
         expires: expires.map(ticks::text),

@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use tokio_rustls::TlsConnector;
 use x509_parser::{extensions::GeneralName, prelude::X509Certificate};
 
-use super::{check::error_record, endpoint::Endpoint, link, ticks, trust};
+use super::{endpoint::Endpoint, link, ticks, trust};
 use crate::error::{Error, Result};
 
 /// What a target presents.
@@ -27,7 +27,7 @@ pub struct Presented {
     /// Whether a connection to it would be made with the endpoint's settings.
     pub trusted: bool,
     /// Why not.
-    #[serde(serialize_with = "error_record", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Error>,
     /// The server's own certificate first, then those above it, as they were sent.
     pub chain: Vec<Certificate>,

@@ -12,7 +12,7 @@ use futures_util::{
     future::BoxFuture,
     stream::{self, StreamExt},
 };
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::Serialize;
 
 use super::{
     endpoint::Endpoint,
@@ -64,7 +64,7 @@ pub struct TargetReport {
     /// How long it took, in milliseconds.
     pub ms: u64,
     /// Why it is not `ok`.
-    #[serde(serialize_with = "error_record", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
     /// The controller's own name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,23 +75,6 @@ pub struct TargetReport {
     /// Whether it is a read-only controller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_only: Option<bool>,
-}
-
-/// An error as a record of `code`, `message`, `hint`, `retryable` and its details.
-#[allow(clippy::ref_option)] // the shape that serde's `serialize_with` asks for
-pub(super) fn error_record<S: Serializer>(error: &Option<Error>, serializer: S) -> Result<S::Ok, S::Error> {
-    let Some(error) = error else { return serializer.serialize_none() };
-    let mut map = serializer.serialize_map(None)?;
-    map.serialize_entry("code", error.code())?;
-    map.serialize_entry("message", error.message())?;
-    if let Some(hint) = error.remedy() {
-        map.serialize_entry("hint", hint)?;
-    }
-    map.serialize_entry("retryable", &error.is_retryable())?;
-    for (key, value) in error.details() {
-        map.serialize_entry(key, value)?;
-    }
-    map.end()
 }
 
 /// Connects to one target, signs in once, and reads the domain object.

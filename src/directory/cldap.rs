@@ -155,6 +155,17 @@ mod tests {
         assert_eq!(pong(&response(0x0000_f3fd, names)), Some(expected));
     }
 
+    #[tokio::test]
+    async fn who_does_not_answer_is_not_alive() {
+        let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        assert_eq!(ping(silent.local_addr().unwrap(), "lab.test").await.unwrap(), None);
+        let asked = silent.recv(&mut [0; 512]).await.unwrap();
+        assert!(asked > 40);
+        let address = silent.local_addr().unwrap();
+        drop(silent);
+        assert_eq!(ping(address, "lab.test").await.unwrap(), None);
+    }
+
     #[test]
     fn hostile_answers_end() {
         for names in [b"\xc0\x18".as_slice(), b"\xc0\x19\xc0\x18", b"\x40", b"\x05a", b"", b"\xc0"] {

@@ -1,4 +1,4 @@
-//! The encrypted connection to one controller: how it comes about, and one message after the other over it.
+//! The encrypted connection to one controller: how it comes about.
 
 use std::{
     future::Future,
@@ -7,50 +7,23 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt;
 use rustls::pki_types::ServerName;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use tokio_util::bytes::{Buf, BytesMut};
 
 use super::{
     endpoint::Endpoint,
+    fault::{broken, rubbish, timed_out},
+    pipe::Pipe,
     target::Target,
     tls::TlsMode,
     trust,
-    wire::{self, Bytes, Message, Rubbish, op},
+    wire::{self, Rubbish},
 };
 use crate::error::{Error, Result};
 
 /// A connection on which anything may be said.
 pub(super) type Link = Pipe<TlsStream<TcpStream>>;
-
-/// LDAP messages over a byte stream. Each future of it may be dropped at any point: what was begun is finished by the
-/// next one, and answers to requests that nobody waits for any more are passed over.
-#[derive(Debug)]
-pub(super) struct Pipe<S> {
-    target: Target,
-    stream: S,
-    inbox: BytesMut,
-    outbox: Bytes,
-    /// How much of the outbox has gone.
-    gone: usize,
-    last_id: i32,
-    /// Why nothing can be said any more.
-    broken: Option<Error>,
-}
-
-/// An exchange that did not come to its end.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) error: Error,
-    /// Whether any of the request may have reached the server.
-    pub(super) sent: bool,
-}
 
 /// Connects, and encrypts, within the endpoint's connect limit.
 pub(super) async fn connect(endpoint: &Endpoint) -> Result<Link> {
@@ -76,16 +49,6 @@ pub(super) async fn connect_with(endpoint: &Endpoint, connector: &TlsConnector) 
 /// Runs `work` for at most `limit`.
 async fn within<T>(target: &Target, limit: Duration, doing: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
     timeout(limit, work).await.unwrap_or_else(|_| Err(timed_out(target, limit, doing)))
-}
-
-fn timed_out(target: &Target, limit: Duration, doing: &str) -> Error {
-    Error::inconclusive("ad.timeout", format!("{target} did not answer within {} ({doing})", seconds(limit)))
-        .hint("the controller or the network hangs: look at the controller, or give it more time")
-        .with("target", target.to_string())
-}
-
-fn seconds(limit: Duration) -> String {
-    if limit.subsec_millis() == 0 { format!("{} s", limit.as_secs()) } else { format!("{} ms", limit.as_millis()) }
 }
 
 /// A TCP connection to the first of the target's addresses that takes one.
@@ -158,173 +121,12 @@ async fn start_tls(target: &Target, stream: TcpStream) -> Result<TcpStream> {
             .with("target", target.to_string()));
     }
     // What came before the encryption may be anybody's: it must not be read as if it had come after.
-    if pipe.inbox.is_empty() { Ok(pipe.stream) } else { Err(rubbish(target)) }
+    pipe.into_stream().ok_or_else(|| rubbish(target))
 }
 
 fn handshake_error(target: &Target, error: &io::Error) -> Error {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(inner) => trust::refusal(target, inner),
         None => broken(target, error),
-    }
-}
-
-/// The connection ended, or the network did.
-fn broken(target: &Target, error: &io::Error) -> Error {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof) {
-        return closed(target, "");
-    }
-    if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return rubbish(target).with("cause", inner.to_string());
-    }
-    Error::inconclusive("ad.unreachable", format!("the connection to {target} failed: {error}"))
-        .hint("look at the network between here and the controller")
-        .with("target", target.to_string())
-}
-
-fn closed(target: &Target, why: &str) -> Error {
-    Error::inconclusive("ad.closed", format!("{target} closed the connection before it had answered{why}"))
-        .hint("the controller may be restarting or overloaded: look at it, then try again")
-        .with("target", target.to_string())
-}
-
-fn rubbish(target: &Target) -> Error {
-    Error::new("ad.protocol", format!("{target} answered something that is not LDAP"))
-        .hint("see what listens there: is it a domain controller, or a proxy in front of one?")
-        .with("target", target.to_string())
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
-    fn new(target: Target, stream: S) -> Self {
-        let (inbox, outbox) = (BytesMut::new(), Bytes::default());
-        Self { target, stream, inbox, outbox, gone: 0, last_id: 0, broken: None }
-    }
-
-    /// The number of the next request.
-    pub(super) fn next_id(&mut self) -> i32 {
-        self.last_id = self.last_id.checked_add(1).unwrap_or(1);
-        self.last_id
-    }
-
-    /// Sends one request.
-    pub(super) async fn send(&mut self, request: Bytes) -> Result<(), Failure> {
-        self.notice_an_end();
-        if let Some(error) = &self.broken {
-            return Err(Failure { error: error.clone(), sent: false });
-        }
-        self.outbox.drain(..self.gone);
-        self.gone = 0;
-        self.outbox.extend_from_slice(&request);
-        self.flush().await.map_err(|error| Failure { error: self.give_up(broken(&self.target, &error)), sent: true })
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        while self.gone < self.outbox.len() {
-            match self.stream.write(&self.outbox[self.gone..]).await? {
-                0 => return Err(io::ErrorKind::BrokenPipe.into()),
-                count => self.gone += count,
-            }
-        }
-        self.stream.flush().await
-    }
-
-    /// Looks, without waiting, whether the server has closed the connection since: nothing that is sent then arrives.
-    fn notice_an_end(&mut self) {
-        if let Some(Err(error)) = self.fill().now_or_never() {
-            self.give_up(error);
-        }
-    }
-
-    async fn fill(&mut self) -> Result<()> {
-        match self.stream.read_buf(&mut self.inbox).await {
-            Ok(0) => Err(closed(&self.target, "")),
-            Ok(_) => Ok(()),
-            Err(error) => Err(broken(&self.target, &error)),
-        }
-    }
-
-    /// The next message that answers request `id`.
-    pub(super) async fn receive(&mut self, id: i32) -> Result<Message> {
-        loop {
-            if let Some(error) = &self.broken {
-                return Err(error.clone());
-            }
-            match self.take() {
-                Ok(Some(message)) if message.id == id => return Ok(message),
-                // Message 0 is the notice of disconnection (RFC 4511, 4.4.1).
-                Ok(Some(message)) if message.id == 0 && message.operation == op::EXTENDED_RESPONSE => {
-                    let why = message.result().map(|result| format!(": {}", result.text)).unwrap_or_default();
-                    self.give_up(closed(&self.target, &why));
-                }
-                Ok(Some(_)) => {}
-                Ok(None) => {
-                    if let Err(error) = self.fill().await {
-                        self.give_up(error);
-                    }
-                }
-                Err(Rubbish) => {
-                    self.give_up(rubbish(&self.target));
-                }
-            }
-        }
-    }
-
-    fn take(&mut self) -> Result<Option<Message>, Rubbish> {
-        match wire::frame(&self.inbox)? {
-            Some(length) if self.inbox.len() >= length => {
-                let message = wire::decode(&self.inbox[..length])?;
-                self.inbox.advance(length);
-                Ok(Some(message))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn give_up(&mut self, error: Error) -> Error {
-        self.broken.get_or_insert(error).clone()
-    }
-
-    /// Remembers that an answer made no sense: nothing on this connection is to be believed from here on.
-    pub(super) fn distrust(&mut self) -> Error {
-        self.give_up(rubbish(&self.target))
-    }
-
-    /// One request and what `collect` makes of its answers, within `limit`.
-    pub(super) async fn exchange<T>(
-        &mut self,
-        limit: Duration,
-        doing: &str,
-        request: impl FnOnce(i32) -> Bytes,
-        mut collect: impl FnMut(Message) -> Result<Option<T>, Rubbish>,
-    ) -> Result<T, Failure> {
-        let target = self.target.clone();
-        let mut sent = false;
-        let work = async {
-            let id = self.next_id();
-            self.send(request(id)).await.inspect_err(|failure| sent = failure.sent).map_err(|failure| failure.error)?;
-            sent = true;
-            loop {
-                let message = self.receive(id).await?;
-                match collect(message) {
-                    Ok(Some(done)) => return Ok(done),
-                    Ok(None) => {}
-                    Err(Rubbish) => return Err(self.distrust()),
-                }
-            }
-        };
-        let outcome = timeout(limit, work).await;
-        match outcome {
-            Ok(outcome) => outcome.map_err(|error| Failure { error, sent }),
-            // Even a request that is still in the outbox is counted as sent: some of it may have left.
-            Err(_) => Err(Failure { error: timed_out(&target, limit, doing), sent: true }),
-        }
-    }
-
-    /// Says good-bye; what becomes of it does not matter.
-    pub(super) async fn close(&mut self) {
-        let id = self.next_id();
-        if self.send(wire::unbind(id)).await.is_ok() {
-            let _ = self.stream.shutdown().await;
-        }
     }
 }

@@ -4,10 +4,11 @@
 //! the terminal. From the wire upwards:
 //!
 //! - [`target`], [`tls`], [`dns`] and [`endpoint`]: where a domain controller is and how it is trusted;
-//! - `wire`, `link` and [`session`]: LDAP messages, the socket that carries them, one signed-in connection;
+//! - `wire`, `pipe`, `link` and [`session`]: LDAP messages, one after the other, over a socket, signed in;
 //! - [`outcome`]: what a result code and its diagnostic text mean, in Samba's words and in Windows' words;
-//! - [`discover`] (DNS and `cldap`), [`root_dse`], [`check`] (tests of targets, a canary first);
-//! - [`principal`], [`account`], [`policy`], [`password`], [`groups`], [`search`], [`certificate`]: the operations.
+//! - [`mod@discover`] (DNS and `cldap`), [`root_dse`], [`check`] (tests of targets, a canary first);
+//! - [`principal`], [`mod@account`], [`mod@policy`], [`password`], [`mod@groups`], [`mod@search`],
+//!   [`mod@certificate`]: the operations.
 //!
 //! Nothing is ever bound, and no password ever sent, over plain LDAP.
 //!
@@ -23,11 +24,13 @@ pub mod discover;
 pub mod dns;
 pub mod endpoint;
 mod entry;
+mod fault;
 pub mod filter;
 pub mod groups;
 mod link;
 pub mod outcome;
 pub mod password;
+mod pipe;
 pub mod policy;
 pub mod principal;
 pub mod roles;

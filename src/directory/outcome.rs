@@ -4,6 +4,10 @@
 //! Win32 error, MS-ERREF 2.2), then by the result code: the same code means different things, and the two servers use
 //! different codes for the same thing. Sub-codes of a refused bind are those of MS-ADTS 5.1.1.1.1 and MS-ERREF.
 
+mod refusals;
+
+use refusals::{REFUSALS, Refusal, STATUS_ALIASES};
+
 use super::target::Target;
 pub use super::wire::LdapResult;
 use crate::error::Error;
@@ -22,112 +26,6 @@ pub enum Operation {
     /// Any other write.
     Modify,
 }
-
-/// One reason why a bind is refused.
-struct Refusal {
-    /// The sub-code, as in `data 52e`.
-    data: &'static str,
-    /// The NT status that Samba names where it gives no sub-code.
-    status: &'static str,
-    code: &'static str,
-    message: &'static str,
-    hint: &'static str,
-}
-
-const REFUSALS: &[Refusal] = &[
-    Refusal {
-        data: "52e",
-        status: "NT_STATUS_LOGON_FAILURE",
-        code: "ad.wrong_password",
-        message: "the name or the password is wrong",
-        hint: "check the password, and write the name as user@domain, DOMAIN\\user or a DN; do not try again at once, each attempt counts towards lockout",
-    },
-    Refusal {
-        data: "525",
-        status: "NT_STATUS_NO_SUCH_USER",
-        code: "ad.wrong_password",
-        message: "there is no such account",
-        hint: "write the name as user@domain, DOMAIN\\user or a DN",
-    },
-    Refusal {
-        data: "530",
-        status: "NT_STATUS_INVALID_LOGON_HOURS",
-        code: "ad.logon_hours",
-        message: "the account may not sign in at this hour",
-        hint: "widen the account's logon hours, or wait for them",
-    },
-    Refusal {
-        data: "531",
-        status: "NT_STATUS_INVALID_WORKSTATION",
-        code: "ad.logon_workstation",
-        message: "the account may not sign in from this computer",
-        hint: "clear or widen the account's list of workstations (userWorkstations)",
-    },
-    Refusal {
-        data: "532",
-        status: "NT_STATUS_PASSWORD_EXPIRED",
-        code: "ad.password_expired",
-        message: "the password is right, but has expired",
-        hint: "have an administrator reset the password, or let it never expire if the account is a service's",
-    },
-    Refusal {
-        data: "533",
-        status: "NT_STATUS_ACCOUNT_DISABLED",
-        code: "ad.account_disabled",
-        message: "the account is disabled",
-        hint: "enable the account (ad::enable), if it is meant to be used",
-    },
-    Refusal {
-        data: "568",
-        status: "NT_STATUS_TOO_MANY_CONTEXT_IDS",
-        code: "ad.too_many_groups",
-        message: "the account is in too many groups to sign in",
-        hint: "take the account out of groups; 1,015 are the most",
-    },
-    Refusal {
-        data: "701",
-        status: "NT_STATUS_ACCOUNT_EXPIRED",
-        code: "ad.account_expired",
-        message: "the account has expired",
-        hint: "set a later expiry date for the account, or none",
-    },
-    Refusal {
-        data: "773",
-        status: "NT_STATUS_PASSWORD_MUST_CHANGE",
-        code: "ad.must_change_password",
-        message: "the password is right, but must be changed before the account can sign in",
-        hint: "reset the password over a service connection, and clear 'must change password at next logon'",
-    },
-    Refusal {
-        data: "775",
-        status: "NT_STATUS_ACCOUNT_LOCKED_OUT",
-        code: "ad.account_locked",
-        message: "the account is locked out",
-        hint: "find out what keeps trying an old password, then unlock the account (ad::unlock) or wait for the lockout to end",
-    },
-    Refusal {
-        data: "80090346",
-        status: "SEC_E_BAD_BINDINGS",
-        code: "ad.bad_channel_binding",
-        message: "the controller demands channel binding, which a simple sign-in cannot give",
-        hint: "set LdapEnforceChannelBinding to 1 (when supported) on the controllers, and see that nothing between breaks TLS open",
-    },
-];
-
-/// NT statuses by their other names and by their numbers, where Samba writes these.
-const STATUS_ALIASES: &[(&str, &str)] = &[
-    ("NT_STATUS_WRONG_PASSWORD", "52e"),
-    ("c000006a", "52e"),
-    ("c000006d", "52e"),
-    ("c0000064", "525"),
-    ("c000006f", "530"),
-    ("c0000070", "531"),
-    ("c0000071", "532"),
-    ("c0000072", "533"),
-    ("c0000193", "701"),
-    ("c0000224", "773"),
-    ("c0000234", "775"),
-];
 
 /// Codes of errors that say something about the account and its credential: trying it on another target is useless and
 /// may lock it.
@@ -176,7 +74,7 @@ pub fn error_of(operation: Operation, result: &LdapResult, target: &Target) -> E
 #[must_use]
 pub fn in_doubt(cause: &Error) -> Error {
     let doubt = Error::in_doubt("ad.write_in_doubt", format!("the change was sent, and {}", cause.message()))
-        .hint("look whether the change was applied before doing anything else; `libretto recover` does that for credentials")
+        .hint("see first whether the change was applied; for credentials `libretto recover` does that")
         .with("cause", cause.code());
     cause.details().iter().fold(doubt, |doubt, (key, value)| doubt.with(key, value.clone()))
 }
@@ -225,7 +123,8 @@ fn alias(word: &str) -> Option<&'static str> {
 
 fn read(result: &LdapResult) -> Error {
     match result.code {
-        1 => Error::new("ad.not_signed_in", "the server wants a sign-in before it answers this"),
+        1 => Error::new("ad.not_signed_in", "the server wants a sign-in before it answers this")
+            .hint("sign in first; if that was done, the controller has ended the session: connect again"),
         _ => common(result),
     }
 }
@@ -239,8 +138,8 @@ fn password(operation: Operation, result: &LdapResult) -> Error {
             .hint("use LDAPS or StartTLS with a cipher of 128 bits or more"),
         Some("00002035") if operation == Operation::Reset => {
             Error::new("ad.password_malformed", "the server could not read the new password")
+                .hint("use a password of ordinary characters, without control characters")
         }
-        Some("00000005") | None if result.code == 19 && operation == Operation::Change => policy_refusal(&result.text),
         None if result.code == 19 => policy_refusal(&result.text),
         _ => common(result),
     }
@@ -248,7 +147,8 @@ fn password(operation: Operation, result: &LdapResult) -> Error {
 
 /// A password that the policy does not take. Samba says which rule, Windows does not.
 fn policy_refusal(text: &str) -> Error {
-    let reason = text.split_once("check_password_restrictions:").map(|(_, reason)| reason.trim().trim_end_matches('!'));
+    let reason =
+        text.split_once("check_password_restrictions:").map(|(_, reason)| reason.trim().trim_end_matches(['!', '.']));
     match reason {
         Some(reason) if reason.contains("history") => {
             Error::new("ad.password_history", "the password was used before and is still remembered")
@@ -275,7 +175,15 @@ fn other_write(result: &LdapResult) -> Error {
             .hint("set a password that meets the policy first"),
         (Some("00000562"), _) | (_, 20 | 68) => Error::new("ad.already_there", "it is there already"),
         (Some("00000561"), _) | (_, 16) => Error::new("ad.not_there", "it is not there"),
-        (_, 19) => Error::new("ad.constraint", "the directory does not take this value"),
+        // Samba puts no number in front of this one.
+        (None, 53)
+            if result.text.contains("already deleted for target")
+                || result.text.contains("doesn't exist for target") =>
+        {
+            Error::new("ad.not_there", "it is not there")
+        }
+        (_, 19) => Error::new("ad.constraint", "the directory does not take this value")
+            .hint("the server's text names the attribute and the rule"),
         _ => common(result),
     }
 }
@@ -287,15 +195,19 @@ fn common(result: &LdapResult) -> Error {
             .hint("ask for less, or narrow the search"),
         8 | 13 => Error::new("ad.stronger_auth_required", "the server demands a more strongly protected sign-in")
             .hint("use LDAPS or StartTLS"),
-        10 => Error::new("ad.referral", "another domain holds this object")
-            .hint("use a connection to the domain that the object is in"),
-        32 => Error::new("ad.not_found", "there is no such object in the directory"),
-        34 => Error::new("ad.bad_dn", "this is not a valid distinguished name"),
-        18 | 87 => Error::new("ad.bad_filter", "the server does not understand this filter"),
+        10 => Error::new("ad.referral", "this controller does not hold the object, or holds a copy that is read-only")
+            .hint("use a writable controller of the domain that the object is in"),
+        32 => Error::new("ad.not_found", "there is no such object in the directory")
+            .hint("check the DN; an object that the signed-in account may not see looks the same"),
+        34 => Error::new("ad.bad_dn", "this is not a valid distinguished name")
+            .hint("write it as in CN=Jane Doe,OU=Staff,DC=corp,DC=example,DC=com"),
+        18 | 87 => Error::new("ad.bad_filter", "the server does not understand this filter")
+            .hint("write it as in (&(objectClass=user)(sAMAccountName=svc*))"),
         50 => Error::new("ad.no_rights", "this account has no right to do that")
             .hint("give the connection's account the right on this object, or use another connection"),
         51 | 52 => Error::inconclusive("ad.busy", "the server is busy or shutting down").hint("try again later"),
-        code => Error::new("ad.refused_by_server", format!("the server refused with result {code}: {}", result.text)),
+        code => Error::new("ad.refused_by_server", format!("the server refused with result {code}: {}", result.text))
+            .hint("look the server's text up; its log says more"),
     }
 }
 

@@ -70,9 +70,9 @@ impl PrincipalKind {
             Self::Computer => {
                 Some("a computer changes its own password; to mend it run Test-ComputerSecureChannel -Repair on it")
             }
-            Self::ManagedService => Some(
-                "the computer that uses a managed service account changes its password; see Reset-ADServiceAccountPassword",
-            ),
+            Self::ManagedService => {
+                Some("the computer that uses it changes its password; see Reset-ADServiceAccountPassword")
+            }
             Self::GroupManagedService => {
                 Some("the directory changes a group managed service account's password by itself")
             }

@@ -38,7 +38,7 @@ mod tests {
         assert_eq!(text(moment(116_444_736_000_000_000).unwrap()), "1970-01-01T00:00:00Z");
         assert_eq!(text(moment(134_168_526_002_500_000).unwrap()), "2026-03-01T15:30:00.25Z");
         assert_eq!((moment(0), moment(i64::MAX), moment(-1)), (None, None, None));
-        assert_eq!(interval(-18_000_000_000), Some(Duration::from_secs(1800)));
+        assert_eq!(interval(-18_000_000_000), Some(Duration::from_mins(30)));
         assert_eq!((interval(0), interval(i64::MIN), interval(5)), (None, None, None));
     }
 }

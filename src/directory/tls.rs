@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_fingerprint_is_read_in_every_usual_form() {
         let plain = "00ff".repeat(16);
-        let colons = vec!["00", "FF"].repeat(16).join(":");
+        let colons = ["00", "FF"].repeat(16).join(":");
         let expected: [u8; 32] = std::array::from_fn(|i| if i % 2 == 0 { 0 } else { 0xff });
         assert_eq!(Tls::parse_pin(&plain).unwrap(), expected);
         assert_eq!(Tls::parse_pin(&colons).unwrap(), expected);

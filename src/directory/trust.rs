@@ -201,40 +201,8 @@ fn dates(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), rustls::Error> 
 
 /// The error of a TLS handshake that did not come about, by what rustls found.
 pub(super) fn refusal(target: &Target, error: &rustls::Error) -> Error {
-    use CertificateError as C;
     let (code, message, hint) = match error {
-        rustls::Error::InvalidCertificate(
-            C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. },
-        ) => (
-            "ad.tls_expired",
-            "has a certificate that is expired or not yet valid".to_owned(),
-            "renew the controller's certificate, and compare the clocks of both machines",
-        ),
-        rustls::Error::InvalidCertificate(C::NotValidForName) => (
-            "ad.tls_wrong_name",
-            "has a certificate for another name".to_owned(),
-            "use a name that the certificate holds; `ad::certificate` shows them",
-        ),
-        rustls::Error::InvalidCertificate(C::NotValidForNameContext { presented, .. }) => (
-            "ad.tls_wrong_name",
-            format!("has a certificate for other names: {}", names(presented)),
-            "use one of these names as the target, or have a certificate made for this one",
-        ),
-        rustls::Error::InvalidCertificate(C::UnknownIssuer) => (
-            "ad.tls_untrusted",
-            "has a certificate from an issuer that is not trusted".to_owned(),
-            "give the connection the CA that issued it, or pin the certificate; `ad::certificate` shows both",
-        ),
-        rustls::Error::InvalidCertificate(C::Other(other)) => (
-            "ad.tls_untrusted",
-            format!("is not trusted: {}", other.0),
-            "if the certificate was renewed, compare its fingerprint with the administrator's and change the pin",
-        ),
-        rustls::Error::InvalidCertificate(other) => (
-            "ad.tls_untrusted",
-            format!("has a certificate that cannot be trusted: {other}"),
-            "have a certificate made that names the host in subjectAltName and is meant for servers",
-        ),
+        rustls::Error::InvalidCertificate(error) => distrust(error),
         rustls::Error::InvalidMessage(_) => (
             "ad.protocol",
             "does not speak TLS on this port".to_owned(),
@@ -247,6 +215,43 @@ pub(super) fn refusal(target: &Target, error: &rustls::Error) -> Error {
         ),
     };
     Error::new(code, format!("{target} {message}")).hint(hint).with("target", target.to_string())
+}
+
+/// Why a certificate is not accepted: code, what is said of the target, remedy.
+fn distrust(error: &CertificateError) -> (&'static str, String, &'static str) {
+    use CertificateError as C;
+    match error {
+        C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => (
+            "ad.tls_expired",
+            "has a certificate that is expired or not yet valid".to_owned(),
+            "renew the controller's certificate, and compare the clocks of both machines",
+        ),
+        C::NotValidForName => (
+            "ad.tls_wrong_name",
+            "has a certificate for another name".to_owned(),
+            "use a name that the certificate holds; `ad::certificate` shows them",
+        ),
+        C::NotValidForNameContext { presented, .. } => (
+            "ad.tls_wrong_name",
+            format!("has a certificate for other names: {}", names(presented)),
+            "use one of these names as the target, or have a certificate made for this one",
+        ),
+        C::UnknownIssuer => (
+            "ad.tls_untrusted",
+            "has a certificate from an issuer that is not trusted".to_owned(),
+            "give the connection the CA that issued it, or pin the certificate; `ad::certificate` shows both",
+        ),
+        C::Other(other) => (
+            "ad.tls_untrusted",
+            format!("is not trusted: {}", other.0),
+            "if the certificate was renewed, compare its fingerprint with the administrator's and change the pin",
+        ),
+        other => (
+            "ad.tls_untrusted",
+            format!("has a certificate that cannot be trusted: {other}"),
+            "have a certificate made that names the host in subjectAltName and is meant for servers",
+        ),
+    }
 }
 
 /// webpki names a certificate's names as `DnsName("dc1.lab.test")` and `IpAddress(127.0.0.2)`: the text inside is wanted.

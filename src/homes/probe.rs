@@ -1,6 +1,6 @@
 //! The probe: a file is made in the home folder, written, flushed, read back, compared and deleted.
 //!
-//! It is opened to be deleted when its handle closes (FILE_DELETE_ON_CLOSE, MS-SMB2 2.2.13). So the server itself removes
+//! It is opened to be deleted when its handle closes (`FILE_DELETE_ON_CLOSE`, MS-SMB2 2.2.13). So the server itself removes
 //! it in every case: after a refused write, when the connection breaks, and when Libretto is killed in the middle.
 
 use smb2::{
@@ -23,7 +23,10 @@ use super::{
     refusal::{self, Doing},
     session::{Client, Open, Share},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    verdict::Verdict,
+};
 
 /// What every probe file's name begins with.
 pub const PROBE_PREFIX: &str = "libretto-probe-";
@@ -57,7 +60,9 @@ pub(super) async fn probe(client: &Client<'_>, share: &Share) -> Result<()> {
     let mark = Uuid::new_v4().simple().to_string();
     let name = format!("{PROBE_PREFIX}{mark}");
     let path = path_of(client, &name);
-    let file = client.open(share, Doing::Probe, &path, &made_anew()).await?;
+    let file = client.open(share, Doing::Probe, &path, &made_anew()).await.map_err(|error| {
+        if error.verdict() == Verdict::Inconclusive { perhaps_made(client, &name, error) } else { error }
+    })?;
     let used = write_and_read(client, share, file, &content(&mark)).await;
     let removed = remove(client, share, file, &path).await.map_err(|why| left_behind(client, &name, &why));
     match (used, removed) {
@@ -149,6 +154,12 @@ async fn close(client: &Client<'_>, share: &Share, doing: Doing, file: FileId) -
     let request = CloseRequest { flags: 0, file_id: file };
     let _: CloseResponse = client.ask(share, doing, Command::Close, &request).await?;
     Ok(())
+}
+
+/// The answer to the request that makes the file was lost.
+fn perhaps_made(client: &Client<'_>, name: &str, error: Error) -> Error {
+    let left = left_behind(client, name, &error);
+    error.with("left_behind", left.message())
 }
 
 fn left_behind(client: &Client<'_>, name: &str, why: &Error) -> Error {

@@ -21,6 +21,8 @@ const ACCOUNT: &[Row] = &[
     (0xC000_006D, "home.wrong_password", "the user name or the password is wrong", "set the right password in the connection; it is not tried again by itself"),
     (0xC000_006A, "home.wrong_password", "the password is wrong", "set the right password in the connection; it is not tried again by itself"),
     (0xC000_0064, "home.wrong_password", "there is no such user", "check the user name in the connection"),
+    // What Samba 4.17 answers to a wrong password that comes with a user principal name.
+    (0xC000_0225, "home.wrong_password", "the user name or the password is wrong", "set the right password in the connection; it is not tried again by itself"),
     (0xC000_0234, "home.account_locked", "the account is locked", "unlock it in the directory, then find out what keeps using an old password"),
     (0xC000_0072, "home.account_disabled", "the account is disabled", "enable it in the directory"),
     (0xC000_0193, "home.account_expired", "the account has expired", "move its expiry date in the directory"),
@@ -66,10 +68,14 @@ const FOLDER: &[Row] = &[
 /// At any stage.
 #[rustfmt::skip]
 const ANYWHERE: &[Row] = &[
+    (0xC000_00E5, "home.server_error", "the server has an internal error", "look at the server's log (on Samba, winbindd must run), then test again"),
     (0xC000_009A, "home.busy", "the server has no resources left", "try again later"),
     (0xC000_0205, "home.busy", "the server has no resources left", "try again later"),
     (0xC000_00BB, "home.protocol", "the server has no dialect in common with Libretto", "enable SMB 2 or 3 on the server"),
 ];
+
+/// Troubles of the server that tell nothing about what was asked of it.
+const PASSING: &[&str] = &["home.busy", "home.server_error", "home.no_domain_controller"];
 
 /// Where a test stands, for the words and the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,9 +109,9 @@ impl Doing {
 }
 
 /// Whether the sign-in was refused for the account's sake, so that no other server may be asked with the same password.
-/// A guest session in the account's place counts: that is how some servers answer a wrong password.
+/// An unknown status and a guest session in the account's place count as well: a server may answer a wrong password so.
 pub(super) fn is_of_the_account(error: &Error) -> bool {
-    error.code() == "home.guest_only" || ACCOUNT.iter().any(|row| row.1 == error.code())
+    ["home.guest_only", "home.refused"].contains(&error.code()) || ACCOUNT.iter().any(|row| row.1 == error.code())
 }
 
 /// The named error for a server's status.
@@ -114,12 +120,13 @@ pub(super) fn status(server: &HomeServer, doing: Doing, status: NtStatus) -> Err
     let row = doing.tables().into_iter().flatten().find(|row| row.0 == status.0);
     let error = match row {
         Some((_, code, meaning, remedy)) => {
-            Error::new(code, format!("{server} refused {words}: {meaning}")).hint(*remedy)
+            let said = format!("{server} refused {words}: {meaning}");
+            let error = if PASSING.contains(code) { Error::inconclusive(code, said) } else { Error::new(code, said) };
+            error.hint(*remedy)
         }
         None => Error::new("home.refused", format!("{server} refused {words} with status {:08X}", status.0))
             .hint("look the status up in Microsoft's list of NTSTATUS values, and in the server's log"),
     };
-    let error = if error.code() == "home.busy" { error.retryable() } else { error };
     error.with("status", format!("{:08X}", status.0))
 }
 

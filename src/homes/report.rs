@@ -1,11 +1,8 @@
 //! What a test found, stage by stage.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::Serialize;
 
 use super::HomeServer;
 use crate::{
@@ -57,7 +54,7 @@ pub struct ServerReport {
     /// The stages in their order.
     pub stages: Vec<StageReport>,
     /// Why the verdict is not `ok`.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "error_as_map")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
 }
 
@@ -139,15 +136,4 @@ impl Record {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn error_as_map<S: Serializer>(error: &Option<Error>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    let Some(error) = error else { return serializer.serialize_none() };
-    let mut map = serializer.serialize_map(None)?;
-    map.serialize_entry("code", error.code())?;
-    map.serialize_entry("message", error.message())?;
-    map.serialize_entry("hint", &error.remedy())?;
-    map.serialize_entry("retryable", &error.is_retryable())?;
-    map.serialize_entry("details", &error.details().iter().cloned().collect::<BTreeMap<_, _>>())?;
-    map.end()
 }

@@ -12,7 +12,7 @@ use smb2::{
     pack::{Pack, ReadCursor, Unpack},
     types::{
         Command, Dialect, FileId, OplockLevel, TreeId,
-        flags::{FileAccessMask, ShareCapabilities, ShareFlags},
+        flags::{Capabilities, FileAccessMask, ShareCapabilities, ShareFlags},
         status::NtStatus,
     },
 };
@@ -100,10 +100,29 @@ impl<'a> Client<'a> {
     async fn ask_for_tree(&self, request: &TreeConnectRequest) -> Result<(TreeId, TreeConnectResponse)> {
         let execute = self.connection.execute(Command::TreeConnect, request, None);
         let frame = self.within(Doing::Share, execute).await?;
-        self.check(Doing::Share, frame.header.status)?;
+        self.check(Doing::Share, frame.header.status).map_err(|error| self.or_for_want_of_encryption(error))?;
         let answer = self.parse(Doing::Share, &frame.body)?;
         let tree = frame.header.tree_id.ok_or_else(|| self.senseless(Doing::Share))?;
         Ok((tree, answer))
+    }
+
+    /// A server denies access also to who cannot encrypt, with the same status (MS-SMB2 3.3.5.7).
+    fn or_for_want_of_encryption(&self, error: Error) -> Error {
+        if error.code() != "home.no_access" || self.can_encrypt() {
+            return error;
+        }
+        error.hint(
+            "grant the account access in the share's permissions; if the share requires encryption, enable SMB 3 with \
+             AES-128 on the server, for this connection has none",
+        )
+    }
+
+    fn can_encrypt(&self) -> bool {
+        self.connection.params().is_some_and(|params| match params.dialect {
+            Dialect::Smb3_1_1 => params.cipher.is_some(),
+            Dialect::Smb3_0 | Dialect::Smb3_0_2 => params.capabilities.contains(Capabilities::ENCRYPTION),
+            _ => false,
+        })
     }
 
     fn encrypt(&mut self) -> Result<()> {
@@ -211,7 +230,7 @@ impl<'a> Client<'a> {
 }
 
 impl Share {
-    /// Whether the share's own permissions let the account make a file in it (FILE_ADD_FILE, MS-SMB2 2.2.13.1.2).
+    /// Whether the share's own permissions let the account make a file in it (`FILE_ADD_FILE`, MS-SMB2 2.2.13.1.2).
     pub(super) fn is_writable(&self) -> bool {
         self.access & FileAccessMask::FILE_WRITE_DATA != 0
     }

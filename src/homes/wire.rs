@@ -1,10 +1,11 @@
 //! The connection's bytes: SMB's framing over TCP, the one announcement that the SMB library leaves out, and a note of what
 //! went wrong on the wire, which the library itself reports as a mere disconnection.
 //!
-//! `smb2` encrypts, but never sets `SMB2_GLOBAL_CAP_ENCRYPTION` in its NEGOTIATE (MS-SMB2 2.2.3), and without it a server
-//! refuses every share that requires encryption (3.3.5.7). So the bit is set here, on the way out. Both sides hash the
-//! NEGOTIATE messages into the keys of SMB 3.1.1 (3.1.4.4.1), hence the bytes that really went over the wire are kept, for
-//! [`Wire::rehash`] to hash instead of those that the library believes it sent.
+//! `smb2` encrypts, but its NEGOTIATE never sets `SMB2_GLOBAL_CAP_ENCRYPTION` (MS-SMB2 2.2.3), and without it a server
+//! refuses every share that requires encryption (3.3.5.7). It also offers AES-256, with which it then makes its signing key
+//! too long and cannot sign in. Both are mended here, on the way out. The two sides hash the NEGOTIATE messages into the
+//! keys of SMB 3.1.1 (3.1.4.4.1), hence the bytes that really went over the wire are kept, for [`Wire::rehash`] to hash
+//! instead of those that the library believes it sent.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,6 +13,11 @@ use futures_util::future::BoxFuture;
 use smb2::{
     client::Connection,
     crypto::kdf::PreauthHasher,
+    msg::{
+        header::Header,
+        negotiate::{CIPHER_AES_128_CCM, CIPHER_AES_128_GCM, NegotiateContext, NegotiateRequest},
+    },
+    pack::{Pack, ReadCursor, Unpack, WriteCursor},
     transport::{TransportReceive, TransportSend},
     types::flags::Capabilities,
 };
@@ -26,9 +32,6 @@ use tokio::{
 
 /// No answer to what this room asks is anywhere near this long; a length beyond it is not SMB.
 const LONGEST_FRAME: usize = 256 * 1024;
-/// Where NEGOTIATE holds the capabilities: 64 bytes of header (2.2.1), then 8 of the body (2.2.3).
-const NEGOTIATE_CAPABILITIES: usize = 64 + 8;
-
 /// What was seen on the wire that no status code tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -99,20 +102,25 @@ impl Wire {
     }
 
     async fn send_frame(&self, message: &[u8]) -> smb2::Result<()> {
+        if is_negotiate(message) {
+            let mended = mend(message)?;
+            self.noted(|noted| noted.negotiate_sent = Some(mended.clone()));
+            return self.send_bytes(&mended).await;
+        }
+        self.send_bytes(message).await
+    }
+
+    async fn send_bytes(&self, message: &[u8]) -> smb2::Result<()> {
+        // Direct TCP (MS-SMB2 2.1): one zero byte and the length in three.
         let mut frame = Vec::with_capacity(4 + message.len());
         frame.extend_from_slice(&u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes());
         frame.extend_from_slice(message);
-        if is_negotiate(message) {
-            frame[4 + NEGOTIATE_CAPABILITIES] |= Capabilities::ENCRYPTION.to_le_bytes()[0];
-            self.noted(|noted| noted.negotiate_sent = Some(frame[4..].to_vec()));
-        }
         let mut outgoing = self.0.outgoing.lock().await;
         outgoing.write_all(&frame).await.map_err(|_| self.fail(Fault::Closed))
     }
 
     async fn receive_frame(&self) -> smb2::Result<Vec<u8>> {
         let mut incoming = self.0.incoming.lock().await;
-        // Direct TCP (MS-SMB2 2.1): one zero byte and the length in three.
         let mut prefix = [0; 4];
         incoming.read_exact(&mut prefix).await.map_err(|_| self.fail(Fault::Closed))?;
         let length = u32::from_be_bytes(prefix) as usize;
@@ -134,9 +142,25 @@ impl Wire {
     }
 }
 
-/// A plain message of command 0 (2.2.1.2) that is long enough to hold the capabilities.
+/// A plain message of command 0 (2.2.1.2).
 fn is_negotiate(message: &[u8]) -> bool {
-    message.starts_with(b"\xFESMB") && message.get(12..14) == Some(&[0, 0]) && message.len() > NEGOTIATE_CAPABILITIES
+    message.starts_with(b"\xFESMB") && message.get(12..14) == Some(&[0, 0])
+}
+
+/// The NEGOTIATE as it should be: encryption announced, and only with the ciphers that work.
+fn mend(message: &[u8]) -> smb2::Result<Vec<u8>> {
+    let (header, body) = message.split_at(Header::SIZE.min(message.len()));
+    let mut request = NegotiateRequest::unpack(&mut ReadCursor::new(body))?;
+    request.capabilities = Capabilities::new(request.capabilities.bits() | Capabilities::ENCRYPTION);
+    for context in &mut request.negotiate_contexts {
+        if let NegotiateContext::Encryption { ciphers } = context {
+            *ciphers = vec![CIPHER_AES_128_GCM, CIPHER_AES_128_CCM];
+        }
+    }
+    let mut mended = WriteCursor::new();
+    mended.write_bytes(header);
+    request.pack(&mut mended);
+    Ok(mended.into_inner())
 }
 
 // The library's traits are `async_trait`s; these are the signatures that it expands to.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::names::nearest;
 
 /// How many targets the lab's directory has.
 pub const TARGETS: usize = 3;
@@ -210,15 +211,10 @@ fn time(text: &str) -> Option<Duration> {
 
 fn unknown(text: &str) -> Error {
     let number = text.strip_prefix("target:").and_then(|rest| rest.split_once('=')).map_or("N", |(number, _)| number);
-    let nearest = LIST
-        .iter()
-        .map(|(name, _)| name.replace('N', number))
-        .map(|name| (strsim::damerau_levenshtein(text, &name), name))
-        .min()
-        .filter(|(distance, _)| *distance <= 1 + text.len() / 3);
+    let known: Vec<String> = LIST.iter().map(|(name, _)| name.replace('N', number)).collect();
     let error = Error::new("usage.fault", format!("the lab knows no fault `{text}`"));
-    match nearest {
-        Some((_, name)) => error.hint(format!("did you mean `{name}`?")),
+    match nearest(text, known.iter().map(String::as_str)) {
+        Some(name) => error.hint(format!("did you mean `{name}`?")),
         None => error.hint("`libretto lab --help` lists the faults that the lab knows"),
     }
 }

@@ -28,7 +28,7 @@ enum Syntax {
 fn syntax(attribute: &str) -> Syntax {
     match attribute.to_lowercase().as_str() {
         "distinguishedname" | "member" | "memberof" | "objectcategory" | "msds-psoappliesto" | "msds-psoapplied"
-        | "msds-resultantpso" | "fsmoroleowner" | "serverreference" => Syntax::Name,
+        | "msds-resultantpso" | "fsmoroleowner" | "ncname" | "serverreference" => Syntax::Name,
         "objectguid" => Syntax::Guid,
         "objectsid" | "tokengroups" => Syntax::Sid,
         "accountexpires"

@@ -14,6 +14,7 @@ mod dn;
 mod entry;
 mod fault;
 mod filter;
+mod forest;
 mod modify;
 mod password;
 mod policy;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     dn::Dn,
     entry::{Entry, Values, uac},
-    population::settings_dn,
+    forest::settings_dn,
     search::{is_administrator, object},
     state::{Change, Directory, World},
     wording::Outcome,
@@ -16,6 +16,9 @@ use super::{
 
 /// Attributes that an administrator may set to any text.
 const PLAIN: [&str; 4] = ["description", "displayName", "mail", "userPrincipalName"];
+
+/// An account's numbers: each has one value, always.
+const ACCOUNT: [&str; 4] = ["accountExpires", "lockoutTime", "pwdLastSet", "userAccountControl"];
 
 impl Directory {
     /// Performs a modify request on one target for the account `who`.
@@ -34,24 +37,21 @@ impl Directory {
         let mut world = self.world();
         let administrator = is_administrator(&world.copies[target], who);
         if request.dn.is_empty() {
-            return if administrator { self.fetch(&mut world, target, &others) } else { self.flavour.no_rights(false) };
+            return if administrator {
+                self.fetch(&mut world, target, &others)
+            } else {
+                self.flavour.no_rights(false, "")
+            };
         }
         let entry = object(self.flavour, &world.copies[target], &request.dn)?.clone();
-        let mut changes = Vec::new();
         if !others.is_empty() && !administrator {
-            return self.flavour.no_rights(false);
+            return self.flavour.no_rights(false, &request.dn);
         }
+        let mut changes = Vec::new();
         if !password.is_empty() {
-            changes.extend(self.password(&mut world, target, &entry, administrator, &password)?);
+            changes = self.password(&mut world, target, &entry, administrator, &password)?;
         }
-        let mut after = entry.clone();
-        for change in others {
-            let change = self.attribute(&world, target, &after, change)?;
-            if let Change::Link(name, value, present) = &change {
-                after.link(name, value, *present);
-            }
-            changes.push(change);
-        }
+        changes.extend(self.attributes(&world.copies[target], &entry, &others)?);
         let unlocked = changes.iter().any(|change| matches!(change, Change::Set("lockoutTime", _)));
         self.write(&mut world, target, entry.guid, changes);
         let entry = world.copies[target].iter_mut().find(|old| old.guid == entry.guid);
@@ -59,6 +59,22 @@ impl Directory {
             login.bad_count = 0;
         }
         Ok(())
+    }
+
+    /// The changes of attributes other than the password, each seen as if those before it were done.
+    fn attributes(&self, copy: &[Entry], entry: &Entry, asked: &[&LdapModify]) -> Outcome<Vec<Change>> {
+        let (mut after, mut changes) = (entry.clone(), Vec::new());
+        for change in asked {
+            let change = self.attribute(copy, &after, change)?;
+            match &change {
+                Change::Link(name, value, present) => after.link(name, value, *present),
+                Change::Set(name, values) => after.set(name, values.clone(), u64::MAX),
+                Change::Passwords(_) => {}
+            }
+            changes.push(change);
+        }
+        let lost = |name: &&str| after.login.is_some() && after.values(&name.to_lowercase()).is_empty();
+        if ACCOUNT.iter().any(lost) { self.flavour.not_done() } else { Ok(changes) }
     }
 
     /// `replicateSingleObject`: fetches one object from another target now (MS-ADTS 3.1.1.3.3.18). The value is the source's
@@ -81,9 +97,9 @@ impl Directory {
     }
 
     /// One change of an attribute other than the password.
-    fn attribute(&self, world: &World, target: usize, entry: &Entry, change: &LdapModify) -> Outcome<Change> {
+    fn attribute(&self, copy: &[Entry], entry: &Entry, change: &LdapModify) -> Outcome<Change> {
         if is(change, "member") && entry.is_a("group") {
-            return self.member(&world.copies[target], entry, change);
+            return self.member(copy, entry, change);
         }
         if let Some(name) = PLAIN.iter().find(|name| is(change, name)) {
             return match change.operation {
@@ -94,23 +110,35 @@ impl Directory {
                 LdapModifyType::Increment => self.flavour.not_done(),
             };
         }
-        if entry.login.is_none() || !matches!(change.operation, LdapModifyType::Replace | LdapModifyType::Add) {
-            return self.flavour.not_done();
-        }
-        let [value] = change.modification.vals.as_slice() else { return self.flavour.bad_value() };
-        let number: Option<i64> = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-        let set = |name, value: i64| Ok(Change::Set(name, vec![value.to_string().into_bytes()]));
-        match (change.modification.atype.to_lowercase().as_str(), number) {
-            ("lockouttime", Some(0)) => set("lockoutTime", 0),
-            ("pwdlastset", Some(0)) => set("pwdLastSet", 0),
-            ("pwdlastset", Some(-1)) => set("pwdLastSet", self.clock.ticks()),
-            ("accountexpires", Some(at)) if at >= 0 => set("accountExpires", at),
-            ("useraccountcontrol", Some(bits)) if bits & uac::NORMAL != 0 => {
-                // Locked and expired are states, not settings (MS-ADTS 2.2.16).
-                set("userAccountControl", bits & !(uac::LOCKED | uac::PASSWORD_EXPIRED))
-            }
-            ("lockouttime" | "pwdlastset" | "accountexpires" | "useraccountcontrol", _) => self.flavour.bad_value(),
+        match ACCOUNT.iter().find(|name| is(change, name)) {
+            Some(name) if entry.login.is_some() => self.account_number(entry, name, change),
             _ => self.flavour.not_done(),
+        }
+    }
+
+    /// One of an account's numbers. Deleting the old value and adding the new one changes it only if it is still the old.
+    fn account_number(&self, entry: &Entry, name: &'static str, change: &LdapModify) -> Outcome<Change> {
+        let [value] = change.modification.vals.as_slice() else { return self.flavour.bad_value() };
+        let present = entry.values(&name.to_lowercase());
+        match change.operation {
+            LdapModifyType::Delete if present.contains(value) => return Ok(Change::Set(name, Values::new())),
+            LdapModifyType::Delete => return self.flavour.no_such_value(name, entry.dn.as_str()),
+            LdapModifyType::Add if !present.is_empty() => return self.flavour.second_value(name, entry.dn.as_str()),
+            LdapModifyType::Increment => return self.flavour.not_done(),
+            LdapModifyType::Add | LdapModifyType::Replace => {}
+        }
+        let number: Option<i64> = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+        let set = |value: i64| Ok(Change::Set(name, vec![value.to_string().into_bytes()]));
+        match (name, number) {
+            ("lockoutTime" | "pwdLastSet", Some(0)) => set(0),
+            ("pwdLastSet", Some(-1)) => set(self.clock.ticks()),
+            ("pwdLastSet", _) => self.flavour.bad_password_time(),
+            ("accountExpires", Some(at)) if at >= 0 => set(at),
+            // Locked and expired are states, not settings (MS-ADTS 2.2.16).
+            ("userAccountControl", Some(bits)) if bits & uac::NORMAL != 0 => {
+                set(bits & !(uac::LOCKED | uac::PASSWORD_EXPIRED))
+            }
+            _ => self.flavour.bad_value(),
         }
     }
 
@@ -120,8 +148,8 @@ impl Directory {
         let member = object(self.flavour, copy, std::str::from_utf8(value).unwrap_or_default())?;
         let inside = super::state::has_member(group, &member.dn);
         match change.operation {
-            LdapModifyType::Add if inside => self.flavour.already_member(),
-            LdapModifyType::Delete if !inside => self.flavour.not_a_member(),
+            LdapModifyType::Add if inside => self.flavour.already_member(member.guid),
+            LdapModifyType::Delete if !inside => self.flavour.not_a_member(member.guid),
             LdapModifyType::Add | LdapModifyType::Delete => {
                 let present = change.operation == LdapModifyType::Add;
                 Ok(Change::Link("member", member.dn.as_str().to_owned(), present))

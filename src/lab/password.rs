@@ -40,10 +40,10 @@ impl Directory {
                 return self.flavour.wrong_old_password();
             }
         } else if !administrator {
-            return self.flavour.no_rights(true);
+            return self.flavour.no_rights(true, "");
         }
         let reset = old.is_none();
-        if let Err(broken) = policy.check(account, &new, reset, now) {
+        if let Err(broken) = policy.check(self.flavour, account, &new, reset, now) {
             return self.flavour.password_policy(reset, broken);
         }
         let mut passwords = login.passwords.clone();

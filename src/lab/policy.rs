@@ -1,6 +1,7 @@
 //! The password policy that applies to an account: the domain's, or a fine-grained one (MS-ADTS 3.1.1.5.2, MS-SAMR 3.1.1.7).
 
 use super::{
+    Flavour,
     dn::Dn,
     entry::{Entry, uac},
     state::groups_of,
@@ -68,26 +69,33 @@ impl Policy {
         }
     }
 
-    /// The first rule that a new password breaks. A reset skips history and minimum age, nothing else.
-    pub(super) fn check(&self, account: &Entry, new: &str, reset: bool, now: i64) -> Result<(), Broken> {
+    /// The first rule that a new password breaks, in Samba's order. Samba (4.17, measured) minds no names in it. A reset skips history and minimum age, nothing else.
+    pub(super) fn check(
+        &self,
+        flavour: Flavour,
+        account: &Entry,
+        new: &str,
+        reset: bool,
+        now: i64,
+    ) -> Result<(), Broken> {
+        let set = account.number("pwdlastset");
+        if !reset && set > 0 && now < set.saturating_add(self.min_age) {
+            return Err(Broken::MinimumAge);
+        }
         if (new.encode_utf16().count() as i64) < self.min_length {
             return Err(Broken::Length(self.min_length));
         }
-        if self.complexity && !complex(account, new) {
+        let named = flavour == Flavour::Windows && has_name(account, new);
+        if self.complexity && (named || !complex(new)) {
             return Err(Broken::Complexity);
         }
-        if reset {
-            return Ok(());
-        }
         let used = account.login.iter().flat_map(|login| &login.passwords).take(self.history.max(0) as usize);
-        if used.into_iter().any(|old| old.text.as_str() == new) {
-            return Err(Broken::History);
+        match used.into_iter().position(|old| old.text.as_str() == new) {
+            Some(_) if reset => Ok(()),
+            Some(0) => Err(Broken::Current),
+            Some(_) => Err(Broken::History),
+            None => Ok(()),
         }
-        let set = account.number("pwdlastset");
-        if set > 0 && now < set.saturating_add(self.min_age) {
-            return Err(Broken::MinimumAge);
-        }
-        Ok(())
     }
 }
 
@@ -116,8 +124,8 @@ fn duration(stored: i64) -> i64 {
     if stored == i64::MIN { 0 } else { stored.saturating_neg().max(0) }
 }
 
-/// Three kinds of character, and neither the account's name nor a word of its display name (MS-SAMR 3.1.1.7.2).
-fn complex(account: &Entry, new: &str) -> bool {
+/// At least three kinds of character (MS-SAMR 3.1.1.7.2).
+fn complex(new: &str) -> bool {
     let kinds = [
         new.chars().any(|c| c.is_ascii_lowercase() || (c.is_lowercase() && !c.is_ascii())),
         new.chars().any(|c| c.is_ascii_uppercase() || (c.is_uppercase() && !c.is_ascii())),
@@ -125,12 +133,16 @@ fn complex(account: &Entry, new: &str) -> bool {
         new.chars().any(|c| !c.is_alphanumeric()),
         new.chars().any(|c| c.is_alphabetic() && !c.is_lowercase() && !c.is_uppercase()),
     ];
+    kinds.into_iter().filter(|kind| *kind).count() >= 3
+}
+
+/// Whether the account's name or a word of its display name is in the password (MS-SAMR 3.1.1.7.2).
+fn has_name(account: &Entry, new: &str) -> bool {
     let lower = new.to_lowercase();
     let account_name = account.text("samaccountname").unwrap_or_default().to_lowercase();
     let display_name = account.text("displayname").unwrap_or_default().to_lowercase();
     let words = display_name.split([',', '.', '-', '_', ' ', '#', '\t']).chain([account_name.as_str()]);
-    kinds.into_iter().filter(|kind| *kind).count() >= 3
-        && !words.filter(|word| word.chars().count() >= 3).any(|word| lower.contains(word))
+    words.filter(|word| word.chars().count() >= 3).any(|word| lower.contains(word))
 }
 
 #[cfg(test)]
@@ -151,7 +163,7 @@ mod tests {
             ("xAl1234!", true),
             ("漢字Abcdef", true),
         ] {
-            assert_eq!(complex(&entry, password), good, "{password}");
+            assert_eq!(complex(password) && !has_name(&entry, password), good, "{password}");
         }
     }
 

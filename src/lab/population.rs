@@ -1,4 +1,4 @@
-//! Who lives in the lab's directory: the domain, its controllers, groups, users and one fine-grained policy.
+//! Who lives in the lab's directory: groups, users and one fine-grained policy.
 
 use rand::{RngExt, seq::SliceRandom};
 use zeroize::Zeroizing;
@@ -6,20 +6,20 @@ use zeroize::Zeroizing;
 use super::{
     DOMAIN, LabAccount,
     clock::{DAY, MINUTE, generalised},
-    dn::Dn,
     entry::{Entry, Login, Password, domain_sid, parse_sid, uac},
-    fault::{AccountFault, Fault, PolicyFault, TARGETS},
+    fault::{AccountFault, Fault, TARGETS},
+    forest::{BASE, containers, controller, domain, entry, partition},
 };
 use crate::{
     error::{Error, Result},
     secret::Secret,
 };
 
-/// The domain's own name.
-pub(super) const BASE: &str = "DC=lab,DC=test";
 /// Users who never expire hold the largest number (MS-ADTS 2.2.16, accountExpires).
 const NEVER: i64 = i64::MAX;
 const SERVICE: &str = "svc-libretto";
+/// The account whose password signs Kerberos tickets. Nobody signs in with it.
+const KRBTGT: &str = "krbtgt";
 const ADMINISTRATOR: &str = "Administrator";
 
 /// Ordinary users: account name, display name, relative identifier.
@@ -56,6 +56,7 @@ impl Population {
         objects.extend(GROUPS.iter().map(|(name, rid, members)| group(name, *rid, members)));
         objects.push(administrators());
         objects.push(fine_grained());
+        objects.extend([partition(), krbtgt(now)?, managed(now)?]);
         let mut accounts = Vec::new();
         for (name, display, rid) in USERS {
             let password = fresh_password()?;
@@ -82,70 +83,23 @@ fn upn(name: &str) -> String {
     format!("{}@{DOMAIN}", name.to_lowercase())
 }
 
-fn entry(dn: &str, classes: &[&str], category: &str) -> Entry {
-    let dn = Dn::parse(dn).expect("the lab's own names are well-formed");
-    Entry::new(dn, classes, category, BASE)
+fn krbtgt(now: i64) -> Result<Entry> {
+    let mut entry = user(KRBTGT, KRBTGT, 502, &fresh_password()?, now);
+    entry.put("userAccountControl", uac::NORMAL | uac::DISABLED);
+    entry.set("userPrincipalName", Vec::new(), 0);
+    Ok(entry)
 }
 
-/// The domain with its password policy: what Windows sets up, but with lockout and a longer minimum.
-fn domain(faults: &[Fault]) -> Entry {
-    let mut entry = entry(BASE, &["top", "domain", "domainDNS"], "Domain-DNS");
-    entry.put("dc", "lab");
-    entry.set("objectSid", vec![domain_sid(None)], 0);
-    entry.put("fSMORoleOwner", settings_dn(1));
-    entry.put("msDS-Behavior-Version", 7);
-    entry.put("minPwdLength", if faults.contains(&Fault::Policy(PolicyFault::Strict)) { 64 } else { 12 });
-    entry.put("pwdProperties", 1);
-    entry.put("pwdHistoryLength", 24);
-    entry.put("minPwdAge", -DAY);
-    entry.put("maxPwdAge", -42 * DAY);
-    entry.put("lockoutThreshold", 5);
-    entry.put("lockoutDuration", -30 * MINUTE);
-    entry.put("lockOutObservationWindow", -30 * MINUTE);
-    entry
-}
-
-fn containers() -> Vec<Entry> {
-    let container = |dn: String| entry(&dn, &["top", "container"], "Container");
-    let unit = |name: &str| entry(&format!("OU={name},{BASE}"), &["top", "organizationalUnit"], "Organizational-Unit");
-    vec![
-        container(format!("CN=Users,{BASE}")),
-        container(format!("CN=Builtin,{BASE}")),
-        container(format!("CN=System,{BASE}")),
-        container(format!("CN=Password Settings Container,CN=System,{BASE}")),
-        container(format!("CN=Configuration,{BASE}")),
-        container(format!("CN=Sites,CN=Configuration,{BASE}")),
-        container(format!("CN=Default-First-Site-Name,CN=Sites,CN=Configuration,{BASE}")),
-        container(format!("CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,{BASE}")),
-        unit("Domain Controllers"),
-        unit("Service Accounts"),
-    ]
-}
-
-/// The name of a controller's settings object, which names the controller in replication.
-pub(super) fn settings_dn(number: usize) -> String {
-    format!("CN=NTDS Settings,{}", server_dn(number))
-}
-
-/// The name of a controller's server object.
-pub(super) fn server_dn(number: usize) -> String {
-    format!("CN=DC{number},CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,{BASE}")
-}
-
-fn controller(number: usize) -> [Entry; 3] {
-    let account_dn = format!("CN=DC{number},OU=Domain Controllers,{BASE}");
-    let mut account = entry(&account_dn, &["top", "person", "organizationalPerson", "user", "computer"], "Computer");
-    account.put("sAMAccountName", format!("DC{number}$"));
-    account.put("dNSHostName", format!("dc{number}.{DOMAIN}"));
-    account.put("userAccountControl", uac::CONTROLLER);
-    account.put("primaryGroupID", 516);
-    account.put("sAMAccountType", 805_306_369);
-    account.set("objectSid", vec![domain_sid(Some(1000 + number as u32))], 0);
-    let mut server = entry(&server_dn(number), &["top", "server"], "Server");
-    server.put("serverReference", account_dn);
-    server.put("dNSHostName", format!("dc{number}.{DOMAIN}"));
-    let settings = entry(&settings_dn(number), &["top", "applicationSettings", "nTDSDSA"], "NTDS-DSA");
-    [account, server, settings]
+/// A group-managed service account: the directory itself changes its password.
+fn managed(now: i64) -> Result<Entry> {
+    const CLASSES: [&str; 6] =
+        ["top", "person", "organizationalPerson", "user", "computer", "msDS-GroupManagedServiceAccount"];
+    let dn = format!("CN=gmsa-web,CN=Managed Service Accounts,{BASE}");
+    let mut entry = entry(&dn, &CLASSES, "ms-DS-Group-Managed-Service-Account");
+    identify(&mut entry, "gmsa-web$", 1108, &fresh_password()?, now);
+    // A workstation's account (MS-ADTS 2.2.16).
+    entry.put("userAccountControl", 0x1000);
+    Ok(entry)
 }
 
 fn member_dn(name: &str) -> String {
@@ -201,11 +155,17 @@ fn fine_grained() -> Entry {
 
 fn user(name: &str, display: &str, rid: u32, password: &Secret, now: i64) -> Entry {
     let mut entry = entry(&member_dn(name), &["top", "person", "organizationalPerson", "user"], "Person");
+    entry.put("userPrincipalName", upn(name));
+    entry.put("displayName", display);
+    identify(&mut entry, name, rid, password, now);
+    entry
+}
+
+/// What every account has: a name, an identifier, a password of 30 days, nothing that keeps it out.
+fn identify(entry: &mut Entry, name: &str, rid: u32, password: &Secret, now: i64) {
     // Long enough ago for a change, not so long that the password has ended.
     let since = now - 30 * DAY;
     entry.put("sAMAccountName", name);
-    entry.put("userPrincipalName", upn(name));
-    entry.put("displayName", display);
     entry.put("userAccountControl", uac::NORMAL);
     entry.put("pwdLastSet", since);
     entry.put("accountExpires", NEVER);
@@ -215,13 +175,17 @@ fn user(name: &str, display: &str, rid: u32, password: &Secret, now: i64) -> Ent
     entry.set("objectSid", vec![domain_sid(Some(rid))], 0);
     let text = Zeroizing::new(password.expose().to_owned());
     entry.login = Some(Login { passwords: vec![Password { text, since }], ..Login::default() });
-    entry
 }
 
 fn afflict(entry: &mut Entry, fault: Fault, now: i64) {
     let Fault::Account(fault) = fault else { return };
     match fault {
-        AccountFault::Locked => entry.put("lockoutTime", now),
+        AccountFault::Locked => {
+            entry.put("lockoutTime", now);
+            if let Some(login) = &mut entry.login {
+                (login.bad_count, login.bad_time) = (5, now);
+            }
+        }
         AccountFault::Disabled => entry.put("userAccountControl", uac::NORMAL | uac::DISABLED),
         AccountFault::Expired => entry.put("accountExpires", now - DAY),
         AccountFault::MustChange => entry.put("pwdLastSet", 0),
@@ -245,7 +209,7 @@ fn fresh_password() -> Result<Secret> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::policy::Policy;
+    use crate::lab::{Flavour, policy::Policy};
 
     #[test]
     fn everyone_has_a_password_that_the_policy_accepts() {
@@ -255,7 +219,12 @@ mod tests {
         for account in &population.accounts {
             let entry = population.objects.iter().find(|e| e.text("samaccountname") == Some(&account.name)).unwrap();
             let policy = Policy::of(&population.objects, entry);
-            assert_eq!(policy.check(entry, account.password.expose(), true, now), Ok(()), "{}", account.name);
+            assert_eq!(
+                policy.check(Flavour::Windows, entry, account.password.expose(), true, now),
+                Ok(()),
+                "{}",
+                account.name
+            );
         }
     }
 }

@@ -5,7 +5,7 @@ use ldap3_proto::proto::{LdapPartialAttribute, LdapSearchResultEntry};
 use super::{
     DOMAIN, Flavour,
     clock::generalised,
-    population::{BASE, server_dn, settings_dn},
+    forest::{BASE, server_dn, settings_dn},
     search::PAGED,
     session::{START_TLS, WHO_AM_I},
     state::Directory,

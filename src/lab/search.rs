@@ -14,7 +14,7 @@ use super::{
     dn::Dn,
     entry::{Entry, parse_guid, parse_sid},
     filter::matches,
-    population::BASE,
+    forest::BASE,
     state::{Directory, find, groups_of},
     wording::{Outcome, protocol},
 };
@@ -46,7 +46,12 @@ impl Directory {
             policy_hidden: self.policy_hidden,
             administrator: is_administrator(copy, who),
         };
-        let base = object(self.flavour, copy, &request.base)?;
+        let base = match object(self.flavour, copy, &request.base) {
+            Err(refusal) if refusal.code == LdapResultCode::NoSuchObject => {
+                return self.flavour.no_such_base(&request.base, BASE);
+            }
+            other => other?,
+        };
         Ok(copy
             .iter()
             .filter(|entry| in_scope(entry, &base.dn, &request.scope))

@@ -23,6 +23,8 @@ use crate::error::{Error, Result};
 
 /// A client that does not finish its TLS handshake in this time is let go.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// So long a client that sent what cannot be read has to read the goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// What a target with the fault `rubbish` answers.
 const RUBBISH: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 16\r\n\r\nthis is no LDAP\n";
@@ -145,10 +147,7 @@ impl Target {
                         continue;
                     }
                 },
-                Err(_) => {
-                    stream.write_all(&encode(vec![disconnection()])?).await?;
-                    return Ok(End::Closed);
-                }
+                Err(_) => return self.hang_up(stream).await,
             };
             let stage = stage(&message);
             let (messages, end) = match session.answer(message) {
@@ -165,6 +164,17 @@ impl Target {
                 return Ok(end);
             }
         }
+    }
+
+    /// Says goodbye and lets the client read it: closing while its bytes are unread would take the goodbye away.
+    async fn hang_up<S>(&self, stream: &mut S) -> std::io::Result<End>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        stream.write_all(&encode(vec![disconnection()])?).await?;
+        stream.shutdown().await?;
+        let _ = timeout(GOODBYE, self.hang(stream)).await;
+        Ok(End::Closed)
     }
 
     /// Sends an answer, or what the target's faults make of it; `false`: that was the last.

@@ -60,7 +60,13 @@ impl Session {
                 one(LdapOp::BindResponse(LdapBindResponse { res, saslcreds: None }))
             }
             LdapOp::SearchRequest(request) => Reply::Messages(self.search(msgid, &request, &ctrl)),
-            LdapOp::ModifyRequest(request) => one(LdapOp::ModifyResponse(result(self.modify(request)))),
+            LdapOp::ModifyRequest(request) => {
+                let mut res = result(self.modify(request));
+                if res.code == LdapResultCode::Success {
+                    self.directory.flavour.done().clone_into(&mut res.message);
+                }
+                one(LdapOp::ModifyResponse(res))
+            }
             LdapOp::ExtendedRequest(request) => self.extended(msgid, &request),
             LdapOp::AddRequest(_) => one(LdapOp::AddResponse(self.not_done())),
             LdapOp::DelRequest(_) => one(LdapOp::DelResponse(self.not_done())),

@@ -3,8 +3,11 @@
 //! Clients tell errors apart by operation, eight leading hex digits and result code, so these three must be right; the
 //! `DSID` is a place in Microsoft's source and varies with the version. Windows ends its texts in `\n\0` or `\0`.
 
+mod writes;
+
 use ldap3_proto::LdapResultCode as Code;
 
+pub(super) use self::writes::Broken;
 use super::Flavour;
 
 /// A refusal: LDAP result code and diagnostic text.
@@ -30,15 +33,6 @@ pub(super) enum BindData {
     AccountExpired = 0x701,
     MustChange = 0x773,
     Locked = 0x775,
-}
-
-/// Which rule of the password policy a new password breaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Broken {
-    Length(i64),
-    Complexity,
-    History,
-    MinimumAge,
 }
 
 impl Flavour {
@@ -76,7 +70,7 @@ impl Flavour {
         refusal(
             Code::OperationsError,
             match self {
-                Self::Samba => "Operation unavailable without authentication",
+                Self::Samba => "00002020: Operation unavailable without authentication",
                 Self::Windows => {
                     "000004DC: LdapErr: DSID-0C090A5C, comment: In order to perform this operation a successful bind must \
                      be completed on the connection., data 0, v4563\0"
@@ -85,76 +79,32 @@ impl Flavour {
         )
     }
 
-    /// A reset (by an administrator) or a change (by who knows the old password) that breaks the policy.
-    pub(super) fn password_policy<T>(self, reset: bool, broken: Broken) -> Outcome<T> {
-        match self {
-            Self::Samba => {
-                let reason = match broken {
-                    Broken::Length(min) => {
-                        format!("the password is too short. It should be equal to or longer than {min} characters!")
-                    }
-                    Broken::Complexity => "the password does not meet the complexity criteria!".to_owned(),
-                    Broken::History => "the password was already used (in history)!".to_owned(),
-                    Broken::MinimumAge => "password is too young to change!".to_owned(),
-                };
-                refusal(
-                    Code::ConstraintViolation,
-                    format!("0000052D: Constraint violation - check_password_restrictions: {reason}"),
-                )
-            }
-            Self::Windows if reset => unwilling("0000052D"),
-            Self::Windows => constraint("0000052D"),
-        }
-    }
-
-    pub(super) fn wrong_old_password<T>(self) -> Outcome<T> {
-        match self {
-            Self::Samba => refusal(
-                Code::ConstraintViolation,
-                "00000056: Constraint violation - check_password_restrictions: The old password specified doesn't match!",
-            ),
-            Self::Windows => constraint("00000056"),
-        }
-    }
-
-    /// A change while the account is locked.
-    pub(super) fn change_while_locked<T>(self) -> Outcome<T> {
-        match self {
-            Self::Samba => refusal(
-                Code::ConstraintViolation,
-                "00000775: Constraint violation - check_password_restrictions: Password change not permitted, account locked out!",
-            ),
-            Self::Windows => constraint("00000775"),
-        }
-    }
-
-    /// A `unicodePwd` that is not a quoted text in UTF-16LE.
-    pub(super) fn not_quoted<T>(self) -> Outcome<T> {
-        match self {
-            Self::Samba => refusal(
-                Code::UnwillingToPerform,
-                "00002035: setup_io: it's only allowed to set the password as quoted UTF-16 string!",
-            ),
-            Self::Windows => unwilling("00002035"),
-        }
-    }
-
-    pub(super) fn no_secure_channel<T>(self) -> Outcome<T> {
-        match self {
-            Self::Samba => self.bind_first(),
-            Self::Windows => unwilling("0000001F"),
-        }
-    }
-
-    pub(super) fn no_rights<T>(self, password: bool) -> Outcome<T> {
+    /// A reset, or a write of another attribute of the object named.
+    pub(super) fn no_rights<T>(self, password: bool, name: &str) -> Outcome<T> {
         refusal(
             Code::InsufficentAccessRights,
             match self {
-                Self::Samba if password => "error in module acl: insufficient access rights during LDB_MODIFY (50)",
-                Self::Samba => "00002098: acl_modify: insufficient access rights to write the attribute",
-                Self::Windows => "00002098: SecErr: DSID-031514A0, problem 4003 (INSUFF_ACCESS_RIGHTS), data 0\n\0",
+                Self::Samba if password => {
+                    "error in module acl: insufficient access rights during LDB_MODIFY (50)".to_owned()
+                }
+                Self::Samba => format!("00002098: Object {name} has no write property access\n"),
+                Self::Windows => {
+                    "00002098: SecErr: DSID-031514A0, problem 4003 (INSUFF_ACCESS_RIGHTS), data 0\n\0".to_owned()
+                }
             },
         )
+    }
+
+    /// The base of a search is not there; Samba says it in other words than for a write.
+    pub(super) fn no_such_base<T>(self, name: &str, matched: &str) -> Outcome<T> {
+        match self {
+            Self::Samba => refusal(
+                Code::NoSuchObject,
+                "acl_read: Error retrieving instanceType for base. at \
+                 ../../source4/dsdb/samdb/ldb_modules/acl_read.c:967",
+            ),
+            Self::Windows => self.no_such_object(name, matched),
+        }
     }
 
     pub(super) fn no_such_object<T>(self, name: &str, matched: &str) -> Outcome<T> {
@@ -184,35 +134,11 @@ impl Flavour {
         )
     }
 
-    pub(super) fn already_member<T>(self) -> Outcome<T> {
-        refusal(
-            Code::EntryAlreadyExists,
-            match self {
-                Self::Samba => "00000562: Attribute member already exists for target",
-                Self::Windows => "00000562: UpdErr: DSID-031A11E2, problem 6005 (ENTRY_EXISTS), data 0\n\0",
-            },
-        )
-    }
-
-    pub(super) fn not_a_member<T>(self) -> Outcome<T> {
-        match self {
-            Self::Samba => refusal(Code::UnwillingToPerform, "00000561: Attribute member doesn't exist for target"),
-            Self::Windows => unwilling("00000561"),
-        }
-    }
-
     /// Everything that this directory does not do; `00002035` is `ERROR_DS_UNWILLING_TO_PERFORM`.
     pub(super) fn not_done<T>(self) -> Outcome<T> {
         match self {
             Self::Samba => refusal(Code::UnwillingToPerform, "00002035: the lab's directory does not do this"),
             Self::Windows => unwilling("00002035"),
-        }
-    }
-
-    pub(super) fn bad_value<T>(self) -> Outcome<T> {
-        match self {
-            Self::Samba => refusal(Code::UnwillingToPerform, "00000057: the value is not allowed for this attribute"),
-            Self::Windows => unwilling("00000057"),
         }
     }
 }
@@ -222,17 +148,6 @@ fn unwilling<T>(number: &str) -> Outcome<T> {
     refusal(
         Code::UnwillingToPerform,
         format!("{number}: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0\n\0"),
-    )
-}
-
-/// Windows: the new password violates a constraint, and which by number.
-fn constraint<T>(number: &str) -> Outcome<T> {
-    refusal(
-        Code::ConstraintViolation,
-        format!(
-            "{number}: AtrErr: DSID-03191083, #1:\n\t0: {number}: DSID-03191083, problem 1005 \
-             (CONSTRAINT_ATT_TYPE), data 0, Att 9005a (unicodePwd)\n\0"
-        ),
     )
 }
 

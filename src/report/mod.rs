@@ -1,1 +1,15 @@
-//! Events to terminal and JSON lines.
+//! Events to text: lines for people, JSON lines for machines, errors drawn at the script's line.
+//!
+//! The room makes text and prints nothing. Everything that it makes has gone through the redactor.
+
+mod draw;
+mod human;
+mod json;
+mod look;
+mod progress;
+
+pub use draw::{Sources, error, failure, warning};
+pub use human::Human;
+pub use json::line as json_line;
+pub use look::{Look, Paint, duration};
+pub use progress::Progress;

@@ -7,10 +7,8 @@ use crate::{
     connection::{self, Connection, Scope, Selector},
     error::{Error, Result},
     host::Host,
-    script::{
-        names::nearest,
-        params::{Given, Param, ParamType},
-    },
+    names::nearest,
+    script::params::{Given, Param, ParamType},
     secret::{Secret, reference::Reference},
     store::Store,
 };
@@ -136,7 +134,7 @@ pub(super) enum Value {
     Bool(bool),
     Seconds(f64),
     Secret(Secret),
-    Connection(Connection),
+    Connection(Box<Connection>),
     Connections(Vec<Connection>),
     Rows(Vec<Vec<(String, String)>>),
 }
@@ -151,7 +149,7 @@ impl Value {
             Self::Bool(value) => value.into(),
             Self::Seconds(seconds) => seconds.into(),
             Self::Secret(secret) => Dynamic::from(secret),
-            Self::Connection(connection) => Dynamic::from(connection),
+            Self::Connection(connection) => Dynamic::from(*connection),
             Self::Connections(connections) => connections.into_iter().map(Dynamic::from).collect::<Array>().into(),
             Self::Rows(rows) => rows
                 .into_iter()
@@ -185,7 +183,7 @@ fn value(host: &Host, store: &Store, scope: &Scope, param: &Param, given: &Given
         Given::Bool(value) => Value::Bool(*value),
         Given::Secret(reference) => Value::Secret(reference.read(host, &param.name).map_err(wrong)?),
         Given::Connection(name, kind) => {
-            Value::Connection(of_kind(connection::get(store, name, scope)?, kind.as_deref())?)
+            Value::Connection(Box::new(of_kind(connection::get(store, name, scope)?, kind.as_deref())?))
         }
         Given::Connections(selector, kind) => {
             let mut connections = connection::list(store, &Selector::parse(selector)?, scope)?;

@@ -100,7 +100,7 @@ pub fn exit_code(verdict: Verdict, interrupted: bool) -> u8 {
 /// Steps that surely would have come and did not.
 fn record_not_started(world: &World, home: &Store, script: &Script) -> Result<()> {
     let Some(record) = home.run(&world.run)? else { return Ok(()) };
-    for step in &script.outline.steps {
+    for step in script.outline.steps.iter().filter(|step| step.is_certain).map(|step| &step.name) {
         if record.parts.iter().any(|part| part.path == *step) {
             continue;
         }

@@ -25,7 +25,7 @@ impl LabWorld {
     /// # Errors
     /// The lab's and the store's.
     pub fn start(faults: Vec<Fault>, port_base: Option<u16>) -> Result<Self> {
-        let lab = Lab::start(LabOptions { faults, port_base, ..LabOptions::default() })?;
+        let lab = Lab::start(LabOptions { port_base, faults, ..LabOptions::default() })?;
         let store = Store::temporary()?;
         let (username, password) = lab.service_account();
         let settings = AdSettings {

@@ -9,12 +9,12 @@ use crate::{
     connection::Scope,
     error::{Error, Result},
     host::Host,
+    names::nearest,
     script::{
         GRANTS, Interpreter, Script,
         check::Finding,
         context::RunOptions,
         library::Library,
-        names::nearest,
         params::{Given, Param},
     },
     store::Store,
@@ -58,6 +58,14 @@ pub struct Prepared {
     pub(super) scope: Scope,
     pub(super) options: RunOptions,
     pub(super) faults: Vec<crate::lab::Fault>,
+}
+
+impl Prepared {
+    /// Names and texts of the script and of its modules, for drawing errors.
+    #[must_use]
+    pub fn texts(&self) -> Vec<(String, String)> {
+        texts(&self.script)
+    }
 }
 
 /// Why a run does not begin.

@@ -135,7 +135,7 @@ fn perform_here(
     world.events.emit(Event::RunStarted {
         script: script.source.name.clone(),
         lab: world.options.lab,
-        steps: script.outline.steps.clone(),
+        steps: script.outline.steps.iter().map(|step| step.name.clone()).collect(),
     });
     let error = runtime.block_on(perform(world, io, interpreter, &script, arguments));
     let finished = finish::sum_up(world, home, &script, error, begun.elapsed())?;
@@ -155,8 +155,10 @@ async fn perform(
     let engine = interpreter.ready(script, arguments);
     let task = Rc::new(Task::new(Arc::clone(world), io.clone(), Rc::clone(&engine), ""));
     let (ast, name, own_task) = (script.ast.clone(), script.source.name.clone(), Rc::clone(&task));
+    let has_steps = !script.outline.steps.is_empty();
     let fiber = Fiber::new(SCRIPT_STACK, task, move || match script::perform(&engine, &ast) {
-        // A script without steps may still answer with a record that says how it went.
+        // A script with steps has said how it went; one without may answer with records that do.
+        Ok(_) if has_steps => None,
         Ok(value) => match verdict_of(&value) {
             (Verdict::Ok | Verdict::Skipped, _) => None,
             (verdict, error) => Some(error.unwrap_or_else(|| unnamed(verdict))),

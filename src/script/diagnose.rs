@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 
-use super::{task::Task, value};
+use super::{library, task::Task, value};
 use crate::{
     error::Error,
     secret::redact::redact,
@@ -62,6 +62,10 @@ pub fn failure(error: &EvalAltResult, task: &Task, script: &str) -> Failure {
         failure.place = Some(place(&source, error.position()));
     }
     chain.retain(|frame| frame.place.line > 0);
+    // What a bundled module throws is about its caller's line; nobody has to look into the module to understand it.
+    if failure.place.as_ref().is_some_and(|place| library::is_bundled_module(&place.script)) && !chain.is_empty() {
+        failure.place = Some(chain.remove(0).place);
+    }
     failure.chain = chain;
     failure
 }
@@ -141,7 +145,7 @@ fn thrown_map(map: &Map) -> Failure {
         Some(serde_json::Value::Object(details)) => details,
         _ => serde_json::Map::new(),
     };
-    let origin = map.get("origin").and_then(|origin| origin.read_lock::<Map>());
+    let origin = map.get("origin").and_then(Dynamic::read_lock::<Map>);
     let number = |map: &Map, key: &str| {
         map.get(key).and_then(|v| v.as_int().ok()).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     };
@@ -179,6 +183,6 @@ pub fn verdict_of(value: &Dynamic) -> (Verdict, Option<Failure>) {
 
 fn verdict_of_record(record: &Map) -> Option<(Verdict, Option<Failure>)> {
     let verdict = Verdict::parse(&record.get("verdict")?.clone().into_string().ok()?)?;
-    let error = record.get("error").and_then(|error| error.read_lock::<Map>()).map(|error| thrown_map(&error));
+    let error = record.get("error").and_then(Dynamic::read_lock::<Map>).map(|error| thrown_map(&error));
     Some((verdict, error))
 }

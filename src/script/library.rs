@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::names::nearest;
 use crate::error::{Error, Result};
+use crate::names::nearest;
 
 const SCRIPTS: &[(&str, &str)] = &[
     ("add_ad", include_str!("../../scripts/add_ad.rhai")),
@@ -181,6 +181,12 @@ impl Source {
             Origin::Bundled => None,
         }
     }
+}
+
+/// Whether a module's name is one of the bundled ones.
+#[must_use]
+pub fn is_bundled_module(name: &str) -> bool {
+    STDLIB.iter().any(|(bundled, _)| *bundled == name)
 }
 
 /// The first sentence of a script's `//!` lines.

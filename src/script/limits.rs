@@ -37,7 +37,7 @@ pub(super) fn install(engine: &mut Engine, limits: &Limits) {
     engine.on_progress(move |_| {
         let task = fiber::current::<Task>()?;
         should_end(&task, operations, memory).map(|why| {
-            task.end(why);
+            let _terminated = task.end(why);
             "ended".into()
         })
     });

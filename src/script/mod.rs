@@ -10,10 +10,10 @@ pub mod fiber;
 pub mod library;
 mod limits;
 pub mod modules;
-pub mod names;
 pub mod operation;
 pub mod outline;
 pub mod params;
+pub mod reference;
 pub mod task;
 pub mod value;
 
@@ -65,6 +65,8 @@ impl Interpreter {
         limits::install(&mut engine, limits);
         engine.on_print(said);
         engine.on_debug(|text, _, _| said(text));
+        // Known before a script is parsed, so that `args::name` is; the values come with `ready`.
+        engine.register_static_module("args", Module::new().into());
         let operations = namespaces.into_iter().flat_map(|namespace| namespace.install(&mut engine)).collect();
         Self { engine, operations }
     }

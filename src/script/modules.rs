@@ -1,6 +1,6 @@
 //! Imports: found in the library, compiled once, evaluated once, never in a circle.
 
-use std::{cell::RefCell, collections::BTreeMap, path::PathBuf, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, path::Path, rc::Rc};
 
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
@@ -33,7 +33,7 @@ impl Imports {
         let mut imports = Self::default();
         let mut faults = Vec::new();
         let mut open = vec![script.name.clone()];
-        imports.read_all(engine, library, script.folder().map(PathBuf::from), outline, &mut open, &mut faults);
+        imports.read_all(engine, library, script.folder(), outline, &mut open, &mut faults);
         (imports, faults)
     }
 
@@ -41,7 +41,7 @@ impl Imports {
         &mut self,
         engine: &Engine,
         library: &Library,
-        folder: Option<PathBuf>,
+        folder: Option<&Path>,
         outline: &Outline,
         open: &mut Vec<String>,
         faults: &mut Vec<ImportFault>,
@@ -61,10 +61,10 @@ impl Imports {
             if self.0.contains_key(name) {
                 continue;
             }
-            match library.module(name, folder.as_deref()).and_then(|source| load(engine, source)) {
+            match library.module(name, folder).and_then(|source| load(engine, source)) {
                 Ok(loaded) => {
                     open.push(name.clone());
-                    self.read_all(engine, library, folder.clone(), &loaded.outline, open, faults);
+                    self.read_all(engine, library, folder, &loaded.outline, open, faults);
                     open.pop();
                     self.0.insert(name.clone(), loaded);
                 }

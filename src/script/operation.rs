@@ -122,7 +122,8 @@ impl Namespace {
         F: Future<Output = Result<R>> + Send + 'static,
     {
         self.native(spec, move |call, values| {
-            let arguments = A::read(values, &call.names).map_err(|e| call.fail(&wrong_argument(&call.operation, e)))?;
+            let arguments =
+                A::read(values, &call.names).map_err(|e| call.fail(&wrong_argument(&call.operation, &e)))?;
             let context = Context::new(Arc::clone(&call.task.world), call.task.part());
             let result = block(&call.task, &context, function(context.clone(), arguments))?;
             result.and_then(IntoScript::into_script).map_err(|e| call.fail(&e))
@@ -172,7 +173,7 @@ impl Namespace {
     }
 }
 
-fn wrong_argument(operation: &str, what: String) -> Error {
+fn wrong_argument(operation: &str, what: &str) -> Error {
     Error::new("script.argument", format!("{operation}: {what}"))
         .hint(format!("`libretto doc {operation}` shows what it takes"))
 }
@@ -210,7 +211,7 @@ impl<'a> Call<'a> {
     /// An argument was not what it must be.
     #[must_use]
     pub fn wrong_argument(&self, what: impl Into<String>) -> Box<EvalAltResult> {
-        self.fail(&wrong_argument(&self.operation, what.into()))
+        self.fail(&wrong_argument(&self.operation, &what.into()))
     }
 }
 

@@ -14,8 +14,17 @@ pub struct Outline {
     pub captured: BTreeSet<String>,
     /// `switch v`, which this version of Rhai gets wrong for a captured `v`.
     pub switches: Vec<(String, Position)>,
-    /// Names of steps in the order of the text.
-    pub steps: Vec<String>,
+    /// Steps in the order of the text.
+    pub steps: Vec<NamedStep>,
+}
+
+/// A step whose name stands in the text.
+#[derive(Debug, Clone)]
+pub struct NamedStep {
+    /// Its name.
+    pub name: String,
+    /// Whether the script comes to it in any case, unless something before it fails.
+    pub is_certain: bool,
 }
 
 /// The top level, a function or a closure.
@@ -126,17 +135,36 @@ impl Outline {
     }
 
     fn visit(&mut self, body: &mut Body, path: &[ASTNode]) -> bool {
+        self.visit_step(body, path);
         match path.last() {
             Some(ASTNode::Stmt(statement)) => self.visit_statement(body, statement),
-            Some(ASTNode::Expr(expression)) => self.visit_expression(body, expression),
+            Some(ASTNode::Expr(expression)) => visit_expression(body, expression),
             _ => {}
         }
         true
     }
 
+    fn visit_step(&mut self, body: &Body, path: &[ASTNode]) {
+        let Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))) = path.last() else {
+            return;
+        };
+        let Some(Expr::StringConstant(name, _)) = call.args.first() else { return };
+        if call.name != "step" || !call.namespace.is_empty() {
+            return;
+        }
+        let depends = |node: &ASTNode| {
+            matches!(
+                node,
+                ASTNode::Stmt(Stmt::If(..) | Stmt::Switch(..) | Stmt::While(..) | Stmt::Do(..) | Stmt::For(..))
+            )
+        };
+        self.steps
+            .push(NamedStep { name: name.to_string(), is_certain: body.name.is_empty() && !path.iter().any(depends) });
+    }
+
     fn visit_statement(&mut self, body: &mut Body, statement: &Stmt) {
         match statement {
-            Stmt::FnCall(call, at) => self.visit_call(body, call, *at, false),
+            Stmt::FnCall(call, at) => visit_call(body, call, *at, false),
             Stmt::Share(variables) => self.captured.extend(variables.iter().map(|(name, _)| name.name.to_string())),
             Stmt::Switch(switch, at) => self.switches.extend(variable(&switch.0).map(|name| (name.to_owned(), *at))),
             Stmt::Assignment(assignment) => {
@@ -154,48 +182,43 @@ impl Outline {
             _ => {}
         }
     }
+}
 
-    fn visit_expression(&mut self, body: &mut Body, expression: &Expr) {
-        match expression {
-            Expr::FnCall(call, at) => self.visit_call(body, call, *at, false),
-            Expr::MethodCall(call, at) => self.visit_call(body, call, *at, true),
-            Expr::DynamicConstant(..) => body.closures.extend(closure(expression).map(|(name, _)| name)),
-            Expr::Variable(variable, _, at) if !variable.2.is_empty() => {
-                body.values.push((namespace(&variable.2), variable.1.to_string(), *at));
+fn visit_expression(body: &mut Body, expression: &Expr) {
+    match expression {
+        Expr::FnCall(call, at) => visit_call(body, call, *at, false),
+        Expr::MethodCall(call, at) => visit_call(body, call, *at, true),
+        Expr::DynamicConstant(..) => body.closures.extend(closure(expression).map(|(name, _)| name)),
+        Expr::Variable(variable, _, at) if !variable.2.is_empty() => {
+            body.values.push((namespace(&variable.2), variable.1.to_string(), *at));
+        }
+        Expr::Dot(pair, _, at) | Expr::Index(pair, _, at) => {
+            let changing = last_method(&pair.rhs).is_some_and(|method| CHANGING_METHODS.contains(&method));
+            if changing {
+                body.changes.extend(variable(&pair.lhs).map(|name| (name.to_owned(), *at)));
             }
-            Expr::Dot(pair, _, at) | Expr::Index(pair, _, at) => {
-                let changing = last_method(&pair.rhs).is_some_and(|method| CHANGING_METHODS.contains(&method));
-                if changing {
-                    body.changes.extend(variable(&pair.lhs).map(|name| (name.to_owned(), *at)));
-                }
-            }
-            _ => {}
         }
-    }
-
-    fn visit_call(&mut self, body: &mut Body, call: &FnCallExpr, at: Position, method: bool) {
-        if call.op_token.is_some() || call.is_operator_call() || is_closure_name(&call.name) {
-            return;
-        }
-        let namespace = namespace(&call.namespace);
-        if call.name == "step"
-            && namespace.is_empty()
-            && let Some(Expr::StringConstant(name, _)) = call.args.first()
-        {
-            self.steps.push(name.to_string());
-        }
-        body.calls.push(FunctionCall {
-            namespace,
-            name: call.name.to_string(),
-            arguments: call.args.len(),
-            method,
-            at,
-            closures: call.args.iter().filter_map(closure).collect(),
-        });
+        _ => {}
     }
 }
 
+fn visit_call(body: &mut Body, call: &FnCallExpr, at: Position, method: bool) {
+    if call.op_token.is_some() || call.is_operator_call() || is_closure_name(&call.name) {
+        return;
+    }
+    let namespace = namespace(&call.namespace);
+    body.calls.push(FunctionCall {
+        namespace,
+        name: call.name.to_string(),
+        arguments: call.args.len(),
+        method,
+        at,
+        closures: call.args.iter().filter_map(closure).collect(),
+    });
+}
+
 /// Whether a function's name is one that the parser gave to a closure.
+#[must_use]
 pub fn is_closure_name(name: &str) -> bool {
     name.starts_with("anon$")
 }

@@ -4,9 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use rhai::{AST, Array, Dynamic, Map};
 
-use super::{names::nearest, value::parse_span};
+use super::value::parse_span;
 use crate::{
     error::{Error, Result},
+    names::nearest,
     secret::reference::Reference,
 };
 

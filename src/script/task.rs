@@ -150,6 +150,7 @@ impl Task {
 }
 
 /// The interpreter's own word for "stop"; the reason is in the task.
+#[allow(clippy::unnecessary_box_returns)] // the shape that the interpreter passes on
 pub(super) fn terminated() -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorTerminated("ended".into(), Position::NONE))
 }

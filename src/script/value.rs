@@ -192,7 +192,7 @@ impl Fields {
     pub fn finish(self) -> Result<(), String> {
         let Some(unknown) = self.map.keys().next() else { return Ok(()) };
         let known: Vec<String> = self.known.iter().map(|name| format!("`{name}`")).collect();
-        Err(match super::names::nearest(unknown, self.known.iter().copied()) {
+        Err(match crate::names::nearest(unknown, self.known.iter().copied()) {
             Some(near) => format!("has no option `{unknown}`; did you mean `{near}`?"),
             None if known.is_empty() => format!("has no option `{unknown}`; it takes none"),
             None => format!("has no option `{unknown}`; it takes {}", known.join(", ")),
@@ -335,7 +335,6 @@ fn to_json_at(value: &Dynamic, depth: usize) -> serde_json::Value {
 }
 
 /// A map for a script from names and values.
-#[must_use]
 pub fn map<const N: usize>(fields: [(&str, Dynamic); N]) -> Dynamic {
     fields.into_iter().map(|(name, value)| (name.into(), value)).collect::<BTreeMap<rhai::Identifier, Dynamic>>().into()
 }

@@ -44,7 +44,10 @@ async fn hang_takes_connections_and_answers_nothing() {
 async fn hang_at_writes_does_the_write() {
     let lab = lab(Flavour::Windows, &["target:1=hang:modify"]);
     let mut admin = administrator(&lab, 1).await;
+    let mut other = administrator(&lab, 1).await;
+    let before = read(&mut other, ALICE, "pwdLastSet").await;
     assert!(timeout(SOON, reset(&mut admin, ALICE, NEW)).await.is_err());
+    until("the write is done", || async { read(&mut other.clone(), ALICE, "pwdLastSet").await != before }).await;
     assert_eq!(data(&lab, 1, "alice@lab.test", NEW).await, "");
 }
 
@@ -62,19 +65,12 @@ async fn close_ends_in_the_middle_of_the_answer_and_the_write_is_done() {
 #[tokio::test]
 async fn rubbish_is_no_ldap() {
     let lab = lab(Flavour::Windows, &["target:3=rubbish"]);
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(lab.ca_pem().as_bytes()).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     let stream = TcpStream::connect(lab.targets()[2].address).await.unwrap();
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    let mut tls = connector.connect("dc3.lab.test".try_into().unwrap(), stream).await.unwrap();
-    tls.write_all(&[0x30, 12, 2, 1, 1, 0x60, 7, 2, 1, 3, 4, 0, 0x80, 0]).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(tls(lab.ca_pem().as_bytes()));
+    let mut stream = connector.connect("dc3.lab.test".try_into().unwrap(), stream).await.unwrap();
+    stream.write_all(&[0x30, 12, 2, 1, 1, 0x60, 7, 2, 1, 3, 4, 0, 0x80, 0]).await.unwrap();
     let mut answer = [0; 12];
-    tls.read_exact(&mut answer).await.unwrap();
+    stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 400");
 }
 

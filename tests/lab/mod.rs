@@ -26,16 +26,21 @@ pub fn lab(flavour: Flavour, faults: &[&str]) -> Lab {
     Lab::start(LabOptions { flavour, faults, ..LabOptions::default() }).unwrap()
 }
 
-/// Settings of a client that trusts the lab.
-pub fn trusting(lab: &Lab) -> LdapConnSettings {
+/// TLS of a client that trusts this authority.
+pub fn tls(ca_pem: &[u8]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(lab.ca_pem().as_bytes()).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_slice(ca_pem).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    LdapConnSettings::new().set_conn_timeout(Duration::from_secs(5)).set_config(Arc::new(config))
+    Arc::new(config)
+}
+
+/// Settings of a client that trusts the lab.
+pub fn trusting(lab: &Lab) -> LdapConnSettings {
+    LdapConnSettings::new().set_conn_timeout(Duration::from_secs(5)).set_config(tls(lab.ca_pem().as_bytes()))
 }
 
 pub async fn open(settings: LdapConnSettings, url: &str) -> ldap3::result::Result<Ldap> {

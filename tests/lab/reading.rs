@@ -26,7 +26,7 @@ async fn the_root_is_open_to_all_also_over_starttls() {
     ] {
         assert_eq!(read(&mut ldap, "", name).await, value, "{name}");
     }
-    assert!(read(&mut ldap, "", "currentTime").await.ends_with(".0Z"));
+    assert_eq!(read(&mut ldap, "", "currentTime").await.len(), "20260101120000.0Z".len());
     let (name, password) = lab.service_account();
     ldap.simple_bind(name, password.expose()).await.unwrap().success().unwrap();
     assert_eq!(names(&mut ldap, "(sAMAccountName=alice)").await, ["alice"]);
@@ -36,7 +36,7 @@ async fn the_root_is_open_to_all_also_over_starttls() {
 async fn filters_find_what_they_should() {
     let lab = lab(Flavour::Windows, &[]);
     let mut ldap = administrator(&lab, 1).await;
-    let people = ["Administrator", "alice", "bob", "carol", "dave", "svc-libretto"];
+    let people = ["Administrator", "alice", "bob", "carol", "dave", "krbtgt", "svc-libretto"];
     for (filter, found) in [
         ("(&(objectCategory=person)(objectClass=user))", &people[..]),
         ("(&(objectClass=user)(!(objectClass=computer)))", &people[..]),
@@ -57,9 +57,15 @@ async fn filters_find_what_they_should() {
         ("(!(sAMAccountName:1.2.3.4:=alice))", &[]),
         ("(&(objectCategory=group)(!(member=*)))", &["Domain Controllers", "Domain Users"]),
         ("(lockoutTime>=1)", &[]),
+        ("(objectClass=msDS-GroupManagedServiceAccount)", &["gmsa-web$"]),
     ] {
         assert_eq!(names(&mut ldap, filter).await, found, "{filter}");
     }
+}
+
+/// Bytes as a filter writes them (RFC 4515, 3).
+fn escape(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + format!("\\{byte:02x}").as_str())
 }
 
 #[tokio::test]
@@ -68,12 +74,12 @@ async fn an_object_is_found_by_its_identifier_in_every_form() {
     let mut ldap = administrator(&lab, 1).await;
     let found = find(&mut ldap, "(sAMAccountName=alice)", &["objectGUID", "objectSid"]).await;
     let guid = &found[0].bin_attrs["objectGUID"][0];
-    let escaped: String = guid.iter().map(|byte| format!("\\{byte:02x}")).collect();
-    let plain: String = guid.iter().map(|byte| format!("{byte:02x}")).collect();
+    let escaped = escape(guid);
+    let plain = escaped.replace('\\', "");
     assert_eq!(names(&mut ldap, &format!("(objectGUID={escaped})")).await, ["alice"]);
     assert_eq!(read(&mut ldap, &format!("<GUID={plain}>"), "sAMAccountName").await, "alice");
     assert_eq!(read(&mut ldap, "<SID=S-1-5-32-544>", "sAMAccountName").await, "Administrators");
-    let sid: String = found[0].bin_attrs["objectSid"][0].iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let sid = escape(&found[0].bin_attrs["objectSid"][0]);
     assert_eq!(names(&mut ldap, &format!("(objectSid={sid})")).await, ["alice"]);
     assert_eq!(names(&mut ldap, &format!("(sAMAccountName={})", ldap_escape("a*"))).await, [""; 0]);
 }
@@ -88,9 +94,14 @@ async fn scopes_and_selection() {
         found.len()
     };
     assert_eq!(count("CN=Users,DC=lab,DC=test", Scope::Base).await, 1);
-    assert_eq!(count("CN=Users,DC=lab,DC=test", Scope::OneLevel).await, 11);
-    assert_eq!(count("CN=Users,DC=lab,DC=test", Scope::Subtree).await, 12);
+    assert_eq!(count("CN=Users,DC=lab,DC=test", Scope::OneLevel).await, 12);
+    assert_eq!(count("CN=Users,DC=lab,DC=test", Scope::Subtree).await, 13);
     assert_eq!(count("CN=Sites,CN=Configuration,DC=lab,DC=test", Scope::Subtree).await, 9);
+    let partitions = "CN=Partitions,CN=Configuration,DC=lab,DC=test";
+    let of_domain = "(&(objectClass=crossRef)(nCName=dc=lab,dc=test))";
+    let (found, _) =
+        ldap.search(partitions, Scope::OneLevel, of_domain, vec!["nETBIOSName"]).await.unwrap().success().unwrap();
+    assert_eq!(first(&SearchEntry::construct(found[0].clone()), "nETBIOSName"), "LAB");
     let all = &find(&mut ldap, "(sAMAccountName=alice)", &["*"]).await[0];
     assert!(all.attrs.contains_key("memberOf") && all.attrs.contains_key("badPwdCount"));
     assert!(!all.attrs.contains_key("msDS-User-Account-Control-Computed") && !all.attrs.contains_key("unicodePwd"));

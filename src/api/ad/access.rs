@@ -45,7 +45,7 @@ pub(super) async fn endpoints(context: &Context, connection: &Connection) -> Res
 ///
 /// # Errors
 /// As [`endpoints`]; `ad.bad_target`.
-pub(super) async fn endpoint(context: &Context, connection: &Connection, target: &str) -> Result<Endpoint> {
+pub(super) fn endpoint(context: &Context, connection: &Connection, target: &str) -> Result<Endpoint> {
     let settings = connection.ad()?;
     let endpoint = Endpoint::new(Target::parse(target)?, &tls(settings)?)?;
     Ok(match dns(context)? {

@@ -30,6 +30,14 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
             discover,
         )
         .operation(
+            reads(
+                "targets(conn: connection) -> array of texts",
+                "The connection's targets: those that it was given, else those that DNS knows and that are alive, the PDC emulator first.",
+                r#"print(ad::targets(conn::get("lab-ad")).len());"#,
+            ),
+            targets,
+        )
+        .operation(
             tests(
                 "test_target(conn: connection, target: text) -> report of target, verdict, ms, error, host, site, read_only",
                 "Connects to one target, signs in once and reads the domain. What goes wrong is in the report, not thrown.",
@@ -76,8 +84,13 @@ async fn discover(context: Context, (Domain(domain),): (Domain,)) -> Result<Reco
     directory::discover(&domain, &dns).await.map(Record)
 }
 
+async fn targets(context: Context, (connection,): (Connection,)) -> Result<Vec<String>> {
+    let endpoints = access::endpoints(&context, &connection).await?;
+    Ok(endpoints.into_iter().map(|endpoint| endpoint.target.to_string()).collect())
+}
+
 async fn test_target(context: Context, (connection, target): (Connection, String)) -> Result<Record<TargetReport>> {
-    let endpoint = access::endpoint(&context, &connection, &target).await?;
+    let endpoint = access::endpoint(&context, &connection, &target)?;
     let sign_in = credentials::sign_in(&context, &connection).await?;
     let gate = BudgetGate::new(&context, &connection, &sign_in);
     let report = directory::test_target(&endpoint, &access::identity(&sign_in), &gate).await;
@@ -125,7 +138,7 @@ async fn certificate(
     (connection, target): (Connection, Option<String>),
 ) -> Result<Record<Presented>> {
     let endpoint = match target {
-        Some(target) => access::endpoint(&context, &connection, &target).await?,
+        Some(target) => access::endpoint(&context, &connection, &target)?,
         None => access::endpoints(&context, &connection).await?.swap_remove(0),
     };
     directory::certificate(&endpoint).await.map(Record)

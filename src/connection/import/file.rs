@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     connection::{Fault, Fields},
     error::{Error, Result},
+    names::nearest,
 };
 
 /// One row, numbered as a person counts: in CSV the header is row 1, in JSON the first entry is.
@@ -129,12 +130,10 @@ fn is_list(column: &str) -> bool {
 
 fn column(name: &str) -> Result<&'static str> {
     COLUMNS.iter().find(|known| known.eq_ignore_ascii_case(name)).copied().ok_or_else(|| {
-        let nearest =
-            COLUMNS.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
         let error = Error::new("connection.import_column", format!("there is no column {name:?}"));
-        match nearest {
-            Some(known) if strsim::jaro_winkler(name, known) > 0.8 => error.hint(format!("did you mean {known}?")),
-            _ => error.hint(format!("the columns are {}", COLUMNS.join(", "))),
+        match nearest(name, COLUMNS.iter().copied()) {
+            Some(known) => error.hint(format!("did you mean {known}?")),
+            None => error.hint(format!("the columns are {}", COLUMNS.join(", "))),
         }
     })
 }

@@ -1,0 +1,372 @@
+//! The command line, as clap reads it. The comments of this file are the help that users read: they are not Markdown.
+#![allow(clippy::doc_markdown, rustdoc::bare_urls)]
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::ValueParser};
+
+use super::complete;
+use crate::lab::Fault;
+
+const ABOUT: &str = "Performs and scripts the life of identity connections: credentials, tests, rotation";
+
+const EXAMPLES: &str = "\
+Examples:
+  libretto run reset_ad_creds --lab
+      see it work against an embedded directory, in a second
+  libretto connections add ad --name corp --domain corp.example.com --username svc@corp.example.com --password prompt
+      tell Libretto how to sign in at your directory
+  libretto run reset_ad_creds connection=corp rotate=true password=generate
+      change the service account's password and prove that the new one works
+  libretto list
+      the procedures that can be run";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "libretto", version, about = ABOUT, before_help = EXAMPLES, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Folder of the store, the identity and your scripts [default: $LIBRETTO_HOME, else the platform's data folder]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub home: Option<PathBuf>,
+    /// Print JSON, one object per line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    /// Print only what went wrong, and the end
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Log what is done, to standard error
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Answer yes to every question
+    #[arg(long, short, global = true)]
+    pub yes: bool,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Perform a script
+    Run(RunArgs),
+    /// List the scripts that can be run by name
+    List,
+    /// Show a script's purpose, parameters and grants
+    Describe {
+        /// A name, or a path that ends in .rhai
+        #[arg(add = complete::scripts())]
+        script: String,
+    },
+    /// Look for mistakes in scripts without running them
+    Check {
+        /// Scripts, or folders of scripts [default: all that `list` shows]
+        #[arg(value_hint = ValueHint::AnyPath)]
+        paths: Vec<PathBuf>,
+    },
+    /// Show what scripts can call
+    Doc {
+        /// A function or a namespace, e.g. ad::test_targets, ad [default: everything]
+        name: Option<String>,
+    },
+    /// Add, show, change and test connections
+    #[command(subcommand)]
+    Connections(ConnectionsCommand),
+    /// Keep the embedded world up, and say how to reach it
+    #[command(after_help = faults())]
+    Lab {
+        /// First port; the kernel chooses free ones unless told
+        #[arg(long, value_name = "N")]
+        port_base: Option<u16>,
+        /// What is broken in it, e.g. target:2=down
+        #[arg(long, value_name = "F")]
+        fault: Vec<String>,
+    },
+    /// Look at what was run
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Print the completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// `libretto run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Parameters are name=value; `libretto describe SCRIPT` shows them. A secret is never given as it is but as a reference:
+env:NAME, file:PATH, - (standard input), prompt, or generate.
+
+Exit codes: 0 all ok; 1 something failed; 2 refused, nothing touched; 3 a write is in doubt; 4 inconclusive; 130 interrupted.")]
+pub struct RunArgs {
+    /// A name, or a path that ends in .rhai
+    #[arg(add = complete::scripts())]
+    pub script: String,
+    /// Parameters
+    #[arg(value_name = "NAME=VALUE", value_parser = ValueParser::new(pair), add = complete::parameters())]
+    pub values: Vec<(String, String)>,
+    /// Run against the embedded world
+    #[arg(long)]
+    pub lab: bool,
+    /// What is broken in the lab, e.g. target:2=down, replication=5s
+    #[arg(long, value_name = "F")]
+    pub fault: Vec<String>,
+    /// Not built yet: show what would be changed
+    #[arg(long)]
+    pub plan: bool,
+    /// Ask before each step
+    #[arg(long)]
+    pub step: bool,
+    /// Take a grant away from the script
+    #[arg(long, value_name = "GRANT", add = complete::grants())]
+    pub deny: Vec<String>,
+    /// Let the script see this customer's connections only
+    #[arg(long, value_name = "C")]
+    pub customer: Option<String>,
+    /// How long a change may take to reach every target
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = ValueParser::new(span))]
+    pub wait: Duration,
+}
+
+/// The faults of the lab, for its help.
+fn faults() -> String {
+    let width = Fault::list().iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines: Vec<String> = Fault::list().iter().map(|(name, what)| format!("  {name:width$}  {what}")).collect();
+    format!("Faults:\n{}", lines.join("\n"))
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        // Not repeated: it may be a secret that somebody gave without its name.
+        _ => Err("a parameter is written name=value".to_owned()),
+    }
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    crate::script::value::parse_span(text)
+}
+
+/// `libretto connections`.
+#[derive(Debug, Subcommand)]
+pub enum ConnectionsCommand {
+    /// Add a connection
+    #[command(subcommand)]
+    Add(AddCommand),
+    /// List connections
+    List {
+        /// Which: a name, a glob, kind:ad, tag:gold, customer:contoso, failed-in:RUN; comma is "or", & is "and"
+        #[arg(add = complete::connections())]
+        selector: Option<String>,
+    },
+    /// Show one connection
+    Show {
+        /// Its name
+        #[arg(add = complete::connections())]
+        name: String,
+    },
+    /// Change a connection
+    Edit {
+        /// Its name
+        #[arg(add = complete::connections())]
+        name: String,
+        #[command(flatten)]
+        fields: Box<EditFields>,
+    },
+    /// Test connections: every target and every home-directory server
+    Test {
+        /// Which
+        #[arg(add = complete::connections())]
+        selector: Option<String>,
+    },
+    /// Remove a connection; its credentials are kept
+    Remove {
+        /// Its name
+        #[arg(add = complete::connections())]
+        name: String,
+    },
+    /// Add or change many connections, from CSV or JSON; all of them or none
+    Import {
+        /// A file that ends in .csv or .json
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Print connections as JSON, without secrets
+    Export {
+        /// Which
+        #[arg(add = complete::connections())]
+        selector: Option<String>,
+    },
+}
+
+/// `libretto connections add`.
+#[derive(Debug, Subcommand)]
+pub enum AddCommand {
+    /// Active Directory
+    Ad(Box<AdFields>),
+    /// Microsoft Online
+    Msonline(Box<MsOnlineFields>),
+}
+
+/// What both kinds of connection have.
+#[derive(Debug, Args)]
+pub struct CommonFields {
+    /// What to call it
+    #[arg(long)]
+    pub name: String,
+    /// DNS domain
+    #[arg(long)]
+    pub domain: String,
+    /// A label; may be repeated
+    #[arg(long)]
+    pub tag: Vec<String>,
+    /// Whose connection it is
+    #[arg(long)]
+    pub customer: Option<String>,
+}
+
+/// `connections add ad`.
+#[derive(Debug, Args)]
+pub struct AdFields {
+    #[command(flatten)]
+    pub common: CommonFields,
+    /// Service account: user@domain, DOMAIN\user or a DN
+    #[arg(long)]
+    pub username: String,
+    /// Its password: env:NAME, file:PATH, -, prompt, command:PROGRAM
+    #[arg(long, value_name = "REF")]
+    pub password: Option<String>,
+    #[command(flatten)]
+    pub directory: DirectoryFields,
+}
+
+/// How a directory is reached.
+#[derive(Debug, Args)]
+pub struct DirectoryFields {
+    /// Domain controller, host or host:port; may be repeated [default: found by DNS]
+    #[arg(long)]
+    pub target: Vec<String>,
+    /// Home-directory share, e.g. //fs1/homes$; may be repeated
+    #[arg(long)]
+    pub home_server: Vec<String>,
+    /// LDAPS, or LDAP with StartTLS
+    #[arg(long, value_parser = ["ldaps", "starttls"])]
+    pub tls: Option<String>,
+    /// Certificates to trust instead of the system's (PEM)
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub ca: Option<String>,
+    /// SHA-256 of a certificate to trust
+    #[arg(long)]
+    pub pin: Option<String>,
+    /// Administrative connection that changes are made over
+    #[arg(long, add = complete::connections())]
+    pub via: Option<String>,
+}
+
+/// `connections add msonline`.
+#[derive(Debug, Args)]
+pub struct MsOnlineFields {
+    #[command(flatten)]
+    pub common: CommonFields,
+    #[command(flatten)]
+    pub online: OnlineFields,
+    /// User that signs in where no app does
+    #[arg(long)]
+    pub username: Option<String>,
+    /// That user's password: a reference
+    #[arg(long, value_name = "REF")]
+    pub password: Option<String>,
+}
+
+/// How Microsoft Online is reached.
+#[derive(Debug, Args)]
+pub struct OnlineFields {
+    /// Active Directory connection that hosts the accounts
+    #[arg(long, add = complete::connections())]
+    pub ad: Option<String>,
+    /// App that signs in
+    #[arg(long)]
+    pub client_id: Option<String>,
+    /// The app's secret: a reference
+    #[arg(long, value_name = "REF")]
+    pub secret: Option<String>,
+    /// The app's certificate with its key (PEM)
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub certificate: Option<String>,
+    /// Remote Agent, host or host:port
+    #[arg(long)]
+    pub agent: Option<String>,
+}
+
+/// `connections edit`: what is not given stays.
+#[derive(Debug, Args)]
+pub struct EditFields {
+    /// A new name
+    #[arg(long = "name", value_name = "NEW")]
+    pub new_name: Option<String>,
+    /// DNS domain
+    #[arg(long)]
+    pub domain: Option<String>,
+    /// Account
+    #[arg(long)]
+    pub username: Option<String>,
+    /// Its password: a reference; stored as not yet proven
+    #[arg(long, value_name = "REF")]
+    pub password: Option<String>,
+    /// Labels, in place of those there are; may be repeated
+    #[arg(long)]
+    pub tag: Vec<String>,
+    /// Whose connection it is; an empty one takes the label away
+    #[arg(long)]
+    pub customer: Option<String>,
+    #[command(flatten)]
+    pub directory: DirectoryFields,
+    #[command(flatten)]
+    pub online: OnlineFields,
+}
+
+/// `libretto runs`.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List runs, newest first
+    List {
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 20)]
+        limit: usize,
+    },
+    /// Show one run: steps, items, what changed
+    Show {
+        /// Its id, or the beginning of it
+        #[arg(add = complete::runs())]
+        run: String,
+    },
+}
+
+/// A shell that completions are made for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Elvish,
+    Powershell,
+}

@@ -1,0 +1,94 @@
+//! `libretto check [PATH ...]`.
+
+use std::path::{Path, PathBuf};
+
+use super::{REFUSED, Session, complain};
+use crate::{
+    api,
+    config::Config,
+    error::{Error, Result},
+    report,
+    script::{Interpreter, library::Source},
+    store::events::Failure,
+};
+
+/// Looks for mistakes in scripts; exit 2 when there is one, as a run of the script would.
+pub(super) fn check(session: &Session, paths: &[PathBuf]) -> Result<u8> {
+    let library = session.library();
+    let names = if paths.is_empty() {
+        library.list()?.into_iter().map(|script| script.name).collect()
+    } else {
+        scripts_in(session, paths)?
+    };
+    let limits = Config::load(&session.home)?.limits;
+    let mut errors = 0;
+    for name in &names {
+        errors += check_one(session, &api::interpreter(&limits), library.script(name)?);
+    }
+    if !session.out.json && !session.out.quiet {
+        let scripts = if names.len() == 1 { "1 script".to_owned() } else { format!("{} scripts", names.len()) };
+        let found = match errors {
+            0 => "no errors".to_owned(),
+            1 => "1 error".to_owned(),
+            _ => format!("{errors} errors"),
+        };
+        session.out.line(&format!("{scripts} checked, {found}"));
+    }
+    Ok(if errors == 0 { 0 } else { REFUSED })
+}
+
+fn check_one(session: &Session, interpreter: &Interpreter, source: Source) -> usize {
+    let text = (source.name.clone(), source.text.clone());
+    let (findings, sources) = match interpreter.read(&session.library(), source) {
+        Err(finding) => (vec![finding], vec![text]),
+        Ok(script) => {
+            let modules =
+                script.imports.0.values().map(|module| (module.source.name.clone(), module.source.text.clone()));
+            let sources = std::iter::once(text).chain(modules).collect();
+            (interpreter.check(&script), sources)
+        }
+    };
+    let out = session.out;
+    for finding in &findings {
+        let failure = Failure::from(finding);
+        if out.json {
+            out.line(&serde_json::json!({ "script": failure.place.as_ref().map(|place| &place.script), "is_error": finding.is_error, "finding": failure }).to_string());
+        } else if finding.is_error {
+            complain(out, &sources, &failure);
+        } else {
+            out.complain(&report::warning(out.error_look, &sources, &failure));
+        }
+    }
+    findings.iter().filter(|finding| finding.is_error).count()
+}
+
+/// Files as they are, folders by the scripts in them.
+fn scripts_in(session: &Session, paths: &[PathBuf]) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for path in paths {
+        let full = session.host.working_folder.join(path);
+        if !full.is_dir() {
+            names.push(path.to_string_lossy().into_owned());
+            continue;
+        }
+        let mut found = Vec::new();
+        collect(&full, &mut found)?;
+        found.sort();
+        names.extend(found.into_iter().map(|path| path.to_string_lossy().into_owned()));
+    }
+    Ok(names)
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    let unreadable =
+        |e: std::io::Error| Error::new("script.unreadable", format!("{} cannot be read: {e}", folder.display()));
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_dir() {
+            collect(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "rhai") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! `libretto connections`.
+
+use serde_json::{Value, json};
+
+use super::{
+    Session,
+    args::{
+        AdFields, AddCommand, CommonFields, ConnectionsCommand, DirectoryFields, EditFields, MsOnlineFields,
+        OnlineFields,
+    },
+    run,
+};
+use crate::{
+    connection::{
+        self, Connection, Scope, Selector, Settings, credentials,
+        fields::{Fields, as_error},
+    },
+    error::{Error, Result},
+    report::Paint,
+    run::{Refusal, Request},
+    store::Store,
+};
+
+pub(super) fn connections(session: &Session, command: ConnectionsCommand) -> Result<u8, Refusal> {
+    match command {
+        ConnectionsCommand::Add(AddCommand::Ad(fields)) => Ok(add(session, &of_ad(*fields))?),
+        ConnectionsCommand::Add(AddCommand::Msonline(fields)) => Ok(add(session, &of_msonline(*fields))?),
+        ConnectionsCommand::List { selector } => Ok(list(session, selector.as_deref())?),
+        ConnectionsCommand::Show { name } => Ok(show(session, &name)?),
+        ConnectionsCommand::Edit { name, fields } => Ok(edit(session, &name, *fields)?),
+        ConnectionsCommand::Test { selector } => test(session, selector),
+        ConnectionsCommand::Remove { name } => Ok(remove(session, &name)?),
+        ConnectionsCommand::Import { file } => Ok(import(session, &file)?),
+        ConnectionsCommand::Export { selector } => Ok(export(session, selector.as_deref())?),
+    }
+}
+
+fn selected(selector: Option<&str>) -> Result<Selector> {
+    selector.map_or_else(|| Ok(Selector::all()), Selector::parse)
+}
+
+fn add(session: &Session, fields: &Fields) -> Result<u8> {
+    let new = fields.check(&session.host).map_err(|faults| as_error(&faults))?;
+    let added = connection::add(&session.store()?, &new)?;
+    said(
+        session,
+        "added",
+        &added.name,
+        &format!("added {}; `libretto connections test {}` sees whether it works", added.name, added.name),
+    );
+    Ok(0)
+}
+
+fn said(session: &Session, event: &str, name: &str, text: &str) {
+    if session.out.json {
+        session.out.line(&json!({ "event": event, "name": name }).to_string());
+    } else if !session.out.quiet {
+        session.out.line(text);
+    }
+}
+
+fn common(fields: CommonFields, kind: &str) -> Fields {
+    Fields {
+        kind: Some(kind.to_owned()),
+        name: Some(fields.name),
+        domain: Some(fields.domain),
+        tags: given(fields.tag),
+        customer: fields.customer,
+        ..Fields::default()
+    }
+}
+
+/// An option that may be repeated and was not given says nothing.
+fn given(values: Vec<String>) -> Option<Vec<String>> {
+    (!values.is_empty()).then_some(values)
+}
+
+fn with_directory(fields: Fields, directory: DirectoryFields) -> Fields {
+    Fields {
+        targets: given(directory.target),
+        home_servers: given(directory.home_server),
+        tls: directory.tls,
+        ca: directory.ca,
+        pin: directory.pin,
+        via: directory.via,
+        ..fields
+    }
+}
+
+fn with_online(fields: Fields, online: OnlineFields) -> Fields {
+    Fields {
+        ad: online.ad,
+        client_id: online.client_id,
+        secret: online.secret,
+        certificate: online.certificate,
+        agent: online.agent,
+        ..fields
+    }
+}
+
+fn of_ad(fields: AdFields) -> Fields {
+    let base = Fields { username: Some(fields.username), password: fields.password, ..common(fields.common, "ad") };
+    with_directory(base, fields.directory)
+}
+
+fn of_msonline(fields: MsOnlineFields) -> Fields {
+    let base = Fields { username: fields.username, password: fields.password, ..common(fields.common, "msonline") };
+    with_online(base, fields.online)
+}
+
+fn edit(session: &Session, name: &str, edited: EditFields) -> Result<u8> {
+    let store = session.store()?;
+    let before = connection::get(&store, name, &Scope::all())?;
+    let base = Fields {
+        name: edited.new_name,
+        domain: edited.domain,
+        username: edited.username,
+        password: edited.password,
+        tags: given(edited.tag),
+        customer: edited.customer,
+        ..Fields::default()
+    };
+    let fields = with_online(with_directory(base, edited.directory), edited.online);
+    let change = fields.check_change(&session.host, &before).map_err(|faults| as_error(&faults))?;
+    let after = connection::edit(&store, name, &Scope::all(), &change)?;
+    said(session, "edited", &after.name, &format!("changed {}", after.name));
+    Ok(0)
+}
+
+fn remove(session: &Session, name: &str) -> Result<u8> {
+    let store = session.store()?;
+    let connection = connection::get(&store, name, &Scope::all())?;
+    if !session.global.yes {
+        let answer = session.host.ask(&format!(
+            "Remove {} ({}, {})? Its credentials are kept. [y/N]",
+            connection.name,
+            connection.kind.as_str(),
+            connection.domain
+        ))?;
+        if !answer.eq_ignore_ascii_case("y") && !answer.eq_ignore_ascii_case("yes") {
+            return Ok(0);
+        }
+    }
+    connection::remove(&store, name, &Scope::all())?;
+    said(session, "removed", &connection.name, &format!("removed {}", connection.name));
+    Ok(0)
+}
+
+fn import(session: &Session, file: &std::path::Path) -> Result<u8> {
+    let imported = connection::import(&session.store()?, &session.host, &session.host.working_folder.join(file))?;
+    if session.out.json {
+        session.out.line(
+            &json!({ "event": "imported", "added": imported.added.len(), "changed": imported.changed.len() })
+                .to_string(),
+        );
+    } else if !session.out.quiet {
+        session.out.line(&format!("{} added, {} changed", imported.added.len(), imported.changed.len()));
+    }
+    Ok(0)
+}
+
+fn export(session: &Session, selector: Option<&str>) -> Result<u8> {
+    let exported = connection::export(&session.store()?, &selected(selector)?, &Scope::all())?;
+    let text =
+        if session.out.json { serde_json::to_string(&exported) } else { serde_json::to_string_pretty(&exported) };
+    session
+        .out
+        .line(&text.map_err(|e| Error::new("connection.export", format!("the connections cannot be written: {e}")))?);
+    Ok(0)
+}
+
+fn list(session: &Session, selector: Option<&str>) -> Result<u8> {
+    let connections = connection::list(&session.store()?, &selected(selector)?, &Scope::all())?;
+    let width = |text: fn(&Connection) -> &str| connections.iter().map(|c| text(c).chars().count()).max().unwrap_or(0);
+    let (names, domains) = (width(|c| &c.name), width(|c| &c.domain));
+    let mut text = String::new();
+    for connection in &connections {
+        if session.out.json {
+            text.push_str(&json!({ "name": connection.name, "kind": connection.kind, "domain": connection.domain, "username": connection.username,
+                "customer": connection.customer, "tags": connection.tags }).to_string());
+        } else {
+            let line = format!(
+                "{:names$}  {:9} {:domains$}  {}  {}",
+                connection.name,
+                connection.kind.as_str(),
+                connection.domain,
+                connection.username,
+                connection.tags.join(" ")
+            );
+            text.push_str(line.trim_end());
+        }
+        text.push('\n');
+    }
+    if connections.is_empty() && !session.out.json && !session.out.quiet {
+        session.out.complain("there are no connections; `libretto connections add --help` shows how to add one\n");
+    }
+    session.out.say(&text);
+    Ok(0)
+}
+
+fn show(session: &Session, name: &str) -> Result<u8> {
+    let store = session.store()?;
+    let connection = connection::get(&store, name, &Scope::all())?;
+    let facts = facts(&store, &connection)?;
+    if session.out.json {
+        session.out.line(&Value::from(facts).to_string());
+        return Ok(0);
+    }
+    let width = facts.keys().map(String::len).max().unwrap_or(0);
+    for (fact, value) in facts.iter().filter(|(_, value)| !value.is_null()) {
+        let label = session.out.look.paint(Paint::Faint, format!("{:width$}", fact.replace('_', " ")));
+        session.out.line(format!("{label}  {}", words(value)).trim_end());
+    }
+    Ok(0)
+}
+
+fn words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Object(map) => map.values().map(words).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
+/// Everything about a connection but its secret.
+fn facts(store: &Store, connection: &Connection) -> Result<serde_json::Map<String, Value>> {
+    let mut facts = serde_json::Map::new();
+    let mut fact = |name: &str, value: Value| facts.insert(name.to_owned(), value);
+    fact("name", connection.name.clone().into());
+    fact("kind", connection.kind.as_str().into());
+    fact("domain", connection.domain.clone().into());
+    fact("username", connection.username.clone().into());
+    fact("customer", connection.customer.clone().into());
+    fact("tags", connection.tags.clone().into());
+    match &connection.settings {
+        Settings::Ad(ad) => {
+            fact("targets", if ad.targets.is_empty() { "found by DNS".into() } else { ad.targets.clone().into() });
+            fact("home_servers", ad.home_servers.iter().map(|server| Value::from(server.path.clone())).collect());
+            fact("tls", ad.tls.as_str().into());
+            let trust = match (&ad.ca_pem, &ad.pin) {
+                (Some(_), _) => "a CA of its own".to_owned(),
+                (None, Some(pin)) => format!("the certificate {pin}"),
+                (None, None) => "the system's roots".to_owned(),
+            };
+            fact("trusts", trust.into());
+            fact("via", ad.via.clone().into());
+        }
+        Settings::MsOnline(online) => {
+            fact("ad", online.ad.clone().into());
+            fact("client_id", online.client_id.clone().into());
+            fact("agent", format!("{}:{}", online.agent_host, online.agent_port).into());
+        }
+    }
+    let credential = credentials::current(store, connection)?;
+    let version = credential.as_ref().map(|credential| match credential.proven_at {
+        Some(_) => format!("version {}", credential.version),
+        None => format!("version {}, not yet proven", credential.version),
+    });
+    fact("credential", version.into());
+    fact("proven_at", credential.as_ref().and_then(|credential| credential.proven_at.clone()).into());
+    fact("proven_on", credential.and_then(|credential| credential.proven_on).into());
+    fact("changed_at", connection.changed_at.clone().into());
+    Ok(facts)
+}
+
+/// The bundled procedure does it, so that a test here is a run like any other.
+fn test(session: &Session, selector: Option<String>) -> Result<u8, Refusal> {
+    let request = Request {
+        script: "test_connections".to_owned(),
+        values: selector.map(|selector| ("connections".to_owned(), selector)).into_iter().collect(),
+        lab: false,
+        faults: Vec::new(),
+        deny: Vec::new(),
+        customer: None,
+        wait: std::time::Duration::ZERO,
+        yes: session.global.yes,
+        ask_each_step: false,
+        home: session.home.clone(),
+    };
+    run::perform(session, &request)
+}

@@ -1,0 +1,87 @@
+//! `libretto describe SCRIPT`.
+
+use serde_json::{Value, json};
+
+use super::Session;
+use crate::{
+    api,
+    config::Config,
+    report::Paint,
+    run::{Refusal, lab_presets},
+    script::{Script, params::Param},
+};
+
+/// Prints what a script says of itself; nothing of it runs.
+pub(super) fn describe(session: &Session, name: &str) -> Result<u8, Refusal> {
+    let library = session.library();
+    let source = library.script(name)?;
+    let text = (source.name.clone(), source.text.clone());
+    let interpreter = api::interpreter(&Config::load(&session.home)?.limits);
+    let script =
+        interpreter.read(&library, source).map_err(|finding| Refusal::Script(vec![finding], vec![text.clone()]))?;
+    if !script.faults.is_empty() {
+        return Err(Refusal::Script(script.faults, vec![text]));
+    }
+    if session.out.json {
+        session.out.line(&as_json(&script).to_string());
+    } else {
+        print(session, &script);
+    }
+    Ok(0)
+}
+
+fn documentation(script: &Script) -> String {
+    let lines = script.source.text.lines().map_while(|line| line.strip_prefix("//!"));
+    lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn as_json(script: &Script) -> Value {
+    let params: Vec<Value> = script
+        .declaration
+        .params
+        .iter()
+        .map(|param| {
+            json!({ "name": param.name, "type": param.takes.word(), "optional": param.optional, "preset": param.preset,
+                    "required": param.is_required(), "help": param.help })
+        })
+        .collect();
+    let steps: Vec<&str> = script.outline.steps.iter().map(|step| step.name.as_str()).collect();
+    json!({ "name": script.source.name, "doc": documentation(script), "params": params, "grants": script.declaration.grants, "steps": steps })
+}
+
+fn print(session: &Session, script: &Script) {
+    let (out, look) = (session.out, session.out.look);
+    out.line(&look.paint(Paint::Heading, &script.source.name));
+    for line in documentation(script).lines() {
+        out.line(format!("  {line}").trim_end());
+    }
+    if !script.declaration.params.is_empty() {
+        out.line(&look.paint(Paint::Heading, "\nparameters"));
+        for param in &script.declaration.params {
+            out.line(&format!("  {}", param.usage()));
+            if let Some(note) = note(param) {
+                out.line(&format!("      {}", look.paint(Paint::Faint, note)));
+            }
+        }
+    }
+    if !script.outline.steps.is_empty() {
+        out.line(&look.paint(Paint::Heading, "\nsteps"));
+        for (index, step) in script.outline.steps.iter().enumerate() {
+            out.line(&format!("  {}. {}", index + 1, step.name));
+        }
+    }
+    out.line(&look.paint(Paint::Heading, "\ngrants"));
+    let grants: Vec<&str> = script.declaration.grants.iter().map(String::as_str).collect();
+    out.line(&format!("  {}", if grants.is_empty() { "none: it only reads".to_owned() } else { grants.join(", ") }));
+}
+
+fn note(param: &Param) -> Option<String> {
+    let usual = match (&param.preset, param.optional) {
+        (Some(preset), _) => Some(format!("{preset} unless told")),
+        (None, true) => Some("may be left out".to_owned()),
+        (None, false) => None,
+    };
+    let lab = lab_presets(param).map(|value| format!("in the lab {value}"));
+    let both: Vec<String> = usual.into_iter().chain(lab).collect();
+    (!both.is_empty()).then(|| both.join(", "))
+}

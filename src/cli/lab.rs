@@ -1,0 +1,66 @@
+//! `libretto lab`: the embedded world, kept up until Ctrl-C.
+
+use serde_json::json;
+
+use super::{Session, run::runtime};
+use crate::{
+    error::{Error, Result},
+    lab::Fault,
+    report::Paint,
+    run::LabWorld,
+};
+
+/// Starts the lab, says how to reach it and waits.
+pub(super) fn lab(session: &Session, port_base: Option<u16>, faults: &[String]) -> Result<u8> {
+    let faults = faults.iter().map(|fault| Fault::parse(fault)).collect::<Result<Vec<_>>>()?;
+    let runtime = runtime()?;
+    let folder = tempfile::Builder::new()
+        .prefix("libretto-lab-")
+        .tempdir()
+        .map_err(|e| Error::new("lab.no_folder", format!("no folder can be made for the lab's files: {e}")))?;
+    runtime.block_on(async {
+        let world = LabWorld::start(faults, port_base)?;
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            // The folder is this account's alone (0700).
+            std::fs::write(&path, text)
+                .map(|()| path)
+                .map_err(|e| Error::new("lab.no_folder", format!("{name} cannot be written: {e}")))
+        };
+        let ca = write("ca.pem", world.lab.ca_pem())?;
+        let password = write("password", world.lab.service_account().1.expose())?;
+        say(session, &world, &ca, &password);
+        crate::host::interrupted().await;
+        world.lab.stop().await;
+        Ok(0)
+    })
+}
+
+fn say(session: &Session, world: &LabWorld, ca: &std::path::Path, password: &std::path::Path) {
+    let (out, lab) = (session.out, &world.lab);
+    let username = lab.service_account().0;
+    if out.json {
+        let targets: Vec<_> = lab
+            .targets()
+            .iter()
+            .map(|t| json!({ "name": t.name, "ldaps": t.address, "starttls": t.starttls }))
+            .collect();
+        out.line(&json!({ "event": "lab-started", "domain": lab.domain(), "targets": targets, "username": username, "password": format!("file:{}", password.display()), "ca": ca }).to_string());
+        return;
+    }
+    out.line(&out.look.paint(Paint::Heading, format!("the lab is up: domain {}", lab.domain())));
+    for target in lab.targets() {
+        out.line(&format!("  {}  LDAPS {}  StartTLS {}", target.name, target.address, target.starttls));
+    }
+    out.line(&format!("  service account {username}\n"));
+    let targets: Vec<String> = lab.targets().iter().map(|target| format!("--target {}", target.address)).collect();
+    out.line("make a connection to it in another terminal:");
+    out.line(&format!(
+        "  libretto connections add ad --name my-lab --domain {} --username {username} --password file:{} --ca {} {}",
+        lab.domain(),
+        password.display(),
+        ca.display(),
+        targets.join(" ")
+    ));
+    out.line("\nCtrl-C ends it");
+}

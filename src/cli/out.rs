@@ -1,0 +1,58 @@
+//! Standard output and standard error: the only two doors, and the redactor stands in both.
+
+use std::io::Write;
+
+use super::args::{ColorChoice, Global};
+use crate::{host::Host, report::Look, secret::redact::redact};
+
+/// Where everything that Libretto says goes out.
+#[derive(Debug, Clone, Copy)]
+pub struct Out {
+    /// How standard output looks.
+    pub look: Look,
+    /// How standard error looks.
+    pub error_look: Look,
+    /// Whether machines read standard output.
+    pub json: bool,
+    /// Whether only what went wrong is told.
+    pub quiet: bool,
+}
+
+// The doors are methods so that nobody prints without the value that says how.
+#[allow(clippy::unused_self)]
+impl Out {
+    /// As the command line and the terminal want it. `NO_COLOR` (no-color.org) and a dumb terminal have no colours.
+    pub fn new(host: &Host, global: &Global) -> Self {
+        let color = |terminal: bool| match global.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && host.var("NO_COLOR").is_none() && host.var("TERM") != Some("dumb"),
+        };
+        Self {
+            look: Look { color: color(host.stdout_is_terminal) },
+            error_look: Look { color: color(host.stderr_is_terminal) },
+            json: global.json,
+            quiet: global.quiet,
+        }
+    }
+
+    /// Says `text`, which brings its own line endings, on standard output.
+    pub fn say(self, text: &str) {
+        write(&mut std::io::stdout().lock(), text);
+    }
+
+    /// Says one line on standard output.
+    pub fn line(self, text: &str) {
+        self.say(&format!("{text}\n"));
+    }
+
+    /// Says `text` on standard error.
+    pub fn complain(self, text: &str) {
+        write(&mut std::io::stderr().lock(), text);
+    }
+}
+
+/// A reader that went away (`libretto list | head -1`) is no fault, and there is nobody left to tell of any other.
+fn write(to: &mut impl Write, text: &str) {
+    let _ = to.write_all(redact(text).as_bytes()).and_then(|()| to.flush());
+}

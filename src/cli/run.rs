@@ -1,0 +1,125 @@
+//! `libretto run`.
+
+use std::{io::Write as _, time::Duration};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::{runtime::Runtime, sync::mpsc::UnboundedReceiver};
+
+use super::{Session, args::RunArgs};
+use crate::{
+    error::{Error, Result},
+    report::{self, Human, Progress},
+    run::{self, Finished, Refusal, Request},
+    script::context::Interrupt,
+    store::events::Stamped,
+};
+
+/// Nothing moves on the terminal before that: most runs are over by then.
+const QUIET_TIME: Duration = Duration::from_millis(250);
+/// How often the moving line is drawn again.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Performs a script.
+pub(super) fn run(session: &Session, args: RunArgs) -> Result<u8, Refusal> {
+    if args.plan {
+        return Err(Error::new("usage.plan", "plan mode is not built yet")
+            .hint("try the script with --lab: nothing outside is touched there")
+            .into());
+    }
+    let request = Request {
+        script: args.script,
+        values: args.values,
+        lab: args.lab,
+        faults: args.fault,
+        deny: args.deny,
+        customer: args.customer,
+        wait: args.wait,
+        yes: session.global.yes,
+        ask_each_step: args.step,
+        home: session.home.clone(),
+    };
+    perform(session, &request)
+}
+
+/// Performs a request from its preparation to its exit code.
+pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusal> {
+    let prepared = run::prepare(&session.host, request)?;
+    let sources = prepared.texts();
+    let runtime = runtime()?;
+    let running = runtime.block_on(run::start(prepared, runtime.handle()))?;
+    let finished = runtime.block_on(follow(session, running, &sources))?;
+    // Whatever still blocks (a name look-up of the system's) must not hold up the exit.
+    runtime.shutdown_background();
+    Ok(finished.exit)
+}
+
+/// The runtime that does the input and output of operations.
+pub(super) fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new("run.no_thread", format!("the system gives no threads: {e}")))
+}
+
+/// Shows what happens until the run has ended.
+async fn follow(session: &Session, mut running: run::Running, sources: &report::Sources) -> Result<Finished> {
+    let interrupt = running.interrupt.clone();
+    let listening = tokio::spawn(async move { listen(&interrupt).await });
+    if session.out.json {
+        while let Some(event) = running.events.recv().await {
+            session.out.line(&report::json_line(&event));
+        }
+    } else {
+        show(session, &mut running.events, sources).await;
+    }
+    listening.abort();
+    running.finish()
+}
+
+/// First Ctrl-C: stop. Second: at once.
+async fn listen(interrupt: &Interrupt) {
+    for token in [&interrupt.stop, &interrupt.at_once] {
+        crate::host::interrupted().await;
+        token.cancel();
+    }
+}
+
+async fn show(session: &Session, events: &mut UnboundedReceiver<Stamped>, sources: &report::Sources) {
+    let mut human = Human::new(session.out.look, session.out.quiet, sources);
+    let mut progress = Progress::default();
+    let bar = moving_line(session);
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + QUIET_TIME, TICK);
+    loop {
+        tokio::select! { biased;
+            event = events.recv() => {
+                let Some(event) = event else { break };
+                progress.event(&event.event);
+                let text = human.event(&event);
+                if !text.is_empty() {
+                    bar.suspend(|| session.out.say(&text));
+                }
+            }
+            _ = ticks.tick() => match progress.line() {
+                Some(line) => {
+                    bar.set_message(crate::secret::redact::redact(&line).into_owned());
+                    bar.tick();
+                }
+                None => bar.set_message(""),
+            }
+        }
+    }
+    bar.finish_and_clear();
+    let _ = std::io::stdout().flush();
+}
+
+/// The line that moves, on a terminal; elsewhere it is never drawn.
+fn moving_line(session: &Session) -> ProgressBar {
+    let drawn = session.host.stderr_is_terminal && session.host.stdout_is_terminal && !session.out.quiet;
+    let target = if drawn { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(None, target);
+    match ProgressStyle::with_template("{spinner} {wide_msg}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

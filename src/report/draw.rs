@@ -1,0 +1,102 @@
+//! Errors, drawn at the script's line with the calls that led there, the cause and the remedy.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::look::{Look, Paint};
+use crate::{
+    error::Error,
+    secret::redact::redact,
+    store::events::{Failure, Place},
+};
+
+/// Names and texts of scripts and modules.
+pub type Sources = [(String, String)];
+
+/// Details that the message says already or that are for machines.
+const NOT_DRAWN: &[&str] = &["target", "cause", "reason", "holder", "since"];
+
+/// A failure with its place.
+#[must_use]
+pub fn failure(look: Look, sources: &Sources, failure: &Failure) -> String {
+    drawn(look, sources, failure, "error")
+}
+
+fn drawn(look: Look, sources: &Sources, failure: &Failure, word: &str) -> String {
+    let mut text = heading(look, word, &failure.code, &failure.message);
+    if let Some(place) = &failure.place {
+        draw_place(&mut text, look, sources, place, failure.operation.as_deref());
+    }
+    for frame in &failure.chain {
+        let from = format!("in {}, called at {}", frame.function, position(&frame.place));
+        let _ = writeln!(text, "  {} {from}", look.paint(Paint::Faint, "="));
+    }
+    for (name, value) in failure.details.iter().filter(|(name, _)| !NOT_DRAWN.contains(&name.as_str())) {
+        let value = match value {
+            Value::String(value) => value.clone(),
+            other => other.to_string(),
+        };
+        let _ = writeln!(text, "  {} {}: {}", look.paint(Paint::Faint, "="), name.replace('_', " "), value.trim_end());
+    }
+    hint(&mut text, look, failure.hint.as_deref());
+    redact(&text).into_owned()
+}
+
+/// An error that has no place in a script.
+#[must_use]
+pub fn error(look: Look, error: &Error) -> String {
+    failure(look, &[], &Failure::from(error))
+}
+
+/// Advice about a script: drawn like a failure, called a warning.
+#[must_use]
+pub fn warning(look: Look, sources: &Sources, advice: &Failure) -> String {
+    drawn(look, sources, advice, "warning")
+}
+
+fn heading(look: Look, word: &str, code: &str, message: &str) -> String {
+    let paint = if word == "error" { Paint::Error } else { Paint::Hint };
+    format!("{}: {}\n", look.paint(paint, format!("{word}[{code}]")), look.paint(Paint::Heading, message))
+}
+
+fn hint(text: &mut String, look: Look, hint: Option<&str>) {
+    if let Some(hint) = hint {
+        let _ = writeln!(text, "  {} {hint}", look.paint(Paint::Hint, "help:"));
+    }
+}
+
+fn position(place: &Place) -> String {
+    if place.column > 0 {
+        format!("{}:{}:{}", place.script, place.line, place.column)
+    } else {
+        format!("{}:{}", place.script, place.line)
+    }
+}
+
+fn draw_place(text: &mut String, look: Look, sources: &Sources, place: &Place, operation: Option<&str>) {
+    let faint = |mark: &str| look.paint(Paint::Faint, mark);
+    let _ = writeln!(text, "  {} {}", faint("-->"), position(place));
+    let line = sources
+        .iter()
+        .find(|(name, _)| *name == place.script)
+        .and_then(|(_, source)| source.lines().nth(place.line.wrapping_sub(1)));
+    let Some(line) = line else { return };
+    let number = place.line.to_string();
+    let gap = " ".repeat(number.len());
+    let _ = writeln!(text, "{gap} {}", faint("|"));
+    let _ = writeln!(text, "{number} {} {}", faint("|"), line.trim_end());
+    if place.column > 0 {
+        // Tabs keep their width when the line above them is indented by the same tabs.
+        let before: String = line.chars().take(place.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let width = operation
+            .filter(|name| line.chars().skip(place.column - 1).collect::<String>().starts_with(last_word(name)))
+            .map_or(1, |name| last_word(name).chars().count());
+        let _ = writeln!(text, "{gap} {} {before}{}", faint("|"), look.paint(Paint::Error, "^".repeat(width)));
+    }
+}
+
+/// The position of `ad::policy(..)` is that of `policy`.
+fn last_word(operation: &str) -> &str {
+    operation.rsplit("::").next().unwrap_or(operation)
+}

@@ -1,0 +1,41 @@
+//! Discovery by DNS and CLDAP.
+
+use libretto::directory::{Dns, discover};
+
+use crate::support::samba::samba;
+
+#[tokio::test]
+async fn the_controllers_of_a_domain_are_found_and_asked() {
+    let dns = Dns::server((samba().targets[0].1, 53).into()).unwrap();
+    let found = discover("LAB.test.", &dns).await.unwrap();
+    let expected: Vec<_> = samba()
+        .targets
+        .iter()
+        .map(|(host, address)| {
+            serde_json::json!({
+                "host": host, "port": 389, "address": address, "site": "Default-First-Site-Name", "writable": true,
+                "pdc": host == "dc1.lab.test", "alive": true, "priority": 0, "weight": 100,
+            })
+        })
+        .collect();
+    assert_eq!(
+        serde_json::to_value(&found).unwrap(),
+        serde_json::json!({
+            "domain": "lab.test", "pdc": "dc1.lab.test", "site": "Default-First-Site-Name", "controllers": expected,
+        })
+    );
+    let targets: Vec<_> = found.targets().iter().map(|target| (target.to_string(), target.address)).collect();
+    assert_eq!(targets[0], ("dc1.lab.test".to_owned(), Some(samba().targets[0].1)));
+    assert_eq!(targets.len(), 3);
+}
+
+#[tokio::test]
+async fn a_domain_without_controllers_is_told_from_a_silent_dns_server() {
+    let dns = Dns::server((samba().targets[0].1, 53).into()).unwrap();
+    let none = discover("nothing.lab.test", &dns).await.unwrap_err();
+    assert_eq!(none.code(), "ad.no_controllers");
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let dns = Dns::server(silent.local_addr().unwrap()).unwrap();
+    let error = discover("lab.test", &dns).await.unwrap_err();
+    assert_eq!((error.code(), error.is_retryable()), ("ad.dns_failed", true));
+}
