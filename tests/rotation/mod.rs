@@ -19,6 +19,7 @@ use libretto::{
     rotation::{Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via, rotate},
     secret::{Secret, seal},
     store::{Store, journal},
+    verdict::Verdict,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -176,7 +177,8 @@ pub fn events(store: &Store, connection: &Connection) -> Vec<String> {
     }
 }
 
-/// Keeps what it is told; can refuse the announcement, or say that time is up when a stage has ended.
+/// Keeps what it is told; can refuse the announcement, or say that time is up when a stage (or `a target` that is not
+/// `ok`) has ended.
 #[derive(Default)]
 pub struct Witness {
     pub told: Mutex<Vec<String>>,
@@ -202,7 +204,13 @@ impl Observer for Witness {
         }
     }
 
-    fn target_ended(&self, _: &TargetReport) {}
+    fn target_ended(&self, report: &TargetReport) {
+        if let Some(("a target", hurry)) = &self.hurry_after
+            && report.verdict != Verdict::Ok
+        {
+            hurry.cancel();
+        }
+    }
 
     fn change_announced<'a>(&'a self, change: &'a Announcement) -> BoxFuture<'a, Result<()>> {
         self.announced.lock().unwrap().push(change.clone());

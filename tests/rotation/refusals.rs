@@ -29,8 +29,9 @@ async fn a_barred_account_is_refused_with_its_reason_and_on_one_target_only() {
         ("account=password-expired", "ad.password_expired"),
     ] {
         let rig = Rig::new(Flavour::Samba, &[fault]);
+        let before = rig.bad_counts(&[1, 2, 3]).await;
         untouched(&rig, &rig.request(), code).await;
-        assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"], "{fault}");
+        assert_eq!(rig.bad_counts(&[1, 2, 3]).await, before, "{fault}");
     }
 }
 
