@@ -75,16 +75,21 @@ async fn a_target_that_is_down_stops_it_before_anything_is_signed_in_on() {
 }
 
 #[tokio::test]
-async fn a_young_password_is_not_changed_by_its_owner() {
+async fn a_young_password_is_not_changed_by_an_ordinary_owner() {
     let rig = Rig::new(Flavour::Samba, &[]);
-    run(&rig.request()).await.unwrap();
-    let before = rig.picture();
-    let error = run(&rig.request()).await.unwrap_err();
+    let alice = rig.lab.accounts().iter().find(|account| account.name == "alice").unwrap();
+    let connection = rig.add("alice", &alice.upn, &alice.password);
+    let endpoints = endpoints(connection.ad().unwrap(), Limits::default());
+    run(&request(&rig.store, &connection, endpoints.clone())).await.unwrap();
+    let before = picture(&rig.store, &connection);
+    assert_eq!(before, "v2 current sent proven, v1 previous proven; promote, ended ok");
+    let error = run(&request(&rig.store, &connection, endpoints)).await.unwrap_err();
     assert_eq!(error.code(), "rotation.too_young");
     let from = error.details().iter().find(|(key, _)| *key == "not_before").unwrap();
     assert!(error.message().contains(&from.1), "{error}");
-    assert_eq!(rig.picture(), before);
-    assert_eq!(rig.says(2, rig.password(2).expose()).await, "");
+    assert_eq!(picture(&rig.store, &connection), before);
+    let password = password(&rig.store, &connection, 2);
+    assert_eq!(data(&rig.lab, 2, &alice.upn, password.expose()).await, "");
 }
 
 #[tokio::test]

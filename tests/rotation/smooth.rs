@@ -42,6 +42,19 @@ async fn an_administrator_resets_it_and_needs_neither_the_old_one_nor_its_age() 
     }
 }
 
+/// The minimum age binds owners, not those who may reset: a domain administrator resets its own.
+#[tokio::test]
+async fn a_young_administrator_resets_its_own_password() {
+    let rig = Rig::new(Flavour::Windows, &[]);
+    run(&rig.request()).await.unwrap();
+    assert_eq!(run(&rig.request()).await.unwrap().verdict, Verdict::Ok);
+    assert_eq!(rig.picture(), "v3 current sent proven, v2 previous sent proven, v1 retired proven; promote, ended ok");
+    assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
+    for target in 1..=3 {
+        assert_eq!(rig.says(target, rig.password(3).expose()).await, "");
+    }
+}
+
 #[tokio::test]
 async fn the_change_goes_to_the_pdc_emulator_wherever_it_stands_in_the_list() {
     let rig = Rig::new(Flavour::Windows, &[]);
