@@ -137,7 +137,7 @@ async fn others(
 ) -> Result<(Controller, Vec<Controller>)> {
     let mut others = Vec::new();
     let canary = open[canary].name.clone();
-    let pinned = open.swap_remove(pinned);
+    let pinned = open.remove(pinned);
     for mut controller in open {
         let signed_in = controller.name == canary;
         match look(request, books, stored, known, &mut controller, signed_in).await {
