@@ -12,7 +12,7 @@ use crate::{
     names::nearest,
     store::{
         Store,
-        rows::connections::{self, RowRef},
+        rows::connections::{self, Details, RowRef},
         runs,
     },
 };
@@ -35,8 +35,9 @@ pub fn list(store: &Store, selector: &Selector, scope: &Scope) -> Result<Vec<Con
                 missing.remove(&row.name.to_ascii_lowercase());
             }
             if selector.matches(&row, &failed) {
-                let pem = row.trusted.and_then(|hash| trusted.get(hash).cloned());
-                found.push(build(&row, pem)?);
+                let details = row.details()?;
+                let pem = details.trusted.and_then(|hash| trusted.get(hash).cloned());
+                found.push(build(&row, &details, pem)?);
             }
             Ok(())
         })?;
@@ -68,8 +69,9 @@ pub(super) fn get_in(c: &rusqlite::Connection, name: &str, scope: &Scope) -> Res
         if !scope.sees(row.customer) {
             return Ok(None);
         }
-        let pem = row.trusted.map(|hash| connections::trusted(c, hash)).transpose()?;
-        build(&row, pem).map(Some)
+        let details = row.details()?;
+        let pem = details.trusted.map(|hash| connections::trusted(c, hash)).transpose()?;
+        build(&row, &details, pem).map(Some)
     })?;
     found.flatten().ok_or_else(|| unknown(c, name, scope))
 }
@@ -108,29 +110,28 @@ fn failed_in(c: &rusqlite::Connection, selector: &Selector) -> Result<HashMap<St
     Ok(failed)
 }
 
-fn build(row: &RowRef<'_>, ca_pem: Option<Arc<str>>) -> Result<Connection> {
+fn build(row: &RowRef<'_>, details: &Details<'_>, ca_pem: Option<Arc<str>>) -> Result<Connection> {
     let damaged = |said: String| {
         Error::new("store.corrupt", format!("connection {} cannot be read: {said}", row.name))
             .hint("remove it and add it again, or restore the home folder from a backup")
     };
     let kind = Kind::parse(row.kind).ok_or_else(|| damaged(format!("its kind is {}", row.kind)))?;
     let settings = match kind {
-        Kind::Ad => {
-            serde_json::from_str(row.settings).map(|settings| Settings::Ad(super::AdSettings { ca_pem, ..settings }))
-        }
-        Kind::MsOnline => serde_json::from_str(row.settings).map(Settings::MsOnline),
+        Kind::Ad => serde_json::from_str(details.settings)
+            .map(|settings| Settings::Ad(super::AdSettings { ca_pem, ..settings })),
+        Kind::MsOnline => serde_json::from_str(details.settings).map(Settings::MsOnline),
     };
     Ok(Connection {
         id: row.id,
         name: row.name.to_owned(),
         kind,
-        domain: row.domain.to_owned(),
-        principal: row.principal,
-        username: row.username.to_owned(),
+        domain: details.domain.to_owned(),
+        principal: details.principal,
+        username: details.username.to_owned(),
         customer: row.customer.map(str::to_owned),
         tags: row.tags.split_ascii_whitespace().map(str::to_owned).collect(),
         settings: settings.map_err(|e| damaged(e.to_string()))?,
-        created_at: row.created_at.to_owned(),
-        changed_at: row.changed_at.to_owned(),
+        created_at: details.created_at.to_owned(),
+        changed_at: details.changed_at.to_owned(),
     })
 }

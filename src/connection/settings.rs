@@ -70,11 +70,14 @@ impl TlsMode {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AdSettings {
+    // What is as usual is not written: reading ten thousand rows is mostly reading this.
     /// Domain controllers, `host` or `host:port`; empty: found by DNS.
     pub targets: Vec<String>,
     /// Home-directory file servers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub home_servers: Vec<HomeServer>,
     /// How TLS begins.
+    #[serde(skip_serializing_if = "is_usual")]
     pub tls: TlsMode,
     /// Certificates to trust instead of the system's roots, PEM.
     #[serde(skip)]
@@ -93,7 +96,7 @@ pub struct HomeServer {
     /// UNC path with forward slashes, e.g. `//fs1/homes$`.
     pub path: String,
     /// How folders are made on it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub provider: Provider,
 }
 
@@ -126,4 +129,8 @@ pub struct MsOnlineSettings {
     pub agent_host: String,
     /// The Remote Agent's port; 40002 unless told.
     pub agent_port: u16,
+}
+
+fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::{
     sync::Mutex,
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
 use super::{
@@ -175,10 +175,12 @@ impl Following<'_> {
                 Ok(Err(error)) => return Err(error.to_string()),
                 Err(_) => return Err(self.late()),
             }
-            if Instant::now() + pause >= self.deadline {
+            // The last look comes just before time is up.
+            let rest = self.deadline.saturating_duration_since(Instant::now()).saturating_sub(SHORTEST);
+            if rest.is_zero() {
                 return Err(self.late());
             }
-            sleep_until(Instant::now() + pause).await;
+            sleep(pause.min(rest)).await;
             pause = LONGEST.min(2 * pause);
         }
     }

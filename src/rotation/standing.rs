@@ -73,13 +73,13 @@ pub(super) fn refuse_near_lockout(
     .with("target", target))
 }
 
-/// Wrong passwords that the account can take on this controller; `None` where nothing locks it or the count may not be
-/// read. A count outlives its window in the directory, but counts no more (MS-ADTS 3.1.1.5.2.4 via MS-SAMR 3.1.1.7.1).
+/// Wrong passwords that the account can take on this controller; `None` where nothing locks it. A controller that never met
+/// a wrong one has no count at all, which cannot be told from one that may not be read. A count outlives its window in the directory, but counts no more (MS-ADTS 3.1.1.5.2.4 via MS-SAMR 3.1.1.7.1).
 fn tries_left(account: &Account, rules: &PasswordPolicy, now: OffsetDateTime) -> Option<i64> {
     if rules.lockout_threshold == 0 {
         return None;
     }
-    let counted = account.bad_pwd_count?;
+    let counted = account.bad_pwd_count.unwrap_or(0);
     let over = account.bad_password_time.as_deref().and_then(moment).is_some_and(|last| {
         let window = Duration::seconds(i64::try_from(rules.lockout_window).unwrap_or(i64::MAX / 2));
         now - last > window
@@ -163,6 +163,8 @@ mod tests {
         let hair_trigger = PasswordPolicy { lockout_threshold: 1, ..rules() };
         let untried = Account { bad_pwd_count: Some(0), ..account() };
         assert!(refuse_near_lockout(&untried, &hair_trigger, "dc1", NOW).is_err());
+        let never_met = Account { bad_pwd_count: None, ..account() };
+        assert!(refuse_near_lockout(&never_met, &rules(), "dc1", NOW).is_ok());
     }
 
     #[test]

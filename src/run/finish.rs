@@ -9,7 +9,8 @@ use crate::{
         Store,
         events::{Counts, Event, Failure},
         ledger::{EndPart, EndRun, NewPart},
-        runs::{PartKind, RunRecord, WriteState},
+        runs::{PartKind, WriteRecord, WriteState},
+        totals::Totals,
     },
     verdict::Verdict,
 };
@@ -66,9 +67,8 @@ pub(super) fn sum_up(
     if error.is_some() {
         record_not_started(world, home, script)?;
     }
-    let record = home.run(&world.run)?.unwrap_or_else(|| unreachable!("the run was begun in this ledger"));
-    let counts = counts(&record);
-    let [changed, unchanged, in_doubt] = writes(&record);
+    let Totals { counts, writes } = home.totals(&world.run)?;
+    let [changed, unchanged, in_doubt] = sentences(&writes);
     let interrupted = world.interrupt.stop.is_cancelled();
     let verdict = verdict(&counts, error.as_ref(), !changed.is_empty(), !in_doubt.is_empty());
     let exit = exit_code(verdict, interrupted);
@@ -99,9 +99,8 @@ pub fn exit_code(verdict: Verdict, interrupted: bool) -> u8 {
 
 /// Steps that surely would have come and did not.
 fn record_not_started(world: &World, home: &Store, script: &Script) -> Result<()> {
-    let Some(record) = home.run(&world.run)? else { return Ok(()) };
     for step in script.outline.steps.iter().filter(|step| step.is_certain).map(|step| &step.name) {
-        if record.parts.iter().any(|part| part.path == *step) {
+        if home.has_part(&world.run, step)? {
             continue;
         }
         world.ledger.begin_part(NewPart { path: step.clone(), occurrence: 0, kind: PartKind::Step, key: None });
@@ -119,26 +118,10 @@ fn record_not_started(world: &World, home: &Store, script: &Script) -> Result<()
     world.ledger.flush().wait()
 }
 
-/// Items, and steps that hold no parts of their own. A part that was begun and never ended is inconclusive.
-fn counts(record: &RunRecord) -> Counts {
-    let mut holders = std::collections::HashSet::new();
-    for part in &record.parts {
-        if let Some((holder, _)) = part.path.rsplit_once('/') {
-            holders.insert(holder);
-        }
-    }
-    let mut counts = Counts::new();
-    for part in &record.parts {
-        if part.kind == PartKind::Item || (part.kind == PartKind::Step && !holders.contains(part.path.as_str())) {
-            *counts.entry(part.verdict.unwrap_or(Verdict::Inconclusive)).or_insert(0) += 1;
-        }
-    }
-    counts
-}
-
-fn writes(record: &RunRecord) -> [Vec<String>; 3] {
+/// What changed, what did not, what is in doubt.
+fn sentences(writes: &[WriteRecord]) -> [Vec<String>; 3] {
     let sentences = |states: &[WriteState], did: bool| -> Vec<String> {
-        let fitting = record.writes.iter().filter(|write| states.contains(&write.state));
+        let fitting = writes.iter().filter(|write| states.contains(&write.state));
         fitting
             .map(|write| if did { write.did.clone() } else { write.did_not.clone() })
             .filter(|text| !text.is_empty())

@@ -73,7 +73,7 @@ fn escaped(text: &str, take: &mut dyn FnMut(&[u8])) {
         return;
     }
     percent(text, take);
-    for style in JSON {
+    for style in JSON.into_iter().filter(|style| style.matters(text)) {
         let once = Zeroizing::new(json(text, style));
         take(once.as_bytes());
         // A document inside a document, or an error's text inside one.
@@ -130,6 +130,18 @@ struct Json {
     upper: bool,
 }
 
+impl Json {
+    /// Whether it writes this text in another way than the plain style: ten thousand secrets are registered at a time.
+    fn matters(self, text: &str) -> bool {
+        let plain = self.short && !self.slash && !self.ascii && !self.web;
+        plain
+            || (self.ascii && !text.is_ascii())
+            || (self.slash && text.contains('/'))
+            || (self.web && text.contains(['<', '>', '&', '\'', '+', '"']))
+            || (!self.short && text.contains(|c: char| c.is_ascii_control()))
+    }
+}
+
 const JSON: [Json; 10] = {
     const PLAIN: Json = Json { short: true, slash: false, ascii: false, web: false, upper: false };
     [
@@ -179,6 +191,9 @@ fn code_units(out: &mut String, c: char, upper: bool) {
 }
 
 fn html(text: &str, take: &mut dyn FnMut(&[u8])) {
+    if !text.contains(['&', '<', '>', '"', '\'', '/']) {
+        return;
+    }
     let base = Zeroizing::new(text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"));
     take(base.as_bytes());
     for quote in ["&quot;", "&#34;", "\""] {

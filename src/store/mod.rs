@@ -16,6 +16,7 @@ mod open;
 pub mod rows;
 pub mod runs;
 mod schema;
+pub mod totals;
 
 use std::{path::Path, sync::Arc};
 

@@ -253,7 +253,7 @@ fn parts(c: &Connection, run: &str) -> Result<Vec<PartRecord>> {
     rows.collect::<Result<_, _>>().map_err(failed)
 }
 
-fn writes(c: &Connection, run: &str) -> Result<Vec<WriteRecord>> {
+pub(super) fn writes(c: &Connection, run: &str) -> Result<Vec<WriteRecord>> {
     let mut query = c
         .prepare_cached(
             "SELECT number, path, kind, target, did, did_not, state, sent_at, settled_at FROM write WHERE run = ?1

@@ -1,6 +1,6 @@
 //! Completion: the scripts for shells, and what the program answers them.
 
-use crate::support::program::World;
+use crate::support::world::World;
 
 /// What bash is offered behind `words`, the last of which is being typed.
 fn offered(world: &World, words: &[&str]) -> Vec<String> {
@@ -10,8 +10,7 @@ fn offered(world: &World, words: &[&str]) -> Vec<String> {
         .env("LIBRETTO_COMPLETE", "bash")
         .env("_CLAP_COMPLETE_INDEX", &index)
         .env("_CLAP_IFS", "\n")
-        .args(["--"])
-        .args(words)
+        .args([&["--"], words].concat())
         .run()
         .ok();
     output.stdout.lines().map(str::to_owned).collect()
@@ -36,7 +35,7 @@ fn every_shell_gets_its_script() {
 #[test]
 fn the_bash_script_is_one() {
     let world = World::new();
-    let script = world.run("completions bash").ok().raw[0].clone();
+    let script = world.run("completions bash").ok().stdout;
     world.file("complete.bash", &script);
     let status = std::process::Command::new("bash").args(["-n", "complete.bash"]).current_dir(world.folder()).status();
     assert!(status.unwrap().success());

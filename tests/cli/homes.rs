@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::support::program::{Output, World};
+use crate::support::{program::Output, world::World};
 
 /// A home with one connection in it.
 fn furnished() -> World {
@@ -28,10 +28,10 @@ fn a_home_that_is_a_file() {
     let world = World::new();
     world.file("occupied", "a file");
     world.run("connections list --home occupied").is("exit 2
-2| error[store.home_is_file]: the home folder [folder]/occupied is a file, not a folder
+2| error[store.home_is_file]: the home folder [work]/occupied is a file, not a folder
 2|   help: set LIBRETTO_HOME, or --home, to a folder");
     world.run("run reset_ad_creds --lab --home occupied").is("exit 2
-2| error[store.home_is_file]: the home folder [folder]/occupied is a file, not a folder
+2| error[store.home_is_file]: the home folder [work]/occupied is a file, not a folder
 2|   help: set LIBRETTO_HOME, or --home, to a folder");
 }
 
@@ -103,7 +103,7 @@ fn an_identity_that_is_lost_foreign_or_none() {
     assert!(broken.stderr.starts_with("error[store.identity_unreadable]: "), "{}", broken.text());
     fs::write(&identity, own).unwrap();
     add(&world, "second").ok();
-    assert_eq!(world.run("connections list --json").json().len(), 2);
+    assert_eq!(world.run("connections list --json").json_lines().len(), 2);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! `libretto lab` keeps the world up: what it prints works from another process, and Ctrl-C ends it.
 
-use crate::support::program::{World, words};
+use crate::support::world::{World, words};
 
 #[test]
 fn the_printed_command_reaches_the_lab_from_another_process() {
     let world = World::new();
     let mut lab = world.program().args(["lab"]).start();
-    lab.wait_for("Ctrl-C ends it");
+    lab.await_output("Ctrl-C ends it");
     let said = lab.said();
     let command = said.lines().find_map(|line| line.trim().strip_prefix("libretto ")).unwrap();
     world.program().args(words(command)).run().ok();
@@ -30,9 +30,10 @@ fn the_printed_command_reaches_the_lab_from_another_process() {
 fn machines_are_told_in_one_line() {
     let world = World::new();
     let mut lab = world.program().args(["lab", "--json"]).start();
-    lab.wait_for("\n").signal("TERM");
+    lab.await_output("\n");
+    lab.signal("TERM");
     let ended = lab.finish();
-    let line = &ended.json()[0];
+    let line = &ended.json_lines()[0];
     assert_eq!(ended.code, Some(0));
     assert_eq!((&line["event"], &line["domain"]), (&"lab-started".into(), &"lab.test".into()));
     assert_eq!(line["targets"].as_array().unwrap().len(), 3);

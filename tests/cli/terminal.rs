@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::support::program::World;
+use crate::support::world::World;
 
 const LISTED: &str = "corp  ad        lab.test  svc@lab.test\n";
 
@@ -10,8 +10,8 @@ const LISTED: &str = "corp  ad        lab.test  svc@lab.test\n";
 fn a_prompted_secret_is_not_echoed() {
     let world = World::new();
     let line = "connections add ad --name corp --domain lab.test --username svc@lab.test --password prompt";
-    let mut started = world.program().args(line.split(' ')).start_on_terminal();
-    started.answer_secret("password of corp: ", "Typed-secret-5");
+    let mut started = world.program().args(line.split(' ')).on_terminal();
+    started.answer_secret("password of corp:", "Typed-secret-5");
     let output = started.finish();
     output.is("exit 0
 1| password of corp:
@@ -27,8 +27,10 @@ fn missing_parameters_are_asked_for() {
         r#"const PARAMS = #{ count: #{ type: "int", help: "how many" }, pw: #{ type: "secret" } };
 print(`${args::count} ${args::pw}`);"#,
     );
-    let mut started = world.program().args(["run", "ask.rhai", "--color", "never"]).start_on_terminal();
-    started.wait_for("count (how many): ").type_line("5").answer_secret("pw: ", "Typed-secret-5");
+    let mut started = world.program().args(["run", "ask.rhai", "--color", "never"]).on_terminal();
+    started.await_screen("count (how many):");
+    started.type_line("5");
+    started.answer_secret("pw:", "Typed-secret-5");
     started.finish().is("exit 0
 1| count (how many): 5
 1| pw:
@@ -50,8 +52,9 @@ fn a_removal_is_asked_for() {
         .run()
         .ok();
     for (answer, code, left) in [("n", 0, LISTED), ("y", 0, "")] {
-        let mut started = world.program().args(["connections", "remove", "corp"]).start_on_terminal();
-        started.wait_for("[y/N]: ").type_line(answer);
+        let mut started = world.program().args(["connections", "remove", "corp"]).on_terminal();
+        started.await_screen("[y/N]:");
+        started.type_line(answer);
         assert_eq!(started.finish().code, Some(code));
         assert_eq!(world.run("connections list").ok().stdout, left);
     }
@@ -61,12 +64,14 @@ fn a_removal_is_asked_for() {
 fn each_step_is_asked_for() {
     let world = World::new();
     world.file("two.rhai", "step(\"First\", || 1);\nstep(\"Second\", || 2);\n");
-    let mut started = world.program().args(["run", "two.rhai", "--step", "--color", "never"]).start_on_terminal();
-    started.wait_for("Perform the step \"First\"? [y/N]: ").type_line("y");
-    started.wait_for("Perform the step \"Second\"? [y/N]: ").type_line("n");
+    let mut started = world.program().args(["run", "two.rhai", "--step", "--color", "never"]).on_terminal();
+    started.await_screen("Perform the step \"First\"? [y/N]:");
+    started.type_line("y");
+    started.await_screen("Perform the step \"Second\"? [y/N]:");
+    started.type_line("n");
     let output = started.finish();
     assert_eq!(output.code, Some(4), "{}", output.text());
-    let runs = world.run("runs list --json").json();
+    let runs = world.run("runs list --json").json_lines();
     let shown = world.run(&format!("runs show {}", runs[0]["run"].as_str().unwrap()));
     shown.is("exit 0
 1| two.rhai run [run]
@@ -101,14 +106,15 @@ fn a_terminal_gets_a_moving_line_after_a_while_and_colours() {
         "slow.rhai",
         "step(\"Wait a little\", || sleep(0.6));\nbatch::each([1, 2, 3], #{ limit: 1 }, |n| sleep(0.3));",
     );
-    let output = world.program().args(["run", "slow.rhai"]).start_on_terminal().finish();
-    assert_eq!(output.code, Some(0));
-    let raw = &output.raw[0];
-    assert!(raw.contains("Wait a little ("), "no moving line: {raw:?}");
-    assert!(raw.contains("] 1/3 ok 1"), "no bar: {raw:?}");
-    assert!(raw.contains("\u{1b}[32mok"), "no colour: {raw:?}");
-    let plain = world.program().env("NO_COLOR", "1").args(["run", "slow.rhai", "--quiet"]).start_on_terminal().finish();
-    assert_eq!(plain.raw[0], "", "quiet says nothing where all is well");
+    let mut terminal = world.program().args(["run", "slow.rhai"]).on_terminal();
+    terminal.await_screen("Wait a little (");
+    terminal.await_screen("] 1/3 ok 1");
+    terminal.await_screen("nothing was changed");
+    assert!(String::from_utf8_lossy(&terminal.sent()).contains("\u{1b}[32mok"), "no colour");
+    let output = terminal.finish();
+    assert!(!output.stdout.contains("] 1/3"), "the line is gone at the end:\n{}", output.stdout);
+    let quiet = world.program().env("NO_COLOR", "1").args(["run", "slow.rhai", "--quiet"]).on_terminal().finish();
+    assert_eq!(quiet.stdout, "", "quiet says nothing where all is well");
 }
 
 #[test]
@@ -116,11 +122,11 @@ fn colours_follow_the_option_and_the_environment() {
     let world = World::new();
     world.file("one.rhai", "step(\"One\", || 1);");
     let colored = |args: &[&str], env: Option<(&str, &str)>| {
-        let mut program = world.program().args(["run", "one.rhai"]).args(args);
+        let mut program = world.program().args([&["run", "one.rhai"], args].concat());
         if let Some((name, value)) = env {
             program = program.env(name, value);
         }
-        program.run().ok().raw[0].contains('\u{1b}')
+        program.run().ok().stdout.contains('\u{1b}')
     };
     assert_eq!(
         [
@@ -136,7 +142,9 @@ fn colours_follow_the_option_and_the_environment() {
         if let Some((name, value)) = env {
             program = program.env(name, value);
         }
-        program.start_on_terminal().finish().raw[0].contains("\u{1b}[32m")
+        let mut terminal = program.on_terminal();
+        terminal.await_screen("nothing was changed");
+        String::from_utf8_lossy(&terminal.sent()).contains("\u{1b}[32m")
     };
     assert_eq!(
         [on_terminal(None), on_terminal(Some(("NO_COLOR", "1"))), on_terminal(Some(("TERM", "dumb")))],

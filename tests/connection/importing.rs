@@ -1,6 +1,6 @@
 //! Import and export.
 
-use std::{fs, path::PathBuf, time::Instant};
+use std::{fs, path::PathBuf};
 
 use libretto::{
     connection::{self, Imported, Scope, Selector, credentials},
@@ -171,6 +171,12 @@ fn an_export_is_imported_elsewhere_as_it_was() {
     );
 }
 
+/// Nanoseconds that this thread was on a processor (Linux).
+fn on_cpu() -> u64 {
+    let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    told.split_whitespace().next().unwrap().parse().unwrap()
+}
+
 #[test]
 fn ten_thousand_connections_are_no_trouble() {
     use std::fmt::Write;
@@ -188,9 +194,14 @@ fn ten_thousand_connections_are_no_trouble() {
         .unwrap();
     }
     let timed = |what: &str, work: &mut dyn FnMut() -> usize| {
-        let start = Instant::now();
-        let found = work();
-        eprintln!("{what}: {found} in {:?}", start.elapsed()); // shown with --nocapture
+        let (mut fastest, mut found) = (u64::MAX, 0);
+        // The thread's own time, and the least of several: others use this machine too.
+        for _ in 0..if what == "import" { 1 } else { 20 } {
+            let start = on_cpu();
+            found = work();
+            fastest = fastest.min(on_cpu() - start);
+        }
+        eprintln!("{what}: {found} in {} µs", fastest / 1000); // shown with --nocapture
         found
     };
     assert_eq!(timed("import", &mut || desk.import("c.csv", &text).unwrap().added.len()), 10_000);
@@ -198,7 +209,6 @@ fn ten_thousand_connections_are_no_trouble() {
         let selector = Selector::parse(selector).unwrap();
         let mut list = || connection::list(&desk.store, &selector, &Scope::all()).unwrap().len();
         assert_eq!(timed("list", &mut list), count);
-        assert_eq!(timed("list again", &mut list), count);
     }
     timed("get", &mut || connection::get(&desk.store, "conn-07777", &Scope::all()).unwrap().tags.len());
     let open = || Store::open(desk.store.home()).unwrap().runs(1).unwrap().len();

@@ -1,1 +1,229 @@
-//! later
+//! The credential transaction: on the embedded lab with everything that can go wrong there, and on real Samba.
+
+mod abandoned;
+mod customers;
+mod faults;
+mod given;
+mod refusals;
+mod samba;
+mod smooth;
+
+use std::{sync::Mutex, time::Duration};
+
+use futures_util::future::BoxFuture;
+use libretto::{
+    connection::{self, AdSettings, Connection, Given, NewConnection, Scope, Settings, credentials},
+    directory::{Endpoint, Identity, Limits, Target, Tls},
+    error::{Error, Result},
+    lab::{Fault, Flavour, Lab, LabOptions},
+    rotation::{Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via, rotate},
+    secret::{Secret, seal},
+    store::{Store, journal},
+    verdict::Verdict,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::lab::{SERVICE, administrator, data, read};
+
+/// A lab, and a store that knows its service account.
+pub struct Rig {
+    pub lab: Lab,
+    pub store: Store,
+    pub connection: Connection,
+}
+
+impl Rig {
+    pub fn new(flavour: Flavour, faults: &[&str]) -> Self {
+        Self::with(LabOptions {
+            flavour,
+            faults: faults.iter().map(|fault| Fault::parse(fault).unwrap()).collect(),
+            ..LabOptions::default()
+        })
+    }
+
+    pub fn with(options: LabOptions) -> Self {
+        let lab = Lab::start(options).unwrap();
+        let store = Store::temporary().unwrap();
+        let (username, password) = lab.service_account();
+        let connection =
+            connection::add(&store, &new("corp", username, password, &targets(&lab), lab.ca_pem())).unwrap();
+        Self { lab, store, connection }
+    }
+
+    /// Another connection to the same lab.
+    pub fn add(&self, name: &str, username: &str, password: &Secret) -> Connection {
+        connection::add(&self.store, &new(name, username, password, &targets(&self.lab), self.lab.ca_pem())).unwrap()
+    }
+
+    /// Of the service account, by itself.
+    pub fn request(&self) -> Request {
+        let settings = self.connection.ad().unwrap();
+        request(&self.store, &self.connection, endpoints(settings, Limits::default()))
+    }
+
+    /// Of the service account, over the built-in administrator.
+    pub fn via(&self) -> Via {
+        let (name, password) = self.lab.administrator();
+        let identity = Identity { name: name.to_owned(), password: password.clone() };
+        Via { connection: "admin".to_owned(), identity, principal: self.add("admin", name, password).principal }
+    }
+
+    pub fn old(&self) -> &str {
+        self.lab.service_account().1.expose()
+    }
+
+    /// The password of a version, as the store has it.
+    pub fn password(&self, version: u32) -> Secret {
+        password(&self.store, &self.connection, version)
+    }
+
+    pub fn picture(&self) -> String {
+        picture(&self.store, &self.connection)
+    }
+
+    pub fn events(&self) -> Vec<String> {
+        events(&self.store, &self.connection)
+    }
+
+    /// `badPwdCount` of the service account on each of these targets.
+    pub async fn bad_counts(&self, targets: &[usize]) -> Vec<String> {
+        let mut counts = Vec::new();
+        for target in targets {
+            let mut session = administrator(&self.lab, *target).await;
+            counts.push(read(&mut session, SERVICE, "badPwdCount").await);
+        }
+        counts
+    }
+
+    /// What a target says to a password of the service account: the number after `data`, empty when it takes it.
+    pub async fn says(&self, target: usize, password: &str) -> String {
+        data(&self.lab, target, self.lab.service_account().0, password).await
+    }
+}
+
+fn targets(lab: &Lab) -> Vec<String> {
+    lab.targets().iter().map(|target| target.address.to_string()).collect()
+}
+
+pub fn new(name: &str, username: &str, password: &Secret, targets: &[String], ca: &str) -> NewConnection {
+    let settings = AdSettings { targets: targets.to_vec(), ca_pem: Some(ca.into()), ..AdSettings::default() };
+    NewConnection {
+        name: name.to_owned(),
+        domain: "lab.test".to_owned(),
+        username: username.to_owned(),
+        customer: None,
+        tags: Vec::new(),
+        settings: Settings::Ad(settings),
+        secret: Some(Given::Secret(password.clone())),
+    }
+}
+
+pub fn endpoints(settings: &AdSettings, limits: Limits) -> Vec<Endpoint> {
+    let tls = Tls::with_ca(settings.ca_pem.as_deref().unwrap());
+    let endpoint = |target: &String| Endpoint::new(Target::parse(target).unwrap(), &tls).unwrap().with_limits(limits);
+    settings.targets.iter().map(endpoint).collect()
+}
+
+pub fn request(store: &Store, connection: &Connection, endpoints: Vec<Endpoint>) -> Request {
+    Request {
+        store: store.clone(),
+        identity: seal::Identity::load_or_make(store).unwrap(),
+        connection: connection.clone(),
+        endpoints,
+        via: None,
+        scope: Scope::all(),
+        who: "alice, run 7f3a".to_owned(),
+        run: None,
+        username: None,
+        password: None,
+        allow_down: false,
+        insist: false,
+        wait: Duration::from_secs(20),
+        hurry: CancellationToken::new(),
+    }
+}
+
+pub fn password(store: &Store, connection: &Connection, version: u32) -> Secret {
+    let identity = seal::Identity::load(store).unwrap();
+    let all = credentials::history(store, connection).unwrap();
+    credentials::open(store, &identity, all.iter().find(|one| one.version == version).unwrap()).unwrap()
+}
+
+/// Credentials and journal in a line: `v2 current sent proven, v1 previous proven; promote, ended ok`.
+pub fn picture(store: &Store, connection: &Connection) -> String {
+    let versions = credentials::history(store, connection).unwrap();
+    let words = versions.iter().map(|one| {
+        let sent = if one.sent_at.is_some() { " sent" } else { "" };
+        let proven = if one.proven_at.is_some() { " proven" } else { "" };
+        format!("v{} {}{sent}{proven}", one.version, one.state.as_str())
+    });
+    let words: Vec<String> = words.collect();
+    let journal = match journal::history(store, versions[0].principal).unwrap().first() {
+        None => "no journal".to_owned(),
+        Some(one) => match one.verdict {
+            Some(verdict) => format!("{}, ended {verdict}", one.stage),
+            None => format!("{}, unfinished", one.stage),
+        },
+    };
+    format!("{}; {journal}", words.join(", "))
+}
+
+/// The events of the latest rotation.
+pub fn events(store: &Store, connection: &Connection) -> Vec<String> {
+    let principal = credentials::current(store, connection).unwrap().unwrap().principal;
+    match journal::history(store, principal).unwrap().first() {
+        Some(one) => journal::events(store, &one.id).unwrap().into_iter().map(|event| event.what).collect(),
+        None => Vec::new(),
+    }
+}
+
+/// Keeps what it is told; can refuse the announcement, or say that time is up when a stage (or `a target` that is not
+/// `ok`) has ended.
+#[derive(Default)]
+pub struct Witness {
+    pub told: Mutex<Vec<String>>,
+    pub announced: Mutex<Vec<Announcement>>,
+    pub refuse: bool,
+    pub hurry_after: Option<(&'static str, CancellationToken)>,
+}
+
+impl Witness {
+    /// Stages and targets with their verdicts.
+    pub fn told(&self) -> Vec<String> {
+        self.told.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Witness {
+    fn stage_ended(&self, report: &StageReport, _: Option<&Error>) {
+        self.told.lock().unwrap().push(format!("{} {}", report.stage.as_str(), report.verdict));
+        if let Some((stage, hurry)) = &self.hurry_after
+            && *stage == report.stage.as_str()
+        {
+            hurry.cancel();
+        }
+    }
+
+    fn target_ended(&self, report: &TargetReport) {
+        if let Some(("a target", hurry)) = &self.hurry_after
+            && report.verdict != Verdict::Ok
+        {
+            hurry.cancel();
+        }
+    }
+
+    fn change_announced<'a>(&'a self, change: &'a Announcement) -> BoxFuture<'a, Result<()>> {
+        self.announced.lock().unwrap().push(change.clone());
+        let refuse = self.refuse;
+        Box::pin(async move { if refuse { Err(Error::new("store.full", "the disk is full")) } else { Ok(()) } })
+    }
+}
+
+pub async fn run(request: &Request) -> Result<Outcome> {
+    rotate(request, &Witness::default()).await
+}
+
+/// Verdicts of the targets, in the connection's order.
+pub fn verdicts(outcome: &Outcome) -> Vec<&'static str> {
+    outcome.targets.iter().map(|target| target.verdict.as_str()).collect()
+}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::program::{Output, World};
+use crate::support::{program::Output, world::World};
 
 /// The time from the signal to the end, as users are promised it.
 const AT_ONCE: Duration = Duration::from_millis(200);
@@ -11,8 +11,8 @@ const AT_ONCE: Duration = Duration::from_millis(200);
 fn interrupted(text: &str, options: &[&str]) -> (Output, Duration) {
     let world = World::new();
     world.file("long.rhai", text);
-    let mut started = world.program().args(["run", "long.rhai"]).args(options).start();
-    started.wait_for("| begun");
+    let mut started = world.program().args([&["run", "long.rhai"], options].concat()).start();
+    started.await_output("| begun");
     let from = Instant::now();
     started.signal("INT");
     let output = started.finish();
@@ -86,6 +86,6 @@ fn in_a_batch_each_item_gets_its_verdict() {
         "print(\"begun\"); batch::each([1, 2, 3, 4], #{ limit: 2 }, |n| sleep(60)); print(\"never said\");",
         &[],
     );
-    assert!(output.stdout.contains("4 items: 2 inconclusive, 2 not-started"), "{}", output.text());
+    assert!(output.text().contains("4 items: 2 inconclusive, 2 not-started"), "{}", output.text());
     assert!(!output.stdout.contains("never said"));
 }

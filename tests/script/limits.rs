@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::program::World;
+use crate::support::world::World;
 
 /// Runs a script; the code of its error and how long it took.
 fn ended(text: &str) -> (String, Duration) {
@@ -11,7 +11,7 @@ fn ended(text: &str) -> (String, Duration) {
     let from = Instant::now();
     let output = world.program().args(["run", "runaway.rhai", "--json"]).run();
     assert_eq!(output.code, Some(1), "{}", output.text());
-    let code = output.json().last().unwrap()["error"]["code"].as_str().unwrap().to_owned();
+    let code = output.json_lines().last().unwrap()["error"]["code"].as_str().unwrap().to_owned();
     (code, from.elapsed())
 }
 
@@ -53,6 +53,6 @@ fn memory_is_bounded_whatever_holds_it() {
         world.file("home/config.toml", "[limits]\nmemory_mb = 32\n").file("hog.rhai", text);
         let output = world.program().args(["run", "hog.rhai", "--json"]).run();
         assert_eq!(output.code, Some(1), "{text}: {}", output.text());
-        assert_eq!(output.json().last().unwrap()["error"]["code"], "script.too_much_memory", "{text}");
+        assert_eq!(output.json_lines().last().unwrap()["error"]["code"], "script.too_much_memory", "{text}");
     }
 }

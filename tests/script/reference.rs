@@ -4,7 +4,7 @@ use std::path::Path;
 
 use libretto::{api, config::Limits};
 
-use crate::support::{normal::assert_same, program::World};
+use crate::support::{text::assert_same, world::World};
 
 #[test]
 fn every_example_runs_in_the_lab() {
@@ -34,8 +34,8 @@ fn every_example_runs_in_the_lab() {
 #[test]
 fn the_page_is_what_the_code_says() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
-    let said = World::new().run("doc").ok().raw[0].clone();
+    let said = World::new().run("doc").ok().stdout;
     let written = std::fs::read_to_string(page).unwrap_or_default();
     // To write it again: cargo run -- doc > docs/reference.md
-    assert_same(&said, &written);
+    assert_same("docs/reference.md", &written, &said);
 }

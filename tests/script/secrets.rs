@@ -1,6 +1,6 @@
 //! A secret goes through everything that a run does and is found nowhere afterwards: not in an output, not in the home.
 
-use crate::support::{canary::assert_nowhere, program::World};
+use crate::support::world::{World, assert_nowhere};
 
 const CANARY: &str = "Kn0wn/to+no\"one\\else&<Ä>";
 
@@ -33,19 +33,20 @@ if args::how == "type" { pw.len() }
     let mut outputs = Vec::new();
     for how in ["well", "throw", "text", "type"] {
         for more in [&["-vvv"][..], &["--json", "-vvv"], &["--quiet"]] {
-            let args = ["run", "tries.rhai", "--lab", "pw=env:PW", &format!("how={how}")].map(str::to_owned);
-            outputs.push(world.program().env("PW", CANARY).args(args).args(more).run());
+            let how = format!("how={how}");
+            let args = [&["run", "tries.rhai", "--lab", "pw=env:PW", &how], more].concat();
+            outputs.push(world.program().env("PW", CANARY).args(args).run());
         }
     }
     assert!(outputs.iter().all(|output| output.code == Some(1)), "{}", outputs[0].text());
     let runs = world.run("runs list --json").ok();
-    for run in runs.json() {
+    for run in runs.json_lines() {
         let id = run["run"].as_str().unwrap();
         outputs.push(world.run(&format!("runs show {id}")).ok());
         outputs.push(world.run(&format!("runs show {id} --json")).ok());
     }
     outputs.push(runs);
-    assert_nowhere(CANARY, &world, &outputs.iter().collect::<Vec<_>>());
+    assert_nowhere(CANARY, &world, &outputs);
 }
 
 #[test]
@@ -64,5 +65,5 @@ fn a_stored_password_is_found_nowhere() {
     ] {
         outputs.push(world.run(line));
     }
-    assert_nowhere(CANARY, &world, &outputs.iter().collect::<Vec<_>>());
+    assert_nowhere(CANARY, &world, &outputs);
 }

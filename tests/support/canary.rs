@@ -1,68 +1,77 @@
-//! A secret that must not be found: looked for in every form, in all that a program said and left behind.
+//! A secret that must be nowhere: looked for in outputs and in every file of a folder, however it may be written.
 
 use std::path::Path;
 
-use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
+use data_encoding::{BASE64, BASE64URL, HEXLOWER, HEXUPPER};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
-use super::program::{Output, World};
-
-/// Panics when `secret` stands in an output, or in a file of the world's home folder or its folders.
-#[track_caller]
-pub fn assert_nowhere(secret: &str, world: &World, outputs: &[&Output]) {
-    let forms = forms(secret);
-    for output in outputs {
-        for (stream, text) in ["standard output", "standard error"].iter().zip(&output.raw) {
-            assert_absent(&forms, text.as_bytes(), stream);
-        }
-    }
-    let mut files = 0;
-    look_into(&world.home(), &mut |path| {
-        files += 1;
-        assert_absent(&forms, &std::fs::read(path).unwrap(), &path.display().to_string());
-    });
-    assert!(files > 0, "there was nothing to look into");
+/// A secret and all the forms that it is looked for in.
+#[derive(Debug)]
+pub struct Canary {
+    forms: Vec<(String, Vec<u8>)>,
 }
 
-fn look_into(folder: &Path, look: &mut impl FnMut(&Path)) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { look_into(&path, look) } else { look(&path) }
-    }
-}
-
-#[track_caller]
-fn assert_absent(forms: &[(String, Vec<u8>)], bytes: &[u8], place: &str) {
-    for (name, form) in forms {
-        let found = bytes.windows(form.len()).any(|window| window == form);
-        assert!(!found, "the secret stands in {place}, as {name}");
-    }
-}
-
-/// The secret as it is, and in the encodings that protocols and logs use.
-fn forms(secret: &str) -> Vec<(String, Vec<u8>)> {
-    let plain = secret.as_bytes().to_vec();
-    let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let escaped = serde_json::to_string(secret).unwrap();
-    let percent: String = plain
-        .iter()
-        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(*byte).to_string() } else { format!("%{byte:02X}") })
-        .collect();
-    let mut forms = vec![
-        ("JSON".to_owned(), escaped.trim_matches('"').as_bytes().to_vec()),
-        ("percent".to_owned(), percent.into_bytes()),
-    ];
-    for (name, bytes) in [("text", plain), ("UTF-16LE", wide)] {
-        forms.push((format!("{name} in hex"), HEXLOWER.encode(&bytes).into_bytes()));
-        forms.push((format!("{name} in HEX"), HEXUPPER.encode(&bytes).into_bytes()));
+/// The forms of `secret`, which should be long and like nothing else.
+pub fn canary(secret: &str) -> Canary {
+    assert!(secret.len() >= 8, "a short secret is found by chance");
+    let utf16: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut forms = Vec::new();
+    for (charset, bytes) in [("UTF-8", secret.as_bytes()), ("UTF-16LE", &utf16)] {
+        let mut add = |encoding: &str, form: &[u8]| forms.push((format!("{charset}{encoding}"), form.to_vec()));
+        add("", bytes);
+        add(" in hex", HEXLOWER.encode(bytes).as_bytes());
+        add(" in hex", HEXUPPER.encode(bytes).as_bytes());
         for shift in 0..3 {
-            // What stands before and after decides the first and last letters: only those between are the secret's own.
-            let shifted: Vec<u8> = std::iter::repeat_n(0, shift).chain(bytes.iter().copied()).collect();
-            let whole = BASE64.encode(&shifted);
-            let first = if shift == 0 { 0 } else { 4 };
-            let last = whole.trim_end_matches('=').len() - usize::from(shifted.len() % 3 != 0);
-            forms.push((format!("{name} in base64, shifted by {shift}"), whole.as_bytes()[first..last].to_vec()));
+            add(" in base64", base64_inside(&BASE64, bytes, shift).as_bytes());
+            add(" in base64", base64_inside(&BASE64URL, bytes, shift).as_bytes());
         }
-        forms.push((name.to_owned(), bytes));
+        let percent = percent_encode(bytes, NON_ALPHANUMERIC).to_string();
+        add(" percent-encoded", percent.to_lowercase().as_bytes());
+        add(" percent-encoded", percent.as_bytes());
     }
-    forms
+    let json = serde_json::to_string(secret).unwrap();
+    forms.push(("JSON-escaped".into(), json.trim_matches('"').as_bytes().to_vec()));
+    let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    forms.push(("HTML-escaped".into(), html.into_bytes()));
+    Canary { forms }
+}
+
+/// What of `bytes` is the same in the base64 of any text that holds them `shift` bytes after a group's start.
+fn base64_inside(base64: &data_encoding::Encoding, bytes: &[u8], shift: usize) -> String {
+    let mut padded = vec![0; shift];
+    padded.extend_from_slice(bytes);
+    let whole_groups = padded.len() / 3 * 3;
+    let text = base64.encode(&padded[..whole_groups]);
+    // a group that begins with other bytes is not the secret's own
+    text[if shift == 0 { 0 } else { 4 }..].to_owned()
+}
+
+impl Canary {
+    /// The first form that `bytes` hold.
+    pub fn found_in(&self, bytes: &[u8]) -> Option<&str> {
+        let holds = |form: &[u8]| bytes.windows(form.len()).any(|window| window == form);
+        self.forms.iter().find(|(_, form)| holds(form)).map(|(name, _)| name.as_str())
+    }
+
+    /// Fails when `bytes` hold it.
+    #[track_caller]
+    pub fn assert_absent(&self, place: &str, bytes: impl AsRef<[u8]>) {
+        if let Some(form) = self.found_in(bytes.as_ref()) {
+            panic!("the secret is in {place}, as {form}");
+        }
+    }
+
+    /// Fails when a file below `folder` holds it, or a file's name.
+    #[track_caller]
+    pub fn assert_absent_below(&self, folder: &Path) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            self.assert_absent(&format!("the name {}", path.display()), path.as_os_str().as_encoded_bytes());
+            if path.is_dir() {
+                self.assert_absent_below(&path);
+            } else if path.is_file() {
+                self.assert_absent(&path.display().to_string(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
 }

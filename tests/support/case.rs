@@ -17,8 +17,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    normal::assert_same,
-    program::{Program, World, words},
+    text::assert_same,
+    world::{World, words},
 };
 
 /// Performs the case `name` (`script/endless_loop`) and compares everything.
@@ -30,7 +30,7 @@ pub fn case(name: &str) {
     if std::env::var_os("LIBRETTO_BLESS").is_some() {
         std::fs::write(&path, actual).unwrap();
     } else {
-        assert_same(&actual, &expected);
+        assert_same(name, &expected, &actual);
     }
 }
 
@@ -65,7 +65,7 @@ fn perform(case: &str) -> String {
         } else if let Some(text) = line.strip_prefix("stdin ") {
             stdin = Some(format!("{text}\n"));
         } else if let Some(command) = line.strip_prefix("$ libretto") {
-            let mut program: Program = world.program().args(words(command));
+            let mut program = world.program().args(words(command));
             for (name, value) in &env {
                 program = program.env(name, value);
             }

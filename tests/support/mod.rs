@@ -2,6 +2,11 @@
 
 pub mod canary;
 pub mod case;
-pub mod normal;
+pub mod domain;
 pub mod program;
 pub mod samba;
+pub mod terminal;
+mod tests;
+pub mod text;
+pub mod turns;
+pub mod world;

@@ -1,341 +1,271 @@
-//! The built program in a world of its own: a home folder, a working folder, its environment, its standard input; what it
-//! says, with what differs each time made equal; and a search for secrets in all that it leaves behind.
+//! The built program, run as a user would: its own home, its own environment, whole outputs, never longer than its limit.
 
 use std::{
-    fs,
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
     io::{Read, Write},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use super::normal::normal;
+use tempfile::TempDir;
 
-/// No program of a test may take longer; one that does is killed, and its test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a condition is looked at again.
-const LOOK: Duration = Duration::from_millis(3);
+use super::text::{assert_same, normalised};
 
-/// A temporary folder with the program's home (`home/`) and its working folder.
-pub struct World {
-    folder: tempfile::TempDir,
-}
-
-impl World {
-    pub fn new() -> Self {
-        let world = Self { folder: tempfile::Builder::new().prefix("libretto-test-").tempdir().unwrap() };
-        fs::create_dir(world.home()).unwrap();
-        world
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    pub fn home(&self) -> PathBuf {
-        self.folder().join("home")
-    }
-
-    /// Writes a file, named from the working folder on; folders on the way are made.
-    pub fn file(&self, name: &str, text: &str) -> &Self {
-        let path = self.folder().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-        self
-    }
-
-    /// The program in this world.
-    pub fn program(&self) -> Program {
-        Program::new().home(self.home()).folder(self.folder())
-    }
-
-    /// Runs the program with a command line as a person writes it.
-    pub fn run(&self, line: &str) -> Output {
-        self.program().args(words(line)).run()
-    }
-}
-
-/// Splits a command line at spaces; single quotes keep what is between them together.
-pub fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let (mut word, mut quoted, mut begun) = (String::new(), false, false);
-    for character in line.chars() {
-        match character {
-            '\'' => (quoted, begun) = (!quoted, true),
-            ' ' if !quoted => {
-                if begun {
-                    words.push(std::mem::take(&mut word));
-                }
-                begun = false;
-            }
-            other => {
-                word.push(other);
-                begun = true;
-            }
-        }
-    }
-    if begun {
-        words.push(word);
-    }
-    words
-}
-
-/// A call of the program under construction.
+/// A run of the program to be.
+#[derive(Debug, Clone)]
 pub struct Program {
-    command: Command,
-    home: Option<PathBuf>,
-    folder: Option<PathBuf>,
-    stdin: Option<Vec<u8>>,
+    pub(super) executable: PathBuf,
+    pub(super) args: Vec<OsString>,
+    pub(super) vars: BTreeMap<OsString, OsString>,
+    pub(super) folder: PathBuf,
+    pub(super) limit: Duration,
+    stdin: Vec<u8>,
+    home: PathBuf,
+    /// Holds `home` and `folder` where the test gave none; goes with the last run that uses it.
+    world: Arc<TempDir>,
 }
 
 impl Program {
+    /// `libretto` with an empty home and an empty working folder of its own, nothing on standard input and 60 s of time.
     pub fn new() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_libretto"));
-        // Nothing of the tester's own world: what a test relies on, it says.
-        command
-            .env_clear()
-            .env("LOGNAME", "tester")
-            .env("TERM", "xterm")
-            .env("PATH", std::env::var_os("PATH").unwrap());
-        Self { command, home: None, folder: None, stdin: None }
+        let world = TempDir::new().unwrap();
+        let (home, folder) = (world.path().join("home"), world.path().join("work"));
+        std::fs::create_dir(&folder).unwrap();
+        let mut program = Self {
+            executable: env!("CARGO_BIN_EXE_libretto").into(),
+            args: Vec::new(),
+            vars: BTreeMap::new(),
+            folder,
+            limit: Duration::from_mins(1),
+            stdin: Vec::new(),
+            home: home.clone(),
+            world: Arc::new(world),
+        };
+        // none of the environment of whoever runs the tests, but what any login has
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let fixed = [("LANG", "C.UTF-8"), ("TZ", "UTC"), ("USER", "tester"), ("TERM", "xterm-256color")];
+        program.vars.extend(fixed.map(|(name, value)| (name.into(), value.into())));
+        program.vars.insert("PATH".into(), path);
+        program.vars.insert("HOME".into(), program.world.path().into());
+        program.home(home)
     }
 
+    /// Another program, for tests of this module.
+    pub fn executable(mut self, path: &str) -> Self {
+        self.executable = path.into();
+        self
+    }
+
+    /// Another home folder (`LIBRETTO_HOME`): one that an earlier run has filled.
     pub fn home(mut self, home: impl Into<PathBuf>) -> Self {
-        let home = home.into();
-        self.command.env("LIBRETTO_HOME", &home);
-        self.home = Some(home);
+        self.home = home.into();
+        self.vars.insert("LIBRETTO_HOME".into(), self.home.clone().into());
         self
     }
 
+    /// Another working folder.
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        let folder = folder.into();
-        self.command.current_dir(&folder);
-        self.folder = Some(folder);
+        self.folder = folder.into();
         self
     }
 
-    pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.command.env(name, value);
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.vars.insert(name.into(), value.into());
         self
     }
 
-    pub fn stdin(mut self, text: &str) -> Self {
-        self.stdin = Some(text.as_bytes().to_vec());
+    pub fn stdin(mut self, text: impl AsRef<[u8]>) -> Self {
+        self.stdin = text.as_ref().to_vec();
         self
     }
 
-    pub fn args<S: AsRef<std::ffi::OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.command.args(args);
+    /// Instead of the 60 s: the program is killed and the test fails when it takes longer.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
         self
     }
 
-    /// Runs it to its end.
-    pub fn run(self) -> Output {
+    /// The arguments, in place of those of an earlier call.
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.args = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
+        self
+    }
+
+    pub fn home_path(&self) -> &Path {
+        &self.home
+    }
+
+    pub fn folder_path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Runs it to its end. The same `Program` can be run again, with the home as the last run left it.
+    pub fn run(&self) -> Output {
         self.start().finish()
     }
 
-    /// Starts it; it goes on while the test does other things.
-    pub fn start(mut self) -> Started {
-        self.command
-            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut started = Started::of(self.command, self.home, self.folder);
-        if let (Some(text), Some(mut stdin)) = (self.stdin, started.stdin.take()) {
-            // A program that does not read its input closes it, which is no fault.
-            let _ = stdin.write_all(&text);
-        }
-        started
+    /// Starts it and returns at once, for a test that interrupts it or looks at it while it runs.
+    pub fn start(&self) -> Running {
+        let mut command = Command::new(&self.executable);
+        command.args(&self.args).current_dir(&self.folder).env_clear().envs(&self.vars);
+        let mut running = self.spawn(command);
+        let mut input = running.child.stdin.take().unwrap();
+        let text = self.stdin.clone();
+        // a program that does not read is no failure of the test's
+        std::thread::spawn(move || drop(input.write_all(&text)));
+        running
     }
 
-    /// Starts it on a terminal of its own, by `script` of util-linux; both streams come as one.
-    pub fn start_on_terminal(self) -> Started {
-        let quote = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap());
-        let line: Vec<String> =
-            std::iter::once(self.command.get_program()).chain(self.command.get_args()).map(quote).collect();
-        let mut script = Command::new("script");
-        script.args(["--quiet", "--return", "--flush", "--command", &line.join(" "), "/dev/null"]).env_clear();
-        script.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("SHELL", "/bin/sh");
-        if let Some(folder) = &self.folder {
-            script.current_dir(folder);
+    pub(super) fn spawn(&self, mut command: Command) -> Running {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("{} did not start: {e}", self.executable.display()));
+        Running {
+            stdout: Stream::of(child.stdout.take().unwrap()),
+            stderr: Stream::of(child.stderr.take().unwrap()),
+            deadline: Instant::now() + self.limit,
+            child,
+            program: self.clone(),
         }
-        script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Started::of(script, self.home, self.folder)
+    }
+
+    /// What a text of this program's becomes for comparison.
+    pub fn normalised(&self, text: &str) -> String {
+        let world = self.world.path();
+        normalised(text, &[(&self.home, "[home]"), (&self.folder, "[work]"), (world, "[temp]")])
     }
 }
 
-/// A program that runs.
-pub struct Started {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    streams: [Stream; 2],
-    deadline: Instant,
-    home: Option<PathBuf>,
-    folder: Option<PathBuf>,
-}
-
-/// What came out of a stream so far, and the thread that reads on.
-struct Stream {
-    bytes: Arc<Mutex<Vec<u8>>>,
-    reader: Option<JoinHandle<()>>,
+/// What a stream has brought so far.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
 }
 
 impl Stream {
-    fn of(mut from: impl Read + Send + 'static) -> Self {
+    fn of(mut pipe: impl Read + Send + 'static) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&bytes);
+        let into = Arc::clone(&bytes);
         let reader = std::thread::spawn(move || {
-            let mut part = [0; 4096];
-            while let Ok(count @ 1..) = from.read(&mut part) {
-                sink.lock().unwrap().extend_from_slice(&part[..count]);
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                into.lock().unwrap().extend_from_slice(&buffer[..count]);
             }
         });
-        Self { bytes, reader: Some(reader) }
+        Self { bytes, reader }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
     }
-}
 
-impl Started {
-    fn of(mut command: Command, home: Option<PathBuf>, folder: Option<PathBuf>) -> Self {
-        let mut child = command.spawn().unwrap();
-        let streams = [Stream::of(child.stdout.take().unwrap()), Stream::of(child.stderr.take().unwrap())];
-        Self { stdin: child.stdin.take(), child, streams, deadline: Instant::now() + PATIENCE, home, folder }
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// What it has said on standard output so far.
-    pub fn said(&self) -> String {
-        self.streams[0].text()
-    }
-
-    /// Waits until it has said `text`, on either stream.
-    pub fn wait_for(&mut self, text: &str) -> &mut Self {
-        self.poll(&format!("to say {text:?}"), |this| this.streams.iter().any(|stream| stream.text().contains(text)))
-    }
-
-    fn poll(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) -> &mut Self {
-        while !done(self) {
-            let ended = self.child.try_wait().unwrap();
-            if ended.is_some() && done(self) {
-                break;
-            }
-            if ended.is_some() || Instant::now() > self.deadline {
-                let _ = self.child.kill();
-                panic!("waited for the program {what}\n{}\n{}", self.streams[0].text(), self.streams[1].text());
-            }
-            std::thread::sleep(LOOK);
+    fn read_out(self, deadline: Instant) -> String {
+        // a grandchild may hold the pipe open
+        while !self.reader.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
         }
-        self
-    }
-
-    /// Types a line.
-    pub fn type_line(&mut self, text: &str) -> &mut Self {
-        writeln!(self.stdin.as_mut().unwrap(), "{text}").unwrap();
-        self
-    }
-
-    /// On a terminal: waits for a question that is answered without echo, and types the answer.
-    pub fn answer_secret(&mut self, question: &str, answer: &str) -> &mut Self {
-        self.wait_for(question);
-        self.poll("to turn the echo off", |this| {
-            let terminal = terminal_of(this.pid());
-            let stty = terminal.and_then(|path| Command::new("stty").arg("-F").arg(path).arg("-a").output().ok());
-            stty.is_some_and(|output| String::from_utf8_lossy(&output.stdout).contains(" -echo "))
-        });
-        self.type_line(answer)
-    }
-
-    /// Sends a signal, e.g. `INT`, to the program.
-    pub fn signal(&mut self, name: &str) -> &mut Self {
-        assert!(Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap().success());
-        self
-    }
-
-    /// Waits until it ends.
-    pub fn finish(mut self) -> Output {
-        let mut code = None;
-        self.poll("to end", |this| {
-            code = this.child.try_wait().unwrap();
-            code.is_some()
-        });
-        drop(self.stdin.take());
-        for stream in &mut self.streams {
-            stream.reader.take().unwrap().join().unwrap();
-        }
-        let raw = [self.streams[0].text(), self.streams[1].text()];
-        let normal = |text: &str| normal(text, self.home.as_deref(), self.folder.as_deref());
-        Output { code: code.and_then(|status| status.code()), stdout: normal(&raw[0]), stderr: normal(&raw[1]), raw }
+        self.text()
     }
 }
 
-impl Drop for Started {
+/// The program while it runs. Dropping it kills it.
+#[derive(Debug)]
+pub struct Running {
+    pub(super) child: Child,
+    pub(super) stdout: Stream,
+    pub(super) stderr: Stream,
+    pub(super) deadline: Instant,
+    program: Program,
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
-        // A test that failed leaves nothing running.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // fails where it has ended already, which is well
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
-/// The terminal that the child of `script` stands on.
-fn terminal_of(script: u32) -> Option<PathBuf> {
-    let children = fs::read_to_string(format!("/proc/{script}/task/{script}/children")).ok()?;
-    fs::read_link(format!("/proc/{}/fd/0", children.split_whitespace().next()?)).ok()
+impl Running {
+    /// Waits until standard output or standard error holds `text`.
+    pub fn await_output(&mut self, text: &str) {
+        self.poll(&format!("print \"{text}\""), |running| {
+            (running.stdout.text().contains(text) || running.stderr.text().contains(text)).then_some(())
+        });
+    }
+
+    /// Sends a signal by its name: `INT`, `TERM`, `KILL`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "the signal {name} was not sent");
+    }
+
+    /// Waits for its end.
+    pub fn finish(mut self) -> Output {
+        let status = self.poll("end", |running| running.child.try_wait().unwrap());
+        let program = self.program.clone();
+        let deadline = self.deadline;
+        let take = |stream: &mut Stream| std::mem::replace(stream, Stream::of(std::io::empty())).read_out(deadline);
+        let (stdout, stderr) = (take(&mut self.stdout), take(&mut self.stderr));
+        Output { code: status.code(), stdout, stderr, program }
+    }
+
+    /// Asks until there is an answer; fails the test, and kills the program, when the time is up.
+    pub(super) fn poll<T>(&mut self, what: &str, mut ask: impl FnMut(&mut Self) -> Option<T>) -> T {
+        loop {
+            if let Some(answer) = ask(self) {
+                return answer;
+            }
+            if Instant::now() >= self.deadline {
+                let (args, limit) = (&self.program.args, self.program.limit);
+                let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
+                panic!("{args:?} did not {what} within {limit:?}\nstdout:\n{stdout}\nstderr:\n{stderr}");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
 }
 
-/// How a program ended, and what it said.
+/// How a run ended and what it printed.
 #[derive(Debug)]
 pub struct Output {
     /// `None` when a signal ended it.
     pub code: Option<i32>,
-    /// Normalised.
     pub stdout: String,
-    /// Normalised.
     pub stderr: String,
-    /// As it was.
-    pub raw: [String; 2],
+    /// What was run; its home and its working folder live as long as this value.
+    pub program: Program,
+}
+
+/// What a run is to print, whole: with `[time]`, `[when]`, `[run]`, `[port]`, `[home]`, `[work]` in place of what differs
+/// each time.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Expect<'a> {
+    pub code: i32,
+    pub stdout: &'a str,
+    pub stderr: &'a str,
 }
 
 impl Output {
-    /// Exit code and both streams as one text: `exit 2`, lines of standard output behind `1| `, of standard error behind `2| `.
-    pub fn text(&self) -> String {
-        let mut text = match self.code {
-            Some(code) => format!("exit {code}\n"),
-            None => "killed\n".to_owned(),
-        };
-        for (mark, stream) in [("1|", &self.stdout), ("2|", &self.stderr)] {
-            for line in stream.lines() {
-                text.push_str(format!("{mark} {line}").trim_end());
-                text.push('\n');
-            }
-        }
-        text
-    }
-
-    /// Compares everything.
+    /// Compares everything; fails with the lines that differ.
     #[track_caller]
-    pub fn is(&self, expected: &str) -> &Self {
-        super::normal::assert_same(&self.text(), expected);
+    pub fn expect(self, expected: Expect<'_>) -> Self {
+        let (stdout, stderr) = (self.program.normalised(&self.stdout), self.program.normalised(&self.stderr));
+        let about = format!("of {:?} (exit code {:?})", self.program.args, self.code);
+        assert_same(&format!("standard error {about}"), expected.stderr, &stderr);
+        assert_same(&format!("standard output {about}"), expected.stdout, &stdout);
+        assert_eq!(self.code, Some(expected.code), "exit code of {:?}", self.program.args);
         self
     }
 
-    /// Ended well; for the steps on the way to what a test is about.
+    /// Standard output as JSON, one value a line.
     #[track_caller]
-    pub fn ok(self) -> Self {
-        assert_eq!(self.code, Some(0), "{}", self.text());
-        self
-    }
-
-    /// Standard output, each line of it as JSON.
-    #[track_caller]
-    pub fn json(&self) -> Vec<serde_json::Value> {
-        self.raw[0].lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    pub fn json_lines(&self) -> Vec<serde_json::Value> {
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("not JSON ({e}): {line}"));
+        self.stdout.lines().map(parse).collect()
     }
 }

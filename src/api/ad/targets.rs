@@ -7,9 +7,12 @@ use super::{
     reads, tests,
 };
 use crate::{
-    api::credentials,
-    connection::Connection,
-    directory::{self, Discovery, Dns, TargetReport, certificate::Presented, outcome},
+    api::credentials::{self, SignIn},
+    connection::{
+        Connection,
+        credentials::{bind_principal, directory_guid},
+    },
+    directory::{self, Discovery, Dns, Session, TargetReport, certificate::Presented, outcome},
     error::Result,
     script::{context::Context, operation::Namespace, value::Record},
     verdict::Verdict,
@@ -111,7 +114,7 @@ async fn test_targets(context: Context, (connection,): (Connection,)) -> Result<
 async fn conclude(
     context: &Context,
     connection: &Connection,
-    sign_in: &credentials::SignIn,
+    sign_in: &SignIn,
     reports: &[TargetReport],
 ) -> Result<()> {
     for report in reports {
@@ -127,10 +130,31 @@ async fn conclude(
     let refusal =
         reports.iter().filter_map(|report| report.error.as_ref()).find(|error| outcome::refuses_credential(error));
     match (reports.iter().find(|report| report.verdict == Verdict::Ok), refusal) {
-        (Some(accepting), _) => credentials::accepted(context, connection, sign_in, &accepting.target).await,
+        (Some(accepting), _) => {
+            credentials::accepted(context, connection, sign_in, &accepting.target).await?;
+            // The test has passed; whose account it is can be learnt another time.
+            if let Err(error) = learn(context, connection, sign_in, &accepting.target).await {
+                tracing::debug!(connection = connection.name, "the account's objectGUID is not known yet: {error}");
+            }
+            Ok(())
+        }
         (None, Some(refusal)) => credentials::refused(context, connection, sign_in, refusal).await,
         (None, None) => credentials::unasked(context, connection, sign_in).await,
     }
+}
+
+/// Whose account it is, the first time that a target accepts it: connections that share one are found by its objectGUID.
+async fn learn(context: &Context, connection: &Connection, sign_in: &SignIn, target: &str) -> Result<()> {
+    let (id, principal) = (connection.id, sign_in.credential.principal);
+    if context.blocking(move |context| directory_guid(&context.world.store, principal)).await?.is_some() {
+        return Ok(());
+    }
+    let endpoint = access::endpoint(context, connection, target)?;
+    let gate = BudgetGate::new(context, connection, sign_in);
+    let session = Session::connect_through(&endpoint, &access::identity(sign_in), &gate).await?;
+    let account = directory::resolve(&session, &sign_in.username).await?;
+    context.blocking(move |context| bind_principal(&context.world.store, id, &account.guid)).await?;
+    Ok(())
 }
 
 async fn certificate(

@@ -12,21 +12,46 @@ use crate::{
 };
 
 /// A row as SQLite holds it, borrowed: most of ten thousand are looked at and passed over.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct RowRef<'a> {
     pub(crate) id: ConnectionId,
     pub(crate) name: &'a str,
     pub(crate) kind: &'a str,
-    pub(crate) domain: &'a str,
-    pub(crate) principal: PrincipalId,
-    pub(crate) username: &'a str,
     pub(crate) customer: Option<&'a str>,
     /// Separated by spaces.
     pub(crate) tags: &'a str,
+    row: &'a Row<'a>,
+}
+
+/// The rest of a row that is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Details<'a> {
+    pub(crate) domain: &'a str,
+    pub(crate) principal: PrincipalId,
+    pub(crate) username: &'a str,
     pub(crate) settings: &'a str,
     pub(crate) trusted: Option<&'a str>,
     pub(crate) created_at: &'a str,
     pub(crate) changed_at: &'a str,
+}
+
+impl RowRef<'_> {
+    /// The columns that nothing is selected by.
+    pub(crate) fn details(&self) -> Result<Details<'_>> {
+        let row = self.row;
+        let read = || -> rusqlite::Result<Details<'_>> {
+            Ok(Details {
+                domain: row.get_ref(5)?.as_str()?,
+                principal: row.get(6)?,
+                username: row.get_ref(7)?.as_str()?,
+                settings: row.get_ref(8)?.as_str()?,
+                trusted: row.get_ref(9)?.as_str_or_null()?,
+                created_at: row.get_ref(10)?.as_str()?,
+                changed_at: row.get_ref(11)?.as_str()?,
+            })
+        };
+        read().map_err(failed)
+    }
 }
 
 /// What a row is written from.
@@ -43,8 +68,9 @@ pub(crate) struct Values<'a> {
     pub(crate) tags: &'a [String],
 }
 
-const COLUMNS: &str = "SELECT id, name, kind, domain, principal, username, customer, tags, settings, trusted,
-    created_at, changed_at FROM connection";
+const COLUMNS: &str =
+    "SELECT id, name, kind, customer, tags, domain, principal, username, settings, trusted, created_at,
+    changed_at FROM connection";
 
 /// Inserts a connection.
 pub(crate) fn insert(c: &Connection, values: &Values<'_>) -> Result<ConnectionId> {
@@ -218,21 +244,13 @@ fn trust(c: &Connection, pem: Option<&str>) -> Result<Option<String>> {
     Ok(Some(hash))
 }
 
-fn borrow<'a>(row: &'a Row<'_>) -> rusqlite::Result<RowRef<'a>> {
-    let text = |column| row.get_ref(column)?.as_str().map_err(rusqlite::Error::from);
-    let optional = |column| row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from);
+fn borrow<'a>(row: &'a Row<'a>) -> rusqlite::Result<RowRef<'a>> {
     Ok(RowRef {
         id: row.get(0)?,
-        name: text(1)?,
-        kind: text(2)?,
-        domain: text(3)?,
-        principal: row.get(4)?,
-        username: text(5)?,
-        customer: optional(6)?,
-        tags: text(7)?,
-        settings: text(8)?,
-        trusted: optional(9)?,
-        created_at: text(10)?,
-        changed_at: text(11)?,
+        name: row.get_ref(1)?.as_str()?,
+        kind: row.get_ref(2)?.as_str()?,
+        customer: row.get_ref(3)?.as_str_or_null()?,
+        tags: row.get_ref(4)?.as_str()?,
+        row,
     })
 }

@@ -5,7 +5,7 @@
 # An image is for N controllers of this version of the recipe and of Samba; anything else makes another.
 image_of() {
   local key
-  key=$( (cat "$here"/lab/*.sh; samba --version; echo "$net") | sha256sum | cut -c1-16)
+  key=$( (cat "$here"/samba/*.sh; samba --version; echo "$net") | sha256sum | cut -c1-16)
   echo "$images/$1-$key.tar.gz"
 }
 
@@ -109,7 +109,7 @@ END
 
 # Waits until what is written on any controller has come to every other.
 await_replication() {
-  local n=$1 i j dn deadline=$((SECONDS + 120))
+  local n=$1 i j dn deadline=$((SECONDS + 300))
   for i in $(seq "$n"); do as_controller "$i" samba-tool group add "settle-$i" >/dev/null; done
   for i in $(seq "$n"); do
     for j in $(seq "$n"); do
