@@ -115,7 +115,13 @@ impl Human {
     ) -> String {
         let note = error.map_or(note, |error| error.message.as_str());
         let took = duration(Duration::from_millis(ms));
-        let mut text = row(self.look, 4, verdict, key, if verdict == Verdict::Ok || ms > 0 { &took } else { "" });
+        let mut text = row(
+            self.look,
+            4,
+            verdict,
+            key,
+            if matches!(verdict, Verdict::NotStarted | Verdict::Skipped) { "" } else { &took },
+        );
         if !note.is_empty() {
             let _ = writeln!(text, "{:width$}{}", "", self.look.paint(Paint::Faint, note), width = VERDICT + 8);
         }

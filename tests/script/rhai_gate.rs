@@ -2,7 +2,8 @@
 //!
 //! Newer versions ran the wrong function when a closure went from a script to a module and back, without a word. An upgrade
 //! that breaks one of these tests is not taken.
-#![allow(deprecated)] // stored contexts are marked as volatile API; the version is pinned
+// Stored contexts are marked as volatile API, and the version is pinned; functions for the engine take values.
+#![allow(deprecated, clippy::needless_pass_by_value)]
 
 use rhai::{
     Array, Dynamic, Engine, EvalAltResult, FnPtr, Module, NativeCallContext, Position, Scope,

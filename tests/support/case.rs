@@ -57,7 +57,8 @@ fn perform(case: &str) -> String {
             while let Some(line) = lines.next_if(|line| line.starts_with('|')) {
                 text.push_str(line[1..].strip_prefix(' ').unwrap_or(&line[1..]));
                 text.push('\n');
-                actual.push_str(&format!("{line}\n"));
+                actual.push_str(line);
+                actual.push('\n');
             }
             world.file(name, &text);
         } else if let Some((name, value)) = line.strip_prefix("env ").and_then(|pair| pair.split_once('=')) {
