@@ -56,7 +56,7 @@ print(found.len());"#,
             ),
             search,
         )
-        .operation(
+        .immediate(
             reads("escape(value: text) -> text", "Makes a text safe to put into an LDAP filter (RFC 4515, section 3).", r#"print(ad::escape("a*b"));"#),
             escape,
         )
@@ -137,7 +137,7 @@ fn record(entry: &Entry) -> Value {
     map.into()
 }
 
-async fn escape(_: Context, (value,): (String,)) -> Result<String> {
+fn escape((value,): (String,)) -> Result<String> {
     Ok(directory::filter::escape(&value))
 }
 
