@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use rhai::Dynamic;
 
 use crate::{
-    connection::{self, Connection, Selector, credentials},
+    connection::{
+        self, Connection, Selector,
+        credentials::{self, GRACE},
+    },
     error::{Error, Result},
     script::{
         context::{Context, CredentialState},
@@ -205,6 +208,31 @@ async fn remove(context: Context, (connection,): (Connection,)) -> Result<()> {
     write.settle_by(result).await
 }
 
+/// A password that Libretto replaced less than an hour ago still binds, so its sign-in would prove nothing and bring it back.
+fn refuse_former(context: &Context, connection: &Connection, password: &Secret) -> Result<()> {
+    let store = &context.world.store;
+    let Some(current) = credentials::current(store, connection)? else { return Ok(()) };
+    if !current.was_sent_within(GRACE, context.world.host.now()) {
+        return Ok(());
+    }
+    for version in credentials::history(store, connection)? {
+        let is_former = version.id != current.id && version.proven_at.is_some() && version.reference.is_none();
+        if is_former && credentials::open(store, context.identity()?, &version)?.expose() == password.expose() {
+            return Err(Error::new(
+                "connection.former_password",
+                format!(
+                    "that is the password of version {}, which was replaced less than an hour ago",
+                    version.version
+                ),
+            )
+            .hint(
+                "it still binds for an hour after the change, so a test would prove nothing; give the present password",
+            ));
+        }
+    }
+    Ok(())
+}
+
 async fn set_credentials(
     context: Context,
     (connection, username, password): (Connection, String, Option<Secret>),
@@ -226,6 +254,7 @@ async fn set_credentials(
     let candidate = context
         .blocking(move |context| {
             let world = &context.world;
+            refuse_former(context, &recorded, &password)?;
             credentials::record_candidate(
                 &world.store,
                 context.identity()?,

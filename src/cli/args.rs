@@ -6,6 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::ValueParser};
 
 use super::complete;
+use crate::lab::Fault;
 
 const ABOUT: &str = "Performs and scripts the life of identity connections: credentials, tests, rotation";
 
@@ -34,7 +35,7 @@ pub struct Cli {
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Folder of the store, the identity and your scripts [default: $`LIBRETTO_HOME`, else the platform's data folder]
+    /// Folder of the store, the identity and your scripts [default: $LIBRETTO_HOME, else the platform's data folder]
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub home: Option<PathBuf>,
     /// Print JSON, one object per line
@@ -83,13 +84,14 @@ pub enum Command {
     },
     /// Show what scripts can call
     Doc {
-        /// A function or a namespace, e.g. `ad::test_targets`, ad [default: everything]
+        /// A function or a namespace, e.g. ad::test_targets, ad [default: everything]
         name: Option<String>,
     },
     /// Add, show, change and test connections
     #[command(subcommand)]
     Connections(ConnectionsCommand),
     /// Keep the embedded world up, and say how to reach it
+    #[command(after_help = faults())]
     Lab {
         /// First port; the kernel chooses free ones unless told
         #[arg(long, value_name = "N")]
@@ -143,6 +145,13 @@ pub struct RunArgs {
     /// How long a change may take to reach every target
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = ValueParser::new(span))]
     pub wait: Duration,
+}
+
+/// The faults of the lab, for its help.
+fn faults() -> String {
+    let width = Fault::list().iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines: Vec<String> = Fault::list().iter().map(|(name, what)| format!("  {name:width$}  {what}")).collect();
+    format!("Faults:\n{}", lines.join("\n"))
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -243,7 +252,7 @@ pub struct AdFields {
     /// Service account: user@domain, DOMAIN\user or a DN
     #[arg(long)]
     pub username: String,
-    /// Its password: env:NAME, <file:PATH>, -, prompt, command:PROGRAM
+    /// Its password: env:NAME, file:PATH, -, prompt, command:PROGRAM
     #[arg(long, value_name = "REF")]
     pub password: Option<String>,
     #[command(flatten)]

@@ -1,7 +1,10 @@
 //! The credentials of a connection's principal: versions, states, and the only ways from one state to another.
 
 use super::{Connection, Given};
-pub use crate::store::rows::credentials::{Credential, Form, State};
+pub use crate::store::rows::{
+    credentials::{Credential, Form, State},
+    principals::GRACE,
+};
 use crate::{
     error::{Error, Result},
     host::Host,

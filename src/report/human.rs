@@ -137,7 +137,8 @@ impl Human {
         let total: u64 = counts.values().sum();
         let rate = total as f64 / (ms.max(1) as f64 / 1000.0);
         format!(
-            "    {total} items: {}, {}, {rate:.0}/s\n",
+            "    {total} {}: {}, {}, {rate:.0}/s\n",
+            if total == 1 { "item" } else { "items" },
             words(self.look, counts),
             duration(Duration::from_millis(ms))
         )

@@ -4,7 +4,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     books::Books,
-    request::Request,
+    request::{Mode, Request},
     rules::{self, Names},
     standing, stored,
     stored::Stored,
@@ -105,17 +105,42 @@ async fn display_name(session: &Session, account: &Principal) -> Result<Option<S
     Ok(found.entries.first().and_then(|entry| entry.text("displayName")))
 }
 
-/// Refuses what preflight refuses of the account itself.
-pub(super) fn refuse(known: &Known, request: &Request, target: &str) -> Result<()> {
+/// Refuses what preflight refuses of the account itself; else tells how its password is to be written.
+///
+/// An account that is younger than the minimum age and a domain administrator, as the article wants service accounts to
+/// be, resets itself. Any other has to wait, or needs an administrative connection.
+pub(super) async fn judge(known: &Known, request: &Request, session: &Session) -> Result<Mode> {
+    refuse(known, request, &session.target().to_string())?;
+    if request.via.is_some() {
+        return Ok(Mode::Reset);
+    }
+    let Some(policy) = known.policy.as_ref().filter(|policy| binds(policy, request)) else {
+        return Ok(Mode::SelfChange);
+    };
+    match standing::not_before(&known.account, &policy.rules, OffsetDateTime::now_utc()) {
+        None => Ok(Mode::SelfChange),
+        Some(_) if is_administrator(session, &known.account.principal.dn).await? => Ok(Mode::OwnReset),
+        Some(from) => Err(too_young(from)),
+    }
+}
+
+/// Whether the account is a domain administrator or an administrator of the domain's controllers, also through other
+/// groups (well-known SIDs: MS-DTYP 2.4.2.4).
+async fn is_administrator(session: &Session, dn: &str) -> Result<bool> {
+    const DOMAIN_ADMINS: u32 = 512;
+    const ADMINISTRATORS: &str = "S-1-5-32-544";
+    let groups = directory::groups(session, dn, true).await?;
+    let sids = groups.iter().filter_map(|group| group.sid.as_deref());
+    Ok(sids.into_iter().any(|sid| {
+        sid == ADMINISTRATORS || (sid.starts_with("S-1-5-21-") && directory::sid::relative(sid) == Some(DOMAIN_ADMINS))
+    }))
+}
+
+fn refuse(known: &Known, request: &Request, target: &str) -> Result<()> {
     standing::refuse_never_rotated(&known.account.principal, &known.username, request.insist)?;
     standing::refuse_barred(&known.account, request.via.is_some())?;
     let Some(policy) = &known.policy else { return Ok(()) };
-    let now = OffsetDateTime::now_utc();
-    standing::refuse_near_lockout(&known.account, &policy.rules, target, now)?;
-    match standing::not_before(&known.account, &policy.rules, now) {
-        Some(from) if request.via.is_none() && binds(policy, request) => Err(too_young(from)),
-        _ => Ok(()),
-    }
+    standing::refuse_near_lockout(&known.account, &policy.rules, target, OffsetDateTime::now_utc())
 }
 
 /// Whether what breaks the policy is refused here. Where a fine-grained policy may apply that cannot be read, a run that

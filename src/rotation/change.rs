@@ -8,7 +8,7 @@ use super::{
     books::Books,
     preflight::Plan,
     report::{Announcement, Observer, Stage, Staged},
-    request::Request,
+    request::{Mode, Request},
     unsettled,
 };
 use crate::{
@@ -100,11 +100,11 @@ async fn begin(request: &Request, plan: &Plan, books: &Books, candidate: &Creden
 }
 
 /// The one write.
-pub(super) async fn change(request: &Request, plan: &Plan, books: &Books, recorded: &Recorded) -> Staged<()> {
-    mark_sent(request, plan, books, recorded).await?;
+pub(super) async fn change(plan: &Plan, books: &Books, recorded: &Recorded) -> Staged<()> {
+    mark_sent(plan, books, recorded).await?;
     let (session, dn) = (&plan.pinned.session, &plan.account.dn);
-    let answer = match (&request.via, &plan.stored.old) {
-        (None, Some(old)) => directory::change_password(session, dn, &old.password, &plan.candidate).await,
+    let answer = match (plan.mode, &plan.stored.old) {
+        (Mode::SelfChange, Some(old)) => directory::change_password(session, dn, &old.password, &plan.candidate).await,
         _ => directory::set_password(session, dn, &plan.candidate).await,
     };
     let pinned = Some(plan.pinned.name.as_str());
@@ -114,7 +114,7 @@ pub(super) async fn change(request: &Request, plan: &Plan, books: &Books, record
                 .event(&recorded.rotation, Some(Stage::Prove), "change-acknowledged", pinned, json!({}))
                 .await
                 .map_err(|error| unsettled("the password was changed, and the journal could not be written", &error))?;
-            Ok(((), Verdict::Ok, format!("{} on {}", request.mode(), plan.pinned.name)))
+            Ok(((), Verdict::Ok, format!("{} on {}", plan.mode.as_str(), plan.pinned.name)))
         }
         Err(error) if error.verdict() == Verdict::InDoubt || !untouched(plan, &error).await => {
             let said = json!({"code": error.code(), "message": redact(error.message())});
@@ -126,12 +126,12 @@ pub(super) async fn change(request: &Request, plan: &Plan, books: &Books, record
 }
 
 /// Notes that the write goes out: in the candidate's row and in the journal. If that fails, nothing is sent.
-async fn mark_sent(request: &Request, plan: &Plan, books: &Books, recorded: &Recorded) -> Result<()> {
+async fn mark_sent(plan: &Plan, books: &Books, recorded: &Recorded) -> Result<()> {
     let id = recorded.candidate.id;
     let sent = json!({
         "candidate": id,
         "previous": plan.stored.current.as_ref().map(|current| current.id),
-        "mode": request.mode(),
+        "mode": plan.mode.as_str(),
         "pwd_last_set": plan.pinned.before,
     });
     let noted = match books.with(move |books| credentials::mark_sent(&books.store, id)).await {

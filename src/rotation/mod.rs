@@ -8,7 +8,8 @@
 //!    emulator where it is known and answers; then the others, one by one. These sessions stay open. Any failure: stop.
 //! 2. **record**: the candidate is on the disk, encrypted, read back; the journal begins.
 //! 3. **change**: marked as sent, then one LDAP write on the pinned target: the account's own change (old and new), or a
-//!    reset over an administrative connection.
+//!    reset: over an administrative connection, or by the account itself where it is a domain administrator whose password
+//!    is younger than the minimum age.
 //! 4. **prove**: exactly one bind with the candidate there.
 //! 5. **converge**: on each other target `pwdLastSet` is read over the open session until it is the pinned one's, then one
 //!    bind. One that does not get there in time is inconclusive, named and journalled; the rotation goes on.
@@ -80,7 +81,7 @@ pub async fn rotate(request: &Request, observer: &dyn Observer) -> Result<Outcom
     let mut log = Log { observer, stages: Vec::new() };
     let plan = log.stage(Stage::Preflight, Box::pin(preflight::preflight(request, &books))).await?;
     let recorded = log.stage(Stage::Record, change::record(request, &plan, &books, observer)).await?;
-    log.stage(Stage::Change, change::change(request, &plan, &books, &recorded)).await?;
+    log.stage(Stage::Change, change::change(&plan, &books, &recorded)).await?;
     let proof = log.stage(Stage::Prove, Box::pin(change::prove(&plan, &books, &recorded))).await?;
     let converged = converge::converge(request, &plan, &books, &recorded, &proof, observer);
     let targets = log.stage(Stage::Converge, converged).await?;

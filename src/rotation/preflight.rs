@@ -8,7 +8,7 @@ use super::{
     books::Books,
     controllers::{self, Controller, Down},
     report::Staged,
-    request::Request,
+    request::{Mode, Request},
     standing,
     stored::{self, Stored},
 };
@@ -28,6 +28,8 @@ pub(super) struct Plan {
     pub(super) account: Principal,
     /// Its name from now on.
     pub(super) username: String,
+    /// How its password is written.
+    pub(super) mode: Mode,
     /// Whether former passwords are remembered: then the one before still signs in for a while after the change.
     pub(super) history: bool,
     /// The new password.
@@ -70,17 +72,18 @@ pub(super) async fn preflight(request: &Request, books: &Books) -> Staged<Plan> 
         sign_in(request, books, &stored, &open[pinned]).await?;
     }
     let known = account::read(&open[pinned].session, request, &mut stored, books).await?;
-    account::refuse(&known, request, &open[pinned].name)?;
+    let mode = account::judge(&known, request, &open[pinned].session).await?;
     open[pinned].before = mark(&open[pinned], &known.account.principal.dn).await?;
     let (pinned, others) = others(request, books, &stored, &known, open, (pinned, canary), &mut down).await?;
     let candidate = account::candidate(&known, request, &stored, books).await?;
-    let note = note(&pinned, &others, &down, &known);
-    let before = before(request, &stored, &known, &pinned, &others, &down);
+    let note = note(&pinned, &others, &down, &known, mode);
+    let before = before(request, mode, &stored, &known, (&pinned, &others), &down);
     let Known { account, policy, username, .. } = known;
     let plan = Plan {
         stored,
         account: account.principal,
         username,
+        mode,
         history: policy.is_some_and(|policy| policy.rules.history > 0),
         candidate,
         pinned,
@@ -171,7 +174,7 @@ async fn look(
     Ok(())
 }
 
-fn note(pinned: &Controller, others: &[Controller], down: &[Down], known: &Known) -> String {
+fn note(pinned: &Controller, others: &[Controller], down: &[Down], known: &Known, mode: Mode) -> String {
     let mut notes = vec![format!(
         "{} of {} targets answer, the change goes to {}",
         others.len() + 1,
@@ -183,16 +186,19 @@ fn note(pinned: &Controller, others: &[Controller], down: &[Down], known: &Known
     if !lagging.is_empty() {
         notes.push(format!("{} had not got the last change yet", lagging.join(", ")));
     }
+    if mode == Mode::OwnReset {
+        notes.push("as an administrator it resets itself, for its password is younger than the minimum age".to_owned());
+    }
     notes.extend(known.doubts.iter().cloned());
     notes.join("; ")
 }
 
 fn before(
     request: &Request,
+    mode: Mode,
     stored: &Stored,
     known: &Known,
-    pinned: &Controller,
-    others: &[Controller],
+    (pinned, others): (&Controller, &[Controller]),
     down: &[Down],
 ) -> Value {
     let answering = std::iter::once(pinned).chain(others);
@@ -201,7 +207,7 @@ fn before(
         .collect();
     targets.extend(down.iter().map(|down| json!({"target": down.target, "down": down.error.message()})));
     json!({
-        "mode": request.mode(),
+        "mode": mode.as_str(),
         "by": request.who,
         "account": known.account.principal,
         "username": known.username,

@@ -48,6 +48,28 @@ pub struct Request {
     pub hurry: CancellationToken,
 }
 
+/// How the password is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// By its owner, with the old password; the whole policy applies.
+    SelfChange,
+    /// By its owner as the administrator that it is: minimum age and history do not apply.
+    OwnReset,
+    /// By an administrative account.
+    Reset,
+}
+
+impl Mode {
+    /// The word in the journal and in notes.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::SelfChange => "self-change",
+            Self::OwnReset => "own-reset",
+            Self::Reset => "reset",
+        }
+    }
+}
+
 /// An administrative account and the connection that it comes from.
 #[derive(Debug, Clone)]
 pub struct Via {
@@ -70,10 +92,5 @@ impl Request {
             "username": self.username,
             "password": if self.password.is_some() { "given" } else { "generated" },
         })
-    }
-
-    /// `reset` by an administrator, or `self-change` with the old password.
-    pub(super) fn mode(&self) -> &'static str {
-        if self.via.is_some() { "reset" } else { "self-change" }
     }
 }

@@ -1,6 +1,6 @@
 //! Times as the store keeps them: RFC 3339, UTC, always six digits of a second, so that they sort as text.
 
-use time::{OffsetDateTime, UtcOffset};
+use time::{Duration, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 /// The text of `at`, e.g. `2026-02-03T04:05:06.000007Z`.
 pub(crate) fn text(at: OffsetDateTime) -> String {
@@ -15,9 +15,14 @@ pub(crate) fn now() -> String {
     text(OffsetDateTime::now_utc())
 }
 
+/// The moment `time` before the one that `at` tells; `at` itself when it cannot be read.
+pub(crate) fn before(at: &str, time: Duration) -> String {
+    OffsetDateTime::parse(at, &Rfc3339).map_or_else(|_| at.to_owned(), |at| text(at - time))
+}
+
 #[cfg(test)]
 mod tests {
-    use time::{format_description::well_known::Rfc3339, macros::datetime};
+    use time::macros::datetime;
 
     use super::*;
 

@@ -128,6 +128,25 @@ fn one_account_of_two_connections_is_merged_and_keeps_every_version() {
 }
 
 #[test]
+fn a_replaced_password_that_still_binds_does_not_come_back_with_a_merge() {
+    let store = Store::temporary().unwrap();
+    let corp = add(&store, &with_password("corp", "the one before"));
+    let identity = Identity::load(&store).unwrap();
+    credentials::bind_principal(&store, corp.id, GUID).unwrap();
+    let new =
+        credentials::record_candidate(&store, &identity, &corp, &corp.username, &secret("the new one"), None).unwrap();
+    credentials::mark_sent(&store, new.id).unwrap();
+    credentials::promote(&store, new.id, "dc1").unwrap();
+    // Another connection of the account is tested with the old password, within the hour in which it still binds.
+    let late = add(&store, &with_password("late", "the one before"));
+    let graced = credentials::current(&store, &late).unwrap().unwrap();
+    credentials::mark_proven(&store, graced.id, "dc1").unwrap();
+    credentials::bind_principal(&store, late.id, GUID).unwrap();
+    assert_eq!(opened(&store, "corp"), "the new one");
+    assert_eq!(opened(&store, "late"), "the new one");
+}
+
+#[test]
 fn another_user_name_is_another_account_until_the_directory_says_otherwise() {
     let store = Store::temporary().unwrap();
     let corp = add(&store, &with_password("corp", "password of svc"));

@@ -147,7 +147,6 @@ async fn other_providers_are_skipped_with_the_reason() {
             "message": r"D:\homes has the provider local; Libretto reaches UNC paths only",
             "hint": "share the folder and set the provider unc-direct with its path, //server/share",
             "retryable": false,
-            "details": {},
         },
     });
     assert_eq!(json, expected);

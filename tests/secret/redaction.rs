@@ -108,7 +108,7 @@ fn escaped_for_json_debug_html_and_ldap() {
             let web = "Kä9\"r\\&<x>'+ /q,=#*(z)".replace('\\', "\\\\");
             let web = web.replace('"', &code_units("\"")).replace('&', &code_units("&")).replace('<', &code_units("<"));
             let web = web.replace('>', &code_units(">")).replace('\'', &code_units("'")).replace('+', &code_units("+"));
-            let web = web.replace('ä', &code_units("ä")) + &code_units("\u{1F511}") + "%;!";
+            let web = web.replace('ä', &code_units("ä")) + code_units("\u{1F511}").as_str() + "%;!";
             gone(&web, "as .NET writes JSON");
             gone("Kä9&quot;r\\&amp;&lt;x&gt;&#39;+ /q,=#*(z)\u{1F511}%;!", "html");
             gone("Kä9\"r\\&amp;&lt;x&gt;'+ /q,=#*(z)\u{1F511}%;!", "html text");

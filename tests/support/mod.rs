@@ -1,3 +1,10 @@
 //! What tests share: the built program, the Samba domain, comparison of whole texts.
 
+pub mod canary;
+pub mod domain;
+pub mod program;
 pub mod samba;
+pub mod terminal;
+mod tests;
+pub mod text;
+pub mod turns;

@@ -7,9 +7,12 @@ use super::{
     reads, tests,
 };
 use crate::{
-    api::credentials,
-    connection::Connection,
-    directory::{self, Discovery, Dns, TargetReport, certificate::Presented, outcome},
+    api::credentials::{self, SignIn},
+    connection::{
+        Connection,
+        credentials::{bind_principal, directory_guid},
+    },
+    directory::{self, Discovery, Dns, Session, TargetReport, certificate::Presented, outcome},
     error::Result,
     script::{context::Context, operation::Namespace, value::Record},
     verdict::Verdict,
@@ -28,6 +31,14 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
                 r#"try { ad::discover("lab.test") } catch (e) { print(e.code) }"#,
             ),
             discover,
+        )
+        .operation(
+            reads(
+                "targets(conn: connection) -> array of texts",
+                "The connection's targets: those that it was given, else those that DNS knows and that are alive, the PDC emulator first.",
+                r#"print(ad::targets(conn::get("lab-ad")).len());"#,
+            ),
+            targets,
         )
         .operation(
             tests(
@@ -76,6 +87,11 @@ async fn discover(context: Context, (Domain(domain),): (Domain,)) -> Result<Reco
     directory::discover(&domain, &dns).await.map(Record)
 }
 
+async fn targets(context: Context, (connection,): (Connection,)) -> Result<Vec<String>> {
+    let endpoints = access::endpoints(&context, &connection).await?;
+    Ok(endpoints.into_iter().map(|endpoint| endpoint.target.to_string()).collect())
+}
+
 async fn test_target(context: Context, (connection, target): (Connection, String)) -> Result<Record<TargetReport>> {
     let endpoint = access::endpoint(&context, &connection, &target)?;
     let sign_in = credentials::sign_in(&context, &connection).await?;
@@ -98,7 +114,7 @@ async fn test_targets(context: Context, (connection,): (Connection,)) -> Result<
 async fn conclude(
     context: &Context,
     connection: &Connection,
-    sign_in: &credentials::SignIn,
+    sign_in: &SignIn,
     reports: &[TargetReport],
 ) -> Result<()> {
     for report in reports {
@@ -114,10 +130,31 @@ async fn conclude(
     let refusal =
         reports.iter().filter_map(|report| report.error.as_ref()).find(|error| outcome::refuses_credential(error));
     match (reports.iter().find(|report| report.verdict == Verdict::Ok), refusal) {
-        (Some(accepting), _) => credentials::accepted(context, connection, sign_in, &accepting.target).await,
+        (Some(accepting), _) => {
+            credentials::accepted(context, connection, sign_in, &accepting.target).await?;
+            // The test has passed; whose account it is can be learnt another time.
+            if let Err(error) = learn(context, connection, sign_in, &accepting.target).await {
+                tracing::debug!(connection = connection.name, "the account's objectGUID is not known yet: {error}");
+            }
+            Ok(())
+        }
         (None, Some(refusal)) => credentials::refused(context, connection, sign_in, refusal).await,
         (None, None) => credentials::unasked(context, connection, sign_in).await,
     }
+}
+
+/// Whose account it is, the first time that a target accepts it: connections that share one are found by its objectGUID.
+async fn learn(context: &Context, connection: &Connection, sign_in: &SignIn, target: &str) -> Result<()> {
+    let (id, principal) = (connection.id, sign_in.credential.principal);
+    if context.blocking(move |context| directory_guid(&context.world.store, principal)).await?.is_some() {
+        return Ok(());
+    }
+    let endpoint = access::endpoint(context, connection, target)?;
+    let gate = BudgetGate::new(context, connection, sign_in);
+    let session = Session::connect_through(&endpoint, &access::identity(sign_in), &gate).await?;
+    let account = directory::resolve(&session, &sign_in.username).await?;
+    context.blocking(move |context| bind_principal(&context.world.store, id, &account.guid)).await?;
+    Ok(())
 }
 
 async fn certificate(

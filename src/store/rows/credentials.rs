@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{ConnectionId, CredentialId, PrincipalId, meta};
 use crate::{
     error::{Error, Result},
-    store::{failed, now},
+    store::{failed, moment, now},
 };
 
 /// Where a version stands.
@@ -40,7 +40,7 @@ pub enum Form {
     Certificate,
 }
 
-/// One version of a principal's credential; the secret itself is only behind [`open`].
+/// One version of a principal's credential; the secret itself is only behind `connection::credentials::open`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Credential {
     /// The store's number for it.
@@ -71,6 +71,14 @@ pub struct Credential {
     pub why: Option<String>,
     /// The run that recorded it.
     pub run: Option<String>,
+}
+
+impl Credential {
+    /// Whether a write that carries this version was sent less than `time` before `now`.
+    #[must_use]
+    pub fn was_sent_within(&self, time: time::Duration, now: time::OffsetDateTime) -> bool {
+        self.sent_at.as_ref().is_some_and(|sent| *sent > moment::text(now - time))
+    }
 }
 
 const STATES: [(State, &str); 5] = [

@@ -1,12 +1,16 @@
 //! Principals: the accounts that credentials belong to.
 
 use rusqlite::{Connection, OptionalExtension};
+use time::Duration;
 
 use super::{PrincipalId, credentials};
 use crate::{
     error::{Error, Result},
-    store::{failed, journal, locks::Holder},
+    store::{failed, journal, locks::Holder, moment},
 };
+
+/// How long a replaced password still binds, over simple bind and NTLM (KB 906305).
+pub const GRACE: Duration = Duration::hours(1);
 
 /// Makes a provisional principal: one that no directory has been asked about yet.
 pub(crate) fn insert(c: &Connection, kind: &str, domain: &str, label: &str) -> Result<PrincipalId> {
@@ -75,13 +79,13 @@ pub(crate) fn learn(c: &Connection, principal: PrincipalId, learned: &str) -> Re
 }
 
 /// Takes a provisional principal into another. All its credential rows go on there; of two current ones the one that was
-/// proven last stays, else the newer.
+/// proven last stays, else the newer. A proof within the hour in which a replaced password still binds is none.
 fn merge(c: &Connection, from: PrincipalId, to: PrincipalId) -> Result<()> {
     journal::refuse_unfinished(c, from)?;
     journal::refuse_unfinished(c, to)?;
     if let (Some(mine), Some(theirs)) = (credentials::current(c, from)?, credentials::current(c, to)?) {
-        let age = |version: &credentials::Credential| (version.proven_at.clone(), version.created_at.clone());
-        let loser = if age(&mine) > age(&theirs) { theirs } else { mine };
+        let age = |one: &credentials::Credential, other| (proof(one, other), one.created_at.clone());
+        let loser = if age(&mine, &theirs) > age(&theirs, &mine) { theirs } else { mine };
         credentials::set_state(c, loser.id, credentials::State::Previous)?;
     }
     credentials::move_all(c, from, to)?;
@@ -94,4 +98,12 @@ fn merge(c: &Connection, from: PrincipalId, to: PrincipalId) -> Result<()> {
         c.execute(sql, (from, to)).map_err(failed)?;
     }
     Ok(())
+}
+
+/// When `one` was proven, unless `other` had been set in the directory less than an hour before: the password that a change
+/// replaces still binds for that long, so its sign-in proves nothing.
+fn proof(one: &credentials::Credential, other: &credentials::Credential) -> Option<String> {
+    let proven = one.proven_at.as_ref()?;
+    let graced = other.sent_at.as_ref().is_some_and(|sent| sent < proven && moment::before(proven, GRACE) < *sent);
+    (!graced).then(|| proven.clone())
 }

@@ -5,7 +5,7 @@
 # An image is for N controllers of this version of the recipe and of Samba; anything else makes another.
 image_of() {
   local key
-  key=$( (cat "$here"/lab/*.sh; samba --version; echo "$net") | sha256sum | cut -c1-16)
+  key=$( (cat "$here"/samba/*.sh; samba --version; echo "$net") | sha256sum | cut -c1-16)
   echo "$images/$1-$key.tar.gz"
 }
 
