@@ -16,13 +16,15 @@ const CUT: &str = "...";
 /// nested too deeply are cut.
 #[must_use]
 pub fn to_json(value: &Dynamic) -> Value {
-    convert(value, 0, &mut usize::MAX.clone())
+    let mut room = usize::MAX;
+    convert(value, 0, &mut room)
 }
 
 /// The same for the ledger: what is too long ends in `"..."`.
 #[must_use]
 pub fn for_ledger(value: &Dynamic) -> Value {
-    convert(value, 0, &mut KEPT.clone())
+    let mut room = KEPT;
+    convert(value, 0, &mut room)
 }
 
 /// `room` is how many bytes may still be made.
