@@ -5,6 +5,7 @@ mod connection;
 mod directory;
 mod homes;
 mod lab;
+mod procedures;
 mod rotation;
 mod secret;
 mod store;
