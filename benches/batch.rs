@@ -23,7 +23,7 @@ const GRANTS = ["http"];
 let items = [];
 for n in 0..args::items { items.push(n) }
 batch::each(items, #{ limit: args::limit }, |n| {
-    for call in 0..4 { http::get(args::url) }
+    for number in 0..4 { http::get(args::url) }
 });
 "#;
 

@@ -43,7 +43,11 @@ tell("built-in method, `text.len()`", some, begun);
 
 let begun = timestamp();
 for n in 0..some { ad::escape(text) }
-tell("operation, `ad::escape(text)`", some, begun);
+tell("operation that waits for nothing, `ad::escape(text)`", some, begun);
+
+let begun = timestamp();
+for n in 0..some { sleep(0) }
+tell("operation that may wait, `sleep(0)`: to the I/O threads and back", some, begun);
 
 let begun = timestamp();
 for n in 0..some { try { ad::escape(n) } catch (e) { } }

@@ -1,6 +1,9 @@
 //! A home folder for the program under test, on a real disk.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 
@@ -36,13 +39,16 @@ impl Home {
 
     /// Imports connections to Active Directory, each with a sealed password.
     pub fn import(&self, connections: usize) {
+        let password = self.file("password", "Bench-Password-1!");
         let mut csv = String::from("name,kind,domain,username,password,targets,tags,customer\n");
         for number in 0..connections {
-            csv.push_str(&format!(
-                "corp-{number:05},ad,d{number}.example,svc@d{number}.example,file:{},dc1.d{number}.example dc2.d{number}.example,gold,c{}\n",
-                self.file("password", "Bench-Password-1!").display(),
+            let domain = format!("d{number}.example");
+            let _ = writeln!(
+                csv,
+                "corp-{number:05},ad,{domain},svc@{domain},file:{},dc1.{domain} dc2.{domain},gold,c{}",
+                password.display(),
                 number % 100
-            ));
+            );
         }
         let file = self.file("connections.csv", &csv);
         self.libretto(&["connections", "import", file.to_str().unwrap()]);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{home::Home, measure, table};
 
-const ITEMS: u32 = 1000;
+const ITEMS: u32 = 500;
 const AT_ONCE: u32 = 16;
 const ROUNDS: usize = 3;
 

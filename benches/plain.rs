@@ -38,20 +38,20 @@ pub fn client() -> reqwest::Client {
 pub fn http(url: &str, items: usize, limit: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let client = client();
-    let all = stream::iter(0..items)
-        .map(|_| {
-            let (client, url) = (client.clone(), url.to_owned());
-            tokio::spawn(async move {
-                for _ in 0..4 {
-                    let answer: serde_json::Value = client.get(&url).send().await.unwrap().json().await.unwrap();
-                    assert_eq!(answer["ok"], true);
-                }
-            })
-        })
-        .buffer_unordered(limit)
-        .for_each(async |done| done.unwrap());
-    // Tasks are spawned as the stream asks for them, so it has to be polled inside the runtime.
-    runtime.block_on(async { all.await });
+    runtime.block_on(async {
+        stream::iter(0..items)
+            .map(|_| tokio::spawn(four_calls(client.clone(), url.to_owned())))
+            .buffer_unordered(limit)
+            .for_each(async |done| done.unwrap())
+            .await;
+    });
+}
+
+async fn four_calls(client: reqwest::Client, url: String) {
+    for _ in 0..4 {
+        let answer: serde_json::Value = client.get(&url).send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["ok"], true);
+    }
 }
 
 /// `items` bind tests, `limit` at a time. `nodelay` sets `TCP_NODELAY` on a socket of our own; `as-it-comes` leaves the

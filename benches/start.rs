@@ -53,14 +53,15 @@ pub fn figures() {
     rows.extend(programs.iter().zip(&costs).map(|((name, _), costs)| line(name, costs)));
     let about = format!(
         "Start to exit, {ROUNDS} times each in turns, with {CONNECTIONS} connections in the store, each with an encrypted password. \
-         A run includes four commits to the disk: the run with its script, its end, and what they need."
+         A run writes itself and its script to the ledger before it begins and its verdict when it ends, each synced to the disk; \
+         the last to close the store syncs it twice more."
     );
     table::print("Start", &about, &rows);
 }
 
 fn line(name: &str, costs: &[Cost]) -> Vec<String> {
-    let walls: Vec<Duration> = costs.iter().map(|cost| cost.wall()).collect();
-    let cpus: Vec<Duration> = costs.iter().map(|cost| cost.cpu()).collect();
+    let walls: Vec<Duration> = costs.iter().map(Cost::wall).collect();
+    let cpus: Vec<Duration> = costs.iter().map(Cost::cpu).collect();
     let peak = costs.iter().map(|cost| cost.peak).fold(0.0, f64::max);
     let (least, most) = (walls.iter().min().unwrap(), walls.iter().max().unwrap());
     vec![

@@ -217,7 +217,7 @@ impl Batch {
         *self.counts.borrow_mut().entry(verdict).or_insert(0) += 1;
         let world = &self.task.world;
         let (answer, error) = match &result {
-            Ok(value) => (Some(value::to_json(value)), None),
+            Ok(value) => (Some(value::for_ledger(value)), None),
             Err(failure) => (None, serde_json::to_value(failure).ok()),
         };
         if verdict != Verdict::NotStarted {

@@ -2,15 +2,12 @@
 
 use crate::{
     error::Result,
-    script::{
-        context::Context,
-        operation::{Namespace, Spec},
-    },
+    script::operation::{Namespace, Spec},
     secret::{Secret, generate},
 };
 
 pub(super) fn namespace() -> Namespace {
-    Namespace::new("secret").operation(
+    Namespace::new("secret").immediate(
         Spec {
             signature: "generate(length?: int) -> secret",
             grant: None,
@@ -21,7 +18,7 @@ pub(super) fn namespace() -> Namespace {
     )
 }
 
-async fn generate(_: Context, (length,): (Option<i64>,)) -> Result<Secret> {
+fn generate((length,): (Option<i64>,)) -> Result<Secret> {
     let usual = generate::Policy::default();
     let min_length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(usual.min_length);
     generate::password(&generate::Policy { min_length, ..usual })

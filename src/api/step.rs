@@ -113,7 +113,7 @@ fn end_step(
         occurrence,
         verdict,
         ms,
-        value: value.map(crate::script::value::to_json),
+        value: value.map(crate::script::value::for_ledger),
         error: error.as_ref().and_then(|error| serde_json::to_value(error).ok()),
     });
     world.events.emit(Event::StepFinished { step: path, verdict, ms, error });

@@ -1,5 +1,7 @@
 //! Values between scripts and operations: Rhai's `Dynamic` on one side, plain Rust types on the other.
 
+mod json;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use rhai::{Array, Dynamic, Map};
@@ -10,6 +12,8 @@ use crate::{
     error::{Error, Result},
     secret::Secret,
 };
+
+pub use json::{for_ledger, to_json};
 
 /// Levels of nesting that a value from outside may have: deeper ones overflow the stack when dropped.
 const DEEPEST: usize = 64;
@@ -285,53 +289,6 @@ pub fn from_json(json: serde_json::Value, depth: usize) -> Result<Dynamic> {
             .collect::<Result<Map>>()?
             .into(),
     })
-}
-
-/// A script's value for the ledger: secrets as `[secret]`, connections by name, functions and what else JSON does not
-/// know as words. Values nested too deeply are cut.
-#[must_use]
-pub fn to_json(value: &Dynamic) -> serde_json::Value {
-    to_json_at(value, 0)
-}
-
-fn to_json_at(value: &Dynamic, depth: usize) -> serde_json::Value {
-    use serde_json::Value;
-    if depth > DEEPEST {
-        return Value::from("[too deep]");
-    }
-    let value = value.flatten_clone();
-    if value.is_unit() {
-        return Value::Null;
-    }
-    if let Ok(value) = value.as_bool() {
-        return value.into();
-    }
-    if let Ok(value) = value.as_int() {
-        return value.into();
-    }
-    if let Ok(value) = value.as_float() {
-        return value.into();
-    }
-    if let Some(array) = value.read_lock::<Array>() {
-        return array.iter().map(|item| to_json_at(item, depth + 1)).collect();
-    }
-    if let Some(map) = value.read_lock::<Map>() {
-        return map
-            .iter()
-            .map(|(name, value)| (name.to_string(), to_json_at(value, depth + 1)))
-            .collect::<serde_json::Map<_, _>>()
-            .into();
-    }
-    if let Some(connection) = value.read_lock::<Connection>() {
-        return Value::from(connection.name.as_str());
-    }
-    if value.is::<Secret>() {
-        return Value::from("[secret]");
-    }
-    if value.is_string() || value.is_char() {
-        return Value::from(crate::secret::redact::redact(&value.to_string()).into_owned());
-    }
-    Value::from(format!("[{}]", value.type_name()))
 }
 
 /// A map for a script from names and values.

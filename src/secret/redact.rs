@@ -37,6 +37,7 @@ struct Known {
     whole: HashSet<u64>,
     /// Lengths that occur.
     lengths: BTreeSet<usize>,
+    /// Empty until there is a secret: half a megabyte that most commands never need.
     table: Vec<u64>,
 }
 
@@ -106,7 +107,7 @@ impl Known {
             heads: HashMap::new(),
             whole: HashSet::new(),
             lengths: BTreeSet::new(),
-            table: vec![0; 1 << (TABLE_BITS - 6)],
+            table: Vec::new(),
         }
     }
 
@@ -128,6 +129,9 @@ impl Known {
             *reach = form.len().max(*reach);
         }
         let (word, bit) = place(head);
+        if self.table.is_empty() {
+            self.table = vec![0; 1 << (TABLE_BITS - 6)];
+        }
         self.table[word] |= bit;
     }
 

@@ -56,9 +56,9 @@ print(found.len());"#,
             ),
             search,
         )
-        .operation(
+        .immediate(
             reads("escape(value: text) -> text", "Makes a text safe to put into an LDAP filter (RFC 4515, section 3).", r#"print(ad::escape("a*b"));"#),
-            escape,
+            |(value,): (String,)| Ok(directory::filter::escape(&value)),
         )
         .operation(
             reads(
@@ -135,10 +135,6 @@ fn record(entry: &Entry) -> Value {
         map.insert(name.to_owned(), values.collect());
     }
     map.into()
-}
-
-async fn escape(_: Context, (value,): (String,)) -> Result<String> {
-    Ok(directory::filter::escape(&value))
 }
 
 struct GroupOptions {

@@ -10,10 +10,6 @@ use crate::{
     store::{failed, runs::WriteState},
 };
 
-/// Bytes of JSON that a part's value may take. A longer one (a page that was fetched) is cut: the ledger tells what happened
-/// and is no store of data.
-const LONGEST_VALUE: usize = 64 << 10;
-
 /// One thing to write, with the time at which it was handed in.
 #[derive(Debug)]
 pub(super) enum Record {
@@ -117,21 +113,11 @@ fn end_part(c: &Connection, run: &str, part: &EndPart) -> Result<()> {
             part.occurrence,
             part.verdict.as_str(),
             part.ms as i64,
-            part.value.as_ref().map(cut),
+            part.value.as_ref().map(Value::to_string),
             part.error.as_ref().map(Value::to_string),
         ),
     )?;
     one(known, "part")
-}
-
-/// The value as JSON; one that is too long as the beginning of it, which is no JSON any more and ends in three points.
-fn cut(value: &Value) -> String {
-    let mut text = value.to_string();
-    if text.len() > LONGEST_VALUE {
-        text.truncate(text.floor_char_boundary(LONGEST_VALUE));
-        text.push_str("...");
-    }
-    text
 }
 
 fn finish_run(c: &Connection, run: &str, end: &EndRun, at: &str) -> Result<()> {
@@ -157,17 +143,4 @@ fn execute(c: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<u
 
 fn one(rows: usize, what: &str) -> Result<()> {
     if rows == 1 { Ok(()) } else { Err(Error::new("store.unknown_run", format!("the ledger has no such {what}"))) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_value_is_cut_between_two_characters() {
-        assert_eq!(cut(&Value::from("short")), "\"short\"");
-        let text = cut(&Value::from("\u{e9}".repeat(LONGEST_VALUE)));
-        assert_eq!(text.len(), LONGEST_VALUE - 1 + "...".len());
-        assert!(text.ends_with("\u{e9}..."));
-    }
 }

@@ -1,0 +1,25 @@
+//! `health_check` (article 1629, the Active Directory part).
+
+use super::{Service, told};
+
+#[test]
+fn a_healthy_connection_passes_every_step() {
+    let service = Service::new("hea");
+    let run = service.run(&["run", "health_check", "--json"]);
+    let steps: Vec<String> = told(&run).into_iter().filter(|line| !line.starts_with("  ")).collect();
+    let expected = "Find the connections: ok
+Look at the targets' certificates: ok
+Test the targets: ok
+Look at the service accounts: ok
+Test the home-directory servers: ok
+ok {\"ok\":5} exit 0";
+    assert_eq!((steps.join("\n").as_str(), run.code, run.stderr.as_str()), (expected, Some(0), ""));
+}
+
+#[test]
+fn no_connection_at_all_is_a_fault_with_a_remedy() {
+    let service = Service::without_connection("non");
+    let run = service.run(&["run", "health_check"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.stdout.contains("help: `libretto run add_ad` makes one\n"), "{}", run.stdout);
+}

@@ -1,0 +1,28 @@
+//! `test_connections` (article 236): all or some, at any time.
+
+use super::{Service, told};
+use crate::support::samba::{freeze, samba};
+
+#[test]
+fn every_target_and_home_server_is_tested() {
+    let service = Service::new("tst");
+    let run = service.run(&["connections", "test", "--json"]);
+    assert_eq!(
+        told(&run).join("\n"),
+        "Test the connections: ok\n  //127.0.0.2/homes$ ok\n  127.0.0.2 ok\n  127.0.0.3 ok\n  127.0.0.4 ok\nok {\"ok\":1} exit 0"
+    );
+    assert_eq!(run.code, Some(0));
+}
+
+#[test]
+fn a_target_that_hangs_is_inconclusive_and_the_others_are_told() {
+    let service = Service::new("hng");
+    let frozen = freeze(3);
+    let run = service.run(&["connections", "test", "corp", "--json"]);
+    frozen.undo();
+    let lines = told(&run);
+    let hanging = samba().controller(3).1;
+    assert!(lines.contains(&format!("  {hanging} inconclusive")), "{lines:?}");
+    assert_eq!(lines.last().unwrap(), "inconclusive {\"inconclusive\":1} exit 4");
+    assert_eq!(run.code, Some(4));
+}
