@@ -3,9 +3,10 @@
 //! An [`Error`] is built where the thing happens and rendered in one place (`report`). It never holds a secret: the
 //! rooms put names, addresses and server diagnostics into it, and every sink redacts what it writes all the same.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
 
 use crate::verdict::Verdict;
 
@@ -126,6 +127,20 @@ impl Error {
         self.0.retryable
     }
 
+    /// The facts as a map; one that was added several times is a list.
+    #[must_use]
+    pub fn facts(&self) -> serde_json::Map<String, Value> {
+        let mut facts = serde_json::Map::new();
+        for (key, value) in self.details() {
+            match facts.get_mut(*key) {
+                None => drop(facts.insert((*key).to_owned(), value.as_str().into())),
+                Some(Value::Array(all)) => all.push(value.as_str().into()),
+                Some(first) => *first = Value::from([first.take(), value.as_str().into()].to_vec()),
+            }
+        }
+        facts
+    }
+
     /// Facts by name, in the order they were added.
     #[must_use]
     pub fn details(&self) -> &[(&'static str, String)] {
@@ -147,7 +162,7 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// An error inside a report: a record of `code`, `message`, `hint`, `retryable` and `details`.
+/// An error inside a report: a record of `code`, `message`, `hint`, `retryable`, `verdict` (unless `failed`) and `details`.
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -157,9 +172,12 @@ impl Serialize for Error {
             map.serialize_entry("hint", hint)?;
         }
         map.serialize_entry("retryable", &self.is_retryable())?;
-        let details: BTreeMap<_, _> = self.details().iter().cloned().collect();
-        if !details.is_empty() {
-            map.serialize_entry("details", &details)?;
+        // So that a script that throws the record on does not make a failure of what could not be told.
+        if self.verdict() != Verdict::Failed {
+            map.serialize_entry("verdict", &self.verdict())?;
+        }
+        if !self.details().is_empty() {
+            map.serialize_entry("details", &self.facts())?;
         }
         map.end()
     }

@@ -115,7 +115,8 @@ impl Host {
         self.need_terminal(question)?;
         let failed = |e: std::io::Error| Error::new("usage.no_terminal", format!("no answer to \"{question}\": {e}"));
         let mut out = std::io::stderr().lock();
-        write!(out, "{question}: ").and_then(|()| out.flush()).map_err(failed)?;
+        // In one piece, so that nothing that is said meanwhile gets between.
+        out.write_all(format!("{question}: ").as_bytes()).and_then(|()| out.flush()).map_err(failed)?;
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map_err(failed)?;
         Ok(line.trim().to_owned())

@@ -1,12 +1,14 @@
 //! The one integration binary: everything that needs a real socket, a real server or the built program.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_macros, missing_docs)]
 
+mod cli;
 mod connection;
 mod directory;
 mod homes;
 mod lab;
 mod procedures;
 mod rotation;
+mod script;
 mod secret;
 mod store;
 mod support;

@@ -278,7 +278,8 @@ fn identify(items: Array) -> impl Iterator<Item = Item> {
 fn own_copies(body: &FnPtr) -> FnPtr {
     let mut body = body.clone();
     for captured in body.iter_curry_mut() {
-        *captured = deep_copy(captured).into_read_only();
+        // Shared as the language shares what a closure captures: it looks for the mark inside, and nowhere else.
+        *captured = deep_copy(captured).into_read_only().into_shared();
     }
     body
 }

@@ -1,14 +1,18 @@
 //! The types of Libretto's own that scripts hold: secrets, which show nothing, and connections, which show what they are.
+//! And the one function of the language that scripts must not have.
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, NativeCallContext};
 
 use crate::{
     connection::{Connection, Settings},
+    error::Error,
+    script::diagnose::raise,
     secret::Secret,
 };
 
 pub(super) fn register(engine: &mut Engine) {
     register_secret(engine);
+    forbid_exit(engine);
     register_connection(engine);
 }
 
@@ -22,14 +26,28 @@ fn register_secret(engine: &mut Engine) {
     engine.register_fn("+", |text: &str, _: Secret| format!("{text}[secret]"));
     engine.register_fn("+", |_: Secret, text: &str| format!("[secret]{text}"));
     for operator in ["==", "!=", "<", ">", "<=", ">="] {
-        engine.register_fn(operator, |_: Secret, _: Secret| incomparable());
-        engine.register_fn(operator, |_: Secret, _: &str| incomparable());
-        engine.register_fn(operator, |_: &str, _: Secret| incomparable());
+        engine.register_fn(operator, |at: NativeCallContext, _: Secret, _: Secret| incomparable(&at));
+        engine.register_fn(operator, |at: NativeCallContext, _: Secret, _: &str| incomparable(&at));
+        engine.register_fn(operator, |at: NativeCallContext, _: &str, _: Secret| incomparable(&at));
     }
 }
 
-fn incomparable() -> Result<bool, Box<EvalAltResult>> {
-    Err("a secret cannot be compared; to see whether one was given, use `args::name != ()`".into())
+fn incomparable(at: &NativeCallContext) -> Result<bool, Box<EvalAltResult>> {
+    let error = Error::new("secret.compared", "a secret cannot be compared")
+        .hint("to see whether one was given, write `args::name != ()`");
+    Err(raise(&error, at.fn_name(), at.call_source(), at.call_position()))
+}
+
+/// The language's own `exit` ends a script wherever it is, also out of a step and an item, without a word on how it went.
+fn forbid_exit(engine: &mut Engine) {
+    fn refuse(at: &NativeCallContext) -> Result<Dynamic, Box<EvalAltResult>> {
+        let error = Error::new("script.exit", "a script does not end by exit()").hint(
+            "it ends at its end; `throw` ends it as failed, `skip(\"reason\")` ends a step or an item as skipped",
+        );
+        Err(raise(&error, "exit", at.call_source(), at.call_position()))
+    }
+    engine.register_fn("exit", |at: NativeCallContext| refuse(&at));
+    engine.register_fn("exit", |at: NativeCallContext, _: Dynamic| refuse(&at));
 }
 
 fn register_connection(engine: &mut Engine) {

@@ -122,8 +122,8 @@ pub struct RunArgs {
     #[arg(add = complete::scripts())]
     pub script: String,
     /// Parameters
-    #[arg(value_name = "NAME=VALUE", value_parser = ValueParser::new(pair), add = complete::parameters())]
-    pub values: Vec<(String, String)>,
+    #[arg(value_name = "NAME=VALUE", add = complete::parameters())]
+    pub values: Vec<String>,
     /// Run against the embedded world
     #[arg(long)]
     pub lab: bool,
@@ -152,14 +152,6 @@ fn faults() -> String {
     let width = Fault::list().iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let lines: Vec<String> = Fault::list().iter().map(|(name, what)| format!("  {name:width$}  {what}")).collect();
     format!("Faults:\n{}", lines.join("\n"))
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        // Not repeated: it may be a secret that somebody gave without its name.
-        _ => Err("a parameter is written name=value".to_owned()),
-    }
 }
 
 fn span(text: &str) -> Result<Duration, String> {

@@ -192,7 +192,10 @@ fn list(session: &Session, selector: Option<&str>) -> Result<u8> {
         text.push('\n');
     }
     if connections.is_empty() && !session.out.json && !session.out.quiet {
-        session.out.complain("there are no connections; `libretto connections add --help` shows how to add one\n");
+        session.out.complain(match selector {
+            Some(_) => "no connection fits; `libretto connections list` shows all\n",
+            None => "there are no connections; `libretto connections add --help` shows how to add one\n",
+        });
     }
     session.out.say(&text);
     Ok(0)
@@ -207,7 +210,9 @@ fn show(session: &Session, name: &str) -> Result<u8> {
         return Ok(0);
     }
     let width = facts.keys().map(String::len).max().unwrap_or(0);
-    for (fact, value) in facts.iter().filter(|(_, value)| !value.is_null()) {
+    for (fact, value) in
+        facts.iter().filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()))
+    {
         let label = session.out.look.paint(Paint::Faint, format!("{:width$}", fact.replace('_', " ")));
         session.out.line(format!("{label}  {}", words(value)).trim_end());
     }

@@ -27,8 +27,8 @@ pub(super) fn run(session: &Session, args: RunArgs) -> Result<u8, Refusal> {
             .into());
     }
     let request = Request {
+        values: pairs(&args.script, &args.values)?,
         script: args.script,
-        values: args.values,
         lab: args.lab,
         faults: args.fault,
         deny: args.deny,
@@ -39,6 +39,17 @@ pub(super) fn run(session: &Session, args: RunArgs) -> Result<u8, Refusal> {
         home: session.home.clone(),
     };
     perform(session, &request)
+}
+
+/// Splits parameters. What is none is not repeated, as the reader of arguments would: it may be a secret that somebody gave
+/// without its name.
+fn pairs(script: &str, values: &[String]) -> Result<Vec<(String, String)>> {
+    let pair = |value: &String| match value.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(Error::new("usage.parameter", "a parameter is written name=value, and one of those given is not")
+            .hint(format!("`libretto describe {script}` shows the parameters"))),
+    };
+    values.iter().map(pair).collect()
 }
 
 /// Performs a request from its preparation to its exit code.
@@ -88,7 +99,7 @@ async fn listen(interrupt: &Interrupt) {
 async fn show(session: &Session, events: &mut UnboundedReceiver<Stamped>, sources: &report::Sources) {
     let mut human = Human::new(session.out.look, session.out.quiet, sources);
     let mut progress = Progress::default();
-    let bar = moving_line(session);
+    let mut bar: Option<ProgressBar> = None;
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + QUIET_TIME, TICK);
     loop {
         tokio::select! { biased;
@@ -96,20 +107,24 @@ async fn show(session: &Session, events: &mut UnboundedReceiver<Stamped>, source
                 let Some(event) = event else { break };
                 progress.event(&event.event);
                 let text = human.event(&event);
-                if !text.is_empty() {
-                    bar.suspend(|| session.out.say(&text));
+                match &bar {
+                    _ if text.is_empty() => {}
+                    Some(bar) => bar.suspend(|| session.out.say(&text)),
+                    None => session.out.say(&text),
                 }
             }
             _ = ticks.tick() => match progress.line() {
                 Some(line) => {
+                    let bar = bar.get_or_insert_with(|| moving_line(session));
                     bar.set_message(crate::secret::redact::redact(&line).into_owned());
                     bar.tick();
                 }
-                None => bar.set_message(""),
+                // A line without words would stand over a question.
+                None => bar.take().iter().for_each(ProgressBar::finish_and_clear),
             }
         }
     }
-    bar.finish_and_clear();
+    bar.iter().for_each(ProgressBar::finish_and_clear);
     let _ = std::io::stdout().flush();
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Session, args::RunsCommand};
 use crate::{
     error::{Error, Result},
-    report::{Paint, duration},
+    report::{Paint, VERDICT, duration},
     store::runs::{PartKind, RunRecord, RunSummary, WriteState},
     verdict::Verdict,
 };
@@ -37,7 +37,7 @@ fn verdict(session: &Session, run: &RunSummary) -> String {
     match run.verdict {
         Some(verdict) => session.out.look.verdict(verdict),
         // A run that was killed has no verdict; what it wrote is told by its parts and writes.
-        None => format!("{:<12}", "not ended"),
+        None => format!("{:<VERDICT$}", "not ended"),
     }
 }
 
@@ -90,13 +90,14 @@ fn print(session: &Session, record: &RunRecord) {
             _ => part.path.rsplit('/').next().unwrap_or(&part.path).to_owned(),
         };
         let took = part.ms.map(|ms| duration(std::time::Duration::from_millis(ms))).unwrap_or_default();
-        let verdict = part.verdict.map_or_else(|| format!("{:<12}", "not ended"), |verdict| look.verdict(verdict));
+        let verdict =
+            part.verdict.map_or_else(|| format!("{:<VERDICT$}", "not ended"), |verdict| look.verdict(verdict));
         out.line(
             format!("{:indent$}{verdict}{name}  {}", "", look.paint(Paint::Faint, took), indent = depth * 2).trim_end(),
         );
         let message = part.error.as_ref().and_then(|error| error.get("message")).and_then(|message| message.as_str());
         if let Some(message) = message {
-            out.line(&format!("{:indent$}{message}", "", indent = depth * 2 + 12));
+            out.line(&format!("{:indent$}{message}", "", indent = depth * 2 + VERDICT));
         }
     }
     writes(session, record);

@@ -113,9 +113,10 @@ fn refuse(path: &Path, faults: &[(usize, Fault)]) -> Error {
         count => format!("{count} faults"),
     };
     let mut error = Error::new("connection.import", format!("{} has {count}, nothing was imported", path.display()));
-    if let Some(remedy) = faults.first().and_then(|(_, fault)| fault.error.remedy()) {
-        error = error.hint(remedy);
-    }
+    error = match faults {
+        [(_, only)] => error.hint(only.error.remedy().unwrap_or("correct it, then import the file again")),
+        _ => error.hint("correct them, then import the file again"),
+    };
     for fault in faults.iter().take(LISTED) {
         error = error.with("fault", text(fault));
     }

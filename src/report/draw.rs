@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
-
 use super::look::{Look, Paint};
 use crate::{
     error::Error,
@@ -33,11 +31,11 @@ fn drawn(look: Look, sources: &Sources, failure: &Failure, word: &str) -> String
         let _ = writeln!(text, "  {} {from}", look.paint(Paint::Faint, "="));
     }
     for (name, value) in failure.details.iter().filter(|(name, _)| !NOT_DRAWN.contains(&name.as_str())) {
-        let value = match value {
-            Value::String(value) => value.clone(),
-            other => other.to_string(),
-        };
-        let _ = writeln!(text, "  {} {}: {}", look.paint(Paint::Faint, "="), name.replace('_', " "), value.trim_end());
+        for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let name = name.replace('_', " ");
+            let _ = writeln!(text, "  {} {name}: {}", look.paint(Paint::Faint, "="), value.trim_end());
+        }
     }
     hint(&mut text, look, failure.hint.as_deref());
     redact(&text).into_owned()

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use super::{
     draw::{self, Sources},
-    look::{Look, Paint, duration},
+    look::{Look, Paint, VERDICT, duration},
 };
 use crate::{
     secret::redact::redact,
@@ -25,6 +25,7 @@ pub struct Human {
     checks: BTreeMap<String, Vec<String>>,
     failures: Vec<(String, Verdict, Option<Failure>)>,
     failed_items: usize,
+    failed_steps: Vec<(String, Verdict, Option<Failure>)>,
     run: String,
 }
 
@@ -39,6 +40,7 @@ impl Human {
             checks: BTreeMap::new(),
             failures: Vec::new(),
             failed_items: 0,
+            failed_steps: Vec::new(),
             run: String::new(),
         }
     }
@@ -87,13 +89,17 @@ impl Human {
         if self.quiet && matches!(verdict, Verdict::Ok | Verdict::Skipped) {
             return String::new();
         }
+        if !matches!(verdict, Verdict::Ok | Verdict::Skipped | Verdict::NotStarted) && error.is_some() {
+            self.failed_steps.push((step.to_owned(), verdict, error.cloned()));
+        }
         let took = if verdict == Verdict::NotStarted { String::new() } else { duration(Duration::from_millis(ms)) };
         let mut text = row(self.look, 0, verdict, step, &took);
         for line in &checks {
             text.push_str(line);
         }
         if let Some(error) = error.filter(|_| checks.is_empty()) {
-            let _ = writeln!(text, "{:16}{}", "", self.look.paint(Paint::Faint, &error.message));
+            let _ =
+                writeln!(text, "{:width$}{}", "", self.look.paint(Paint::Faint, &error.message), width = VERDICT + 4);
         }
         text
     }
@@ -109,9 +115,15 @@ impl Human {
     ) -> String {
         let note = error.map_or(note, |error| error.message.as_str());
         let took = duration(Duration::from_millis(ms));
-        let mut text = row(self.look, 4, verdict, key, if verdict == Verdict::Ok || ms > 0 { &took } else { "" });
+        let mut text = row(
+            self.look,
+            4,
+            verdict,
+            key,
+            if matches!(verdict, Verdict::NotStarted | Verdict::Skipped) { "" } else { &took },
+        );
         if !note.is_empty() {
-            let _ = writeln!(text, "{:20}{}", "", self.look.paint(Paint::Faint, note));
+            let _ = writeln!(text, "{:width$}{}", "", self.look.paint(Paint::Faint, note), width = VERDICT + 8);
         }
         // A check inside a batch's item belongs to the item, whose own verdict says it all.
         if !step.is_empty() && !step.contains("batch::each/") {
@@ -136,18 +148,18 @@ impl Human {
         }
         let total: u64 = counts.values().sum();
         let rate = total as f64 / (ms.max(1) as f64 / 1000.0);
-        format!(
-            "    {total} {}: {}, {}, {rate:.0}/s\n",
-            if total == 1 { "item" } else { "items" },
-            words(self.look, counts),
-            duration(Duration::from_millis(ms))
-        )
+        if total == 0 {
+            return "    no items\n".to_owned();
+        }
+        let items = if total == 1 { "item" } else { "items" };
+        let took = duration(Duration::from_millis(ms));
+        format!("    {total} {items}: {}, {took}, {rate:.0}/s\n", words(self.look, counts))
     }
 
     fn end(&self, end: &End) -> String {
         let look = self.look;
         let mut text = String::new();
-        self.tell_failures(&mut text);
+        self.tell_failures(&mut text, end.error);
         if let Some(error) = end.error {
             let _ = write!(text, "\n{}", draw::failure(look, &self.sources, error));
         }
@@ -169,16 +181,25 @@ impl Human {
         text
     }
 
-    fn tell_failures(&self, text: &mut String) {
-        for (key, verdict, error) in &self.failures {
+    /// Items by name, and steps that ended badly without ending the script; what ended it is drawn below them.
+    fn tell_failures(&self, text: &mut String, drawn: Option<&Failure>) {
+        let same = |a: &Failure, b: &Failure| a.code == b.code && a.message == b.message;
+        let mut told: Vec<&(String, Verdict, Option<Failure>)> = self.failures.iter().collect();
+        for step in &self.failed_steps {
+            let known = told.iter().filter_map(|(_, _, error)| error.as_ref()).chain(drawn);
+            if !step.2.iter().any(|error| known.clone().any(|known| same(known, error))) {
+                told.push(step);
+            }
+        }
+        for (key, verdict, error) in &told {
             let message = error.as_ref().map(|error| error.message.as_str()).unwrap_or_default();
             let _ =
                 write!(text, "\n{}{}  {message}", self.look.verdict(*verdict), self.look.paint(Paint::Heading, key));
             if let Some(hint) = error.as_ref().and_then(|error| error.hint.as_deref()) {
-                let _ = write!(text, "\n{:12}{} {hint}", "", self.look.paint(Paint::Hint, "help:"));
+                let _ = write!(text, "\n{:VERDICT$}{} {hint}", "", self.look.paint(Paint::Hint, "help:"));
             }
         }
-        if !self.failures.is_empty() {
+        if !told.is_empty() {
             text.push('\n');
         }
         if self.failed_items > self.failures.len() {

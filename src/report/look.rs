@@ -6,6 +6,9 @@ use anstyle::{AnsiColor, Style};
 
 use crate::verdict::Verdict;
 
+/// Columns of a verdict: the longest, `inconclusive`, and a gap.
+pub const VERDICT: usize = 14;
+
 /// How text looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
@@ -55,10 +58,10 @@ impl Look {
         }
     }
 
-    /// A verdict in a column of its own.
+    /// A verdict in a column of its own, [`VERDICT`] wide.
     #[must_use]
     pub fn verdict(self, verdict: Verdict) -> String {
-        self.paint(Paint::Verdict(verdict), format!("{verdict:<12}"))
+        self.paint(Paint::Verdict(verdict), format!("{verdict:<VERDICT$}"))
     }
 }
 

@@ -106,6 +106,14 @@ pub fn prepare(host: &Host, request: &Request) -> Result<Prepared, Refusal> {
     if !request.lab {
         arguments::look_up(&store, &scope, &values)?;
     }
+    if request.ask_each_step && !request.yes && !request.lab && !host.stdin_is_terminal {
+        return Err(Error::new(
+            "usage.no_terminal",
+            "--step asks before each step, and nobody can answer: standard input is not a terminal",
+        )
+        .hint("run on a terminal, or leave --step out")
+        .into());
+    }
     let options = RunOptions {
         wait: request.wait,
         yes: request.yes || request.lab,

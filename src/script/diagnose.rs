@@ -107,6 +107,12 @@ fn of_kind(error: &EvalAltResult) -> Failure {
             format!("there is no variable `{name}` here"),
             Some("functions do not see the script's variables: pass them as arguments; parameters are args::name"),
         ),
+        EvalAltResult::ErrorAssignmentToConstant(name, _)
+        | EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => plain(
+            "script.constant",
+            format!("`{name}` would change what is constant: a const, or what an item of a batch has from around it"),
+            Some("copy it first: let mine = list; mine.push(x)"),
+        ),
         EvalAltResult::ErrorStackOverflow(_) => Failure::from(&super::task::Ending::TooDeep.error()),
         other => {
             let text = other.to_string();

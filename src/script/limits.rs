@@ -31,6 +31,8 @@ pub(super) fn install(engine: &mut Engine, limits: &Limits) {
     engine.set_strict_variables(true);
     // The optimiser of this version has faults, and the check needs the tree as it was written.
     engine.set_optimization_level(OptimizationLevel::None);
+    // The fast ones forget where in the script they failed.
+    engine.set_fast_operators(false);
     engine.disable_symbol("eval");
     let (operations, memory) =
         (limits.operations, usize::try_from(limits.memory_mb).unwrap_or(usize::MAX).saturating_mul(1 << 20));

@@ -19,7 +19,7 @@ pub mod value;
 
 use std::rc::Rc;
 
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, Position, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, ParseErrorType, Position, Scope};
 
 use self::{
     check::Finding,
@@ -30,7 +30,7 @@ use self::{
     params::Declaration,
     task::Task,
 };
-use crate::{config::Limits, secret::redact::redact, store::events::Event};
+use crate::{config::Limits, names::nearest, secret::redact::redact, store::events::Event};
 
 /// What a script can be allowed to do; everything else is read-only.
 pub const GRANTS: &[&str] = &["connection:write", "directory:test", "directory:write", "home:test", "http"];
@@ -87,7 +87,7 @@ impl Interpreter {
     /// # Errors
     /// The syntax error, as a finding.
     pub fn read(&self, library: &Library, source: Source) -> Result<Script, Finding> {
-        let mut ast = self.engine.compile(&source.text).map_err(|e| syntax_error(&source.name, &e))?;
+        let mut ast = self.engine.compile(&source.text).map_err(|e| syntax_error(&self.engine, &source.name, &e))?;
         ast.set_source(source.name.as_str());
         let outline = Outline::of(&ast);
         let (imports, import_faults) = Imports::read(&self.engine, library, &source, &outline);
@@ -161,16 +161,35 @@ fn store_place(script: &str, line: usize) -> crate::store::events::Place {
     crate::store::events::Place { script: script.to_owned(), line, column: 1 }
 }
 
-fn syntax_error(script: &str, error: &rhai::ParseError) -> Finding {
-    let text = error.err_type().to_string();
-    let mut letters = text.chars();
-    let message = letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default();
+fn syntax_error(engine: &Engine, script: &str, error: &rhai::ParseError) -> Finding {
     let at = if error.position().is_none() { Position::new(1, 1) } else { error.position() };
-    Finding {
-        place: check::place(script, at),
-        is_error: true,
-        code: "script.syntax",
-        message,
-        hint: Some("the language is described at https://rhai.rs/book".to_owned()),
-    }
+    let (code, message, hint) = match error.err_type() {
+        ParseErrorType::ModuleUndefined(name) => {
+            let modules = check::namespaces(engine);
+            let near = nearest(name, modules.iter().map(String::as_str));
+            let hint = near.map_or_else(
+                || format!("namespaces are {}; a module needs its import before it", modules.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            ("script.unknown_module", format!("there is no namespace `{name}`"), hint)
+        }
+        ParseErrorType::VariableUndefined(name) => (
+            "script.unknown_variable",
+            format!("there is no variable `{name}` here"),
+            "declare it with let before its first use; parameters are read as args::name".to_owned(),
+        ),
+        ParseErrorType::ExprTooDeep => (
+            "script.syntax",
+            "the expression is nested too deeply".to_owned(),
+            "split it into several statements, with a variable for each part".to_owned(),
+        ),
+        other => {
+            let text = other.to_string();
+            let mut letters = text.chars();
+            let message = letters.next().map(|first| first.to_lowercase().chain(letters).collect());
+            let hint = "the language is described at https://rhai.rs/book";
+            ("script.syntax", message.unwrap_or_default(), hint.to_owned())
+        }
+    };
+    Finding { place: check::place(script, at), is_error: true, code, message, hint: Some(hint) }
 }

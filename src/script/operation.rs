@@ -161,20 +161,22 @@ impl Namespace {
         let (names, full_name): (Rc<[&'static str]>, Rc<str>) = (names.into(), operation.full_name().into());
         let (grant, function) = (operation.spec.grant, Rc::new(function));
         for count in required..=names.len() {
-            let (names, full_name, function) = (Rc::clone(&names), Rc::clone(&full_name), Rc::clone(&function));
-            let run = move |context: Option<NativeCallContext>, values: &mut [&mut Dynamic]| {
-                let values = values.iter_mut().map(|value| std::mem::take(*value).flatten()).collect();
-                let call = Call::new(context, Rc::clone(&full_name), Rc::clone(&names))?;
-                if let Some(grant) = grant {
-                    call.task.world.grants.require(grant, &full_name).map_err(|e| call.fail(&e))?;
-                }
-                function(&call, values)
-            };
-            FuncRegistration::new(name).set_into_module_raw(
-                &mut self.module,
-                vec![TypeId::of::<Dynamic>(); count],
-                RhaiFunc::Pure { func: Shared::new(run), has_context: true, is_pure: true, is_volatile: true },
-            );
+            for types in argument_types(self.name, name, count) {
+                let (names, full_name, function) = (Rc::clone(&names), Rc::clone(&full_name), Rc::clone(&function));
+                let run = move |context: Option<NativeCallContext>, values: &mut [&mut Dynamic]| {
+                    let values = values.iter_mut().map(|value| std::mem::take(*value).flatten()).collect();
+                    let call = Call::new(context, Rc::clone(&full_name), Rc::clone(&names))?;
+                    if let Some(grant) = grant {
+                        call.task.world.grants.require(grant, &full_name).map_err(|e| call.fail(&e))?;
+                    }
+                    function(&call, values)
+                };
+                FuncRegistration::new(name).set_into_module_raw(
+                    &mut self.module,
+                    types,
+                    RhaiFunc::Pure { func: Shared::new(run), has_context: true, is_pure: true, is_volatile: true },
+                );
+            }
         }
         self.operations.push(operation);
         self
@@ -189,6 +191,16 @@ impl Namespace {
         }
         self.operations
     }
+}
+
+/// The types that an operation is registered for: any. The language has a `sleep` of its own for numbers, which would be
+/// preferred for them and would block the thread: for these the operation stands before it.
+fn argument_types(namespace: &str, name: &str, count: usize) -> Vec<Vec<TypeId>> {
+    let mut types = vec![vec![TypeId::of::<Dynamic>(); count]];
+    if (namespace, name) == ("", "sleep") {
+        types.extend([vec![TypeId::of::<i64>()], vec![TypeId::of::<f64>()]]);
+    }
+    types
 }
 
 fn wrong_argument(operation: &str, what: &str) -> Error {

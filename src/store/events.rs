@@ -65,11 +65,7 @@ impl From<&Error> for Failure {
             hint: error.remedy().map(str::to_owned),
             verdict: error.verdict(),
             retryable: error.is_retryable(),
-            details: error
-                .details()
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), Value::from(value.as_str())))
-                .collect(),
+            details: error.facts(),
             operation: None,
             place: None,
             chain: Vec::new(),

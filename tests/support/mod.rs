@@ -1,6 +1,7 @@
 //! What tests share: the built program, the Samba domain, comparison of whole texts.
 
 pub mod canary;
+pub mod case;
 pub mod domain;
 pub mod program;
 pub mod samba;
@@ -8,3 +9,4 @@ pub mod terminal;
 mod tests;
 pub mod text;
 pub mod turns;
+pub mod world;

@@ -17,7 +17,7 @@ const COLUMNS: NonZero<u16> = NonZero::new(100).unwrap();
 /// The program, running at a terminal.
 #[derive(Debug)]
 pub struct Terminal {
-    running: Running,
+    pub(super) running: Running,
     keyboard: ChildStdin,
 }
 

@@ -13,6 +13,8 @@ static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b[0-9a-f]{12}\b", "[run]"),
         (r#""ms":\d+(\.\d+)?"#, r#""ms":[time]"#),
         (r"\b(\d+ (h|min) )*\d+(\.\d+)? ?(µs|ms|s|min|h)\b", "[time]"),
+        (r"\b\d+/s\b", "[time]"),
+        (r"\bport (3[2-9]\d{3}|[4-6]\d{4})\b", "port [port]"),
         // those that the system hands out; the agent's 40002 and the directory's 636 are the program's own words
         (
             r"(127\.\d+\.\d+\.\d+|localhost|\[::1\]):(3[2-9]\d{3}|4(?:[1-9]\d{3}|0(?:[1-9]\d\d|0[1-9]\d|00[0134-9]))|[56]\d{4})\b",

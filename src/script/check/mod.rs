@@ -66,6 +66,12 @@ pub fn check(engine: &Engine, operations: &[Operation], script: &Script) -> Vec<
     findings
 }
 
+/// The namespaces of operations, sorted.
+#[must_use]
+pub fn namespaces(engine: &Engine) -> Vec<String> {
+    Known::of(engine).functions.into_keys().filter(|name| !name.is_empty()).collect()
+}
+
 /// The place of something in a script.
 #[must_use]
 pub fn place(script: &str, at: Position) -> Place {

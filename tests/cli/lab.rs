@@ -1,0 +1,52 @@
+//! `libretto lab` keeps the world up: what it prints works from another process, and Ctrl-C ends it.
+
+use crate::support::world::{World, words};
+
+#[test]
+fn the_printed_command_reaches_the_lab_from_another_process() {
+    let world = World::new();
+    let mut lab = world.program().args(["lab"]).start();
+    lab.await_output("Ctrl-C ends it");
+    let said = lab.said();
+    let command = said.lines().find_map(|line| line.trim().strip_prefix("libretto ")).unwrap();
+    world.program().args(words(command)).run().ok();
+    let tested = world.run("connections test my-lab");
+    tested.is("exit 0
+1| test_connections run [run]
+1|
+1|     1 item: 1 ok, [time], [time]
+1| ok            Test the connections                         [time]
+1|
+1| ok in [time]: 1 ok
+1| nothing was changed");
+    lab.signal("INT");
+    let ended = lab.finish();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let folder = command.split("--ca ").nth(1).unwrap().split('/').take(3).collect::<Vec<_>>().join("/");
+    assert!(!std::path::Path::new(&folder).exists(), "{folder} is left behind");
+}
+
+#[test]
+fn machines_are_told_in_one_line() {
+    let world = World::new();
+    let mut lab = world.program().args(["lab", "--json"]).start();
+    lab.await_output("\n");
+    lab.signal("TERM");
+    let ended = lab.finish();
+    let line = &ended.json_lines()[0];
+    assert_eq!(ended.code, Some(0));
+    assert_eq!((&line["event"], &line["domain"]), (&"lab-started".into(), &"lab.test".into()));
+    assert_eq!(line["targets"].as_array().unwrap().len(), 3);
+    assert!(line["password"].as_str().unwrap().starts_with("file:/"));
+}
+
+#[test]
+fn ports_that_are_taken_are_told() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let world = World::new();
+    let output = world.program().args(["lab", "--port-base", &port.to_string()]).run();
+    assert_eq!(output.code, Some(2), "{}", output.text());
+    assert!(output.stderr.starts_with("error[lab."), "{}", output.text());
+    assert!(output.stderr.contains("help: "), "{}", output.text());
+}

@@ -1,0 +1,15 @@
+//! The command line: what is typed and everything that comes back, and how the program behaves on terminals and pipes.
+
+mod cases {
+    crate::support::case::cases!("cli": help, wrong_use, list_and_shadowing, module_shadowing, describe, check, declarations, doc, connections);
+}
+mod input {
+    crate::support::case::cases!("input": unknown_names, parameters, literal_secrets, csv_import, config);
+}
+mod faults {
+    crate::support::case::cases!("faults": targets, hanging, accounts, own_ca);
+}
+mod completing;
+mod homes;
+mod lab;
+mod terminal;
