@@ -144,21 +144,38 @@ pub fn memory_in_use() -> usize {
     ALLOCATOR.current_usage()
 }
 
-/// Waits until somebody asks the program to stop: Ctrl-C, or on Unix also SIGTERM. Never returns when the system offers no
-/// way to hear of it.
-pub async fn interrupted() {
+/// Hears when somebody asks the program to stop: Ctrl-C, or on Unix also SIGTERM. From the moment it is made on, neither ends
+/// the program by itself.
+pub struct StopSignals {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                result = tokio::signal::ctrl_c() => if result.is_err() { std::future::pending::<()>().await },
-                _ = terminate.recv() => {}
-            }
-            return;
+    heard: Vec<tokio::signal::unix::Signal>,
+}
+
+impl StopSignals {
+    /// Begins to listen. Needs a tokio runtime around it.
+    #[must_use]
+    pub fn listen() -> Self {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+            Self { heard: kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect() }
         }
+        #[cfg(not(unix))]
+        Self {}
     }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+
+    /// Waits for the next one. Never returns when the system offers no way to hear of it.
+    pub async fn next(&mut self) {
+        #[cfg(unix)]
+        std::future::poll_fn(|context| {
+            let heard = self.heard.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if heard { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -210,14 +210,13 @@ async fn remove(context: Context, (connection,): (Connection,)) -> Result<()> {
 
 /// A password that Libretto replaced less than an hour ago still binds, so its sign-in would prove nothing and bring it back.
 fn refuse_former(context: &Context, connection: &Connection, password: &Secret) -> Result<()> {
-    let store = &context.world.store;
-    let Some(current) = credentials::current(store, connection)? else { return Ok(()) };
-    if !current.was_sent_within(GRACE, context.world.host.now()) {
-        return Ok(());
-    }
-    for version in credentials::history(store, connection)? {
-        let is_former = version.id != current.id && version.proven_at.is_some() && version.reference.is_none();
-        if is_former && credentials::open(store, context.identity()?, &version)?.expose() == password.expose() {
+    let (store, now) = (&context.world.store, context.world.host.now());
+    let versions = credentials::history(store, connection)?;
+    // The version that was sent last is the one that the directory has.
+    let sent = versions.iter().filter(|version| version.was_sent_within(GRACE, now));
+    let Some(latest) = sent.max_by(|one, other| one.sent_at.cmp(&other.sent_at)) else { return Ok(()) };
+    for version in versions.iter().filter(|version| version.id != latest.id && version.reference.is_none()) {
+        if credentials::open(store, context.identity()?, version)?.expose() == password.expose() {
             return Err(Error::new(
                 "connection.former_password",
                 format!(
@@ -254,6 +253,7 @@ async fn set_credentials(
     let candidate = context
         .blocking(move |context| {
             let world = &context.world;
+            credentials::refuse_unfinished(&world.store, recorded.principal)?;
             refuse_former(context, &recorded, &password)?;
             credentials::record_candidate(
                 &world.store,
@@ -266,6 +266,7 @@ async fn set_credentials(
         })
         .await?;
     context.note_credential(connection.id, Some(CredentialState::Candidate(candidate.id)));
+    context.world.accounts.forget(&super::credentials::account_of(&context, &connection).await?);
     let note =
         format!("version {} waits to be proven; stored only, nothing changed in the directory", candidate.version);
     context.check_finished(&connection.name, Verdict::Ok, begun.elapsed(), &note, None);

@@ -6,12 +6,13 @@
 
 use crate::{
     connection::{
-        Connection,
+        self, Connection,
         credentials::{self, Credential},
     },
     error::{Error, Result},
     script::context::{Context, CredentialState},
     secret::Secret,
+    store::Store,
 };
 
 /// What an operation signs in with.
@@ -24,40 +25,71 @@ pub struct SignIn {
     pub credential: Credential,
     /// Whether the version is a candidate of this run.
     pub is_candidate: bool,
+    /// Whose attempts count together: what [`Accounts`](crate::script::accounts::Accounts) calls the account.
+    pub account: String,
 }
 
-/// The candidate of this run, else the stored current version.
+/// The candidate of this run, else the stored current version. The connection is read again: a script may hold it from
+/// before a change.
 ///
 /// # Errors
-/// `connection.no_credential`; `connection.refused_before` (verdict `not-started`) when a server refused it in this run.
+/// `connection.no_credential`; `connection.refused_before` (verdict `not-started`) when a server refused the account in this
+/// run; `rotation.unfinished` (in doubt) while nobody knows which password the account has.
 pub async fn sign_in(context: &Context, connection: &Connection) -> Result<SignIn> {
-    let state = context.credential_state(connection.id);
-    if let Some(CredentialState::Refused(why)) = state {
-        return Err(Error::not_started(
-            "connection.refused_before",
-            format!(
-                "not tried: the credential of {} was refused earlier in this run ({})",
-                connection.name,
-                why.message()
-            ),
-        ));
-    }
-    let connection = connection.clone();
+    let (id, state) = (connection.id, context.credential_state(connection.id));
     context
         .blocking(move |context| {
             let store = &context.world.store;
+            let connection = &connection::by_id(store, id)?;
             let credential = match state {
                 Some(CredentialState::Candidate(id)) => credentials::by_id(store, id)?,
-                _ => credentials::current(store, &connection)?.ok_or_else(|| no_credential(&connection))?,
+                _ => credentials::current(store, connection)?.ok_or_else(|| no_credential(connection))?,
             };
+            let account = account_key(store, &connection.domain, &credential)?;
+            if let Some(why) = context.world.accounts.refusal(&account) {
+                return Err(refused_before(connection, &why));
+            }
+            credentials::refuse_unfinished(store, credential.principal)?;
             let password = match credential.reference {
                 Some(_) => credentials::fetch(store, &context.world.host, &credential)?,
                 None => credentials::open(store, context.identity()?, &credential)?,
             };
             let is_candidate = credential.state == credentials::State::Candidate;
-            Ok(SignIn { username: credential.username.clone(), password, credential, is_candidate })
+            Ok(SignIn { username: credential.username.clone(), password, credential, is_candidate, account })
         })
         .await
+}
+
+/// What the run calls the account of a connection's current credential.
+///
+/// # Errors
+/// The store's; `connection.no_credential`.
+pub async fn account_of(context: &Context, connection: &Connection) -> Result<String> {
+    let id = connection.id;
+    context
+        .blocking(move |context| {
+            let store = &context.world.store;
+            let connection = connection::by_id(store, id)?;
+            match credentials::current(store, &connection)? {
+                Some(credential) => account_key(store, &connection.domain, &credential),
+                None => Ok(String::new()),
+            }
+        })
+        .await
+}
+
+/// Its objectGUID; while that is unknown, its domain and name.
+fn account_key(store: &Store, domain: &str, credential: &Credential) -> Result<String> {
+    let guid = credentials::directory_guid(store, credential.principal)?;
+    Ok(guid.unwrap_or_else(|| format!("{}/{}", domain.to_lowercase(), credential.username.to_lowercase())))
+}
+
+/// A server refused the account in this run: nothing signs in as it any more.
+pub fn refused_before(connection: &Connection, why: &Error) -> Error {
+    Error::not_started(
+        "connection.refused_before",
+        format!("not tried: the credential of {} was refused earlier in this run ({})", connection.name, why.message()),
+    )
 }
 
 fn no_credential(connection: &Connection) -> Error {
@@ -96,7 +128,8 @@ pub async fn accepted(context: &Context, connection: &Connection, sign_in: &Sign
 /// # Errors
 /// The store's.
 pub async fn refused(context: &Context, connection: &Connection, sign_in: &SignIn, why: &Error) -> Result<()> {
-    context.note_credential(connection.id, Some(CredentialState::Refused(why.clone())));
+    context.world.accounts.refuse(&sign_in.account, why);
+    context.note_credential(connection.id, None);
     if !sign_in.is_candidate {
         return Ok(());
     }

@@ -5,20 +5,19 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 
 use super::{
-    ad::BudgetGate,
     credentials::{self, SignIn},
+    gate::SignInGate,
 };
 use crate::{
     connection::{self, Connection},
     directory::Dns,
     error::{Error, Result},
-    homes::{self, Gate, HomeServer, Identity, Options, Provider, Resolve, ServerReport},
+    homes::{self, HomeServer, Identity, Options, Provider, Resolve, ServerReport},
     script::{
         context::Context,
         operation::{Namespace, Spec},
         value::{Fields, FromScript, Record},
     },
-    store::budget::Protocol,
     verdict::Verdict,
 };
 
@@ -140,7 +139,7 @@ async fn test_present(
     let options = Options {
         probe: options.is_some_and(|options| options.probe),
         resolver,
-        gate: Some(Arc::new(SmbGate(BudgetGate::new(context, connection, &sign_in)))),
+        gate: Some(Arc::new(SignInGate::new(context, connection, &sign_in))),
         ..Options::default()
     };
     let reports = homes::test_servers(servers, &identity, &options).await;
@@ -173,18 +172,5 @@ struct Names(Dns);
 impl Resolve for Names {
     fn addresses<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>>> {
         Box::pin(self.0.addresses(host))
-    }
-}
-
-/// SMB sign-ins count towards lockout like any other.
-struct SmbGate(BudgetGate);
-
-impl Gate for SmbGate {
-    fn before_sign_in<'a>(&'a self, server: &'a HomeServer) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.0.before(&server.to_string(), Protocol::Smb).await })
-    }
-
-    fn after_sign_in<'a>(&'a self, server: &'a HomeServer, outcome: homes::SignIn) -> BoxFuture<'a, ()> {
-        Box::pin(async move { self.0.after(&server.to_string(), outcome == homes::SignIn::Accepted).await })
     }
 }

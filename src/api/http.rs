@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
 use crate::{
@@ -39,7 +39,7 @@ pub(super) fn namespace() -> Namespace {
             Spec {
                 signature: "send(method: text, url: text, body: any, options?: map) -> record of status, headers, body",
                 grant: Some("http"),
-                doc: "Sends `body` as JSON (a text as it is) with `POST`, `PUT`, `PATCH` or `DELETE`. Options as for `get`.",
+                doc: "Sends `body` as JSON (a text as it is; secrets in it are opened) with `POST`, `PUT`, `PATCH` or `DELETE`. Options as for `get`.",
                 example: r#"try { http::send("POST", "http://127.0.0.1:9/", #{ a: 1 }) } catch (e) { print(e.code) }"#,
             },
             send,
@@ -86,23 +86,26 @@ impl FromScript for Headers {
 }
 
 /// A body as the script gave it.
-struct Body(Value);
+struct Body {
+    json: Value,
+    holds_secret: bool,
+}
 
 impl FromScript for Body {
     const TYPE: &'static str = "any";
 
     fn from_script(value: rhai::Dynamic) -> Result<Self, String> {
-        Ok(Self(value::to_json(&value)))
+        value::outgoing(&value).map(|(json, holds_secret)| Self { json, holds_secret })
     }
 }
 
-async fn get(_: Context, (url, options): (String, Option<Options>)) -> Result<Record<Value>> {
-    call(Method::GET, &url, None, options).await
+async fn get(context: Context, (url, options): (String, Option<Options>)) -> Result<Record<Value>> {
+    call(&context, Method::GET, &url, None, options).await
 }
 
 async fn send(
-    _: Context,
-    (method, url, Body(body), options): (String, String, Body, Option<Options>),
+    context: Context,
+    (method, url, body, options): (String, String, Body, Option<Options>),
 ) -> Result<Record<Value>> {
     let method = match method.to_ascii_uppercase().as_str() {
         "POST" => Method::POST,
@@ -114,7 +117,7 @@ async fn send(
                 .hint("use POST, PUT, PATCH or DELETE"));
         }
     };
-    call(method, &url, Some(body), options).await
+    call(&context, method, &url, Some(body), options).await
 }
 
 /// One client for the process: it keeps connections open between calls.
@@ -136,7 +139,13 @@ fn client() -> Result<&'static Client> {
     Ok(CLIENT.get_or_init(|| client))
 }
 
-async fn call(method: Method, url: &str, body: Option<Value>, options: Option<Options>) -> Result<Record<Value>> {
+async fn call(
+    context: &Context,
+    method: Method,
+    url: &str,
+    body: Option<Body>,
+    options: Option<Options>,
+) -> Result<Record<Value>> {
     let options = options
         .map_or_else(|| Options::from_script(rhai::Dynamic::UNIT), Ok)
         .map_err(|e| Error::new("script.argument", e))?;
@@ -145,14 +154,27 @@ async fn call(method: Method, url: &str, body: Option<Value>, options: Option<Op
         request = request.header(name, value);
     }
     if let Some(token) = &options.bearer {
+        refuse_in_the_clear(url)?;
         request = request.bearer_auth(token.expose());
     }
-    request = match body {
+    if body.as_ref().is_some_and(|body| body.holds_secret) {
+        refuse_in_the_clear(url)?;
+    }
+    request = match body.map(|body| body.json) {
         Some(Value::String(text)) => request.body(text),
-        Some(body) => request.json(&body),
+        Some(json) => request.json(&json),
         None => request,
     };
-    let read_only = method == Method::GET;
+    if method == Method::GET {
+        return answer(request, url, true, &options).await;
+    }
+    let sent = format!("{method} sent to {url}");
+    let write = context.write("http.send", url, &sent, &format!("{method} to {url}")).await?;
+    write.settle_by(answer(request, url, false, &options).await).await
+}
+
+/// Sends the request and reads its answer.
+async fn answer(request: RequestBuilder, url: &str, read_only: bool, options: &Options) -> Result<Record<Value>> {
     let response = request.send().await.map_err(|e| failed(&e, url, read_only))?;
     let status = response.status();
     let headers: serde_json::Map<String, Value> = response
@@ -170,6 +192,20 @@ async fn call(method: Method, url: &str, body: Option<Value>, options: Option<Op
     }
     let body = serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text.as_str()));
     Ok(Record(serde_json::json!({ "status": status.as_u16(), "headers": headers, "body": body })))
+}
+
+/// A secret that goes over plain HTTP is everybody's, unless it stays on this machine.
+fn refuse_in_the_clear(url: &str) -> Result<()> {
+    let safe = reqwest::Url::parse(url).is_ok_and(|url| {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        url.scheme() == "https" || here
+    });
+    if safe {
+        return Ok(());
+    }
+    Err(Error::new("http.in_the_clear", format!("a secret is not sent to {url}: the connection is not encrypted"))
+        .hint("use https"))
 }
 
 async fn read_body(mut response: reqwest::Response, url: &str, read_only: bool) -> Result<String> {

@@ -8,6 +8,7 @@ mod ad;
 mod batch;
 mod conn;
 mod credentials;
+mod gate;
 mod home;
 mod http;
 mod secret;

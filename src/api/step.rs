@@ -1,6 +1,6 @@
 //! The words that need no namespace: `step`, `skip`, `sleep`.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use rhai::{Dynamic, EvalAltResult, FnPtr};
 
@@ -9,7 +9,7 @@ use crate::{
     script::{
         context::Context,
         diagnose::{failure, verdict_of},
-        operation::{Call, Namespace, Spec},
+        operation::{Call, Namespace, Spec, block},
         value::{FromScript, Span},
     },
     store::{
@@ -74,7 +74,12 @@ fn step(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>
     let world = &call.task.world;
     let (path, occurrence) = call.task.next_part(&name);
     if world.options.ask_each_step && !world.options.yes {
-        let answer = world.host.ask(&format!("Perform the step \"{path}\"? [y/N]")).map_err(|e| call.fail(&e))?;
+        let question = format!("Perform the step \"{path}\"? [y/N]");
+        let context = Context::new(Arc::clone(world), call.task.part());
+        // Where it holds up nobody else, and Ctrl-C ends the waiting.
+        let call_context = context.clone();
+        let asked = async move { call_context.blocking(move |context| context.world.host.ask(&question)).await };
+        let answer = block(&call.task, &context, asked)?.map_err(|e| call.fail(&e))?;
         if !answer.eq_ignore_ascii_case("y") && !answer.eq_ignore_ascii_case("yes") {
             let error = Error::inconclusive("script.stopped", format!("stopped before the step \"{path}\""));
             return Err(call.fail(&error));

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Session, run::runtime};
 use crate::{
     error::{Error, Result},
+    host::StopSignals,
     lab::Fault,
     report::Paint,
     run::LabWorld,
@@ -19,18 +20,19 @@ pub(super) fn lab(session: &Session, port_base: Option<u16>, faults: &[String]) 
         .tempdir()
         .map_err(|e| Error::new("lab.no_folder", format!("no folder can be made for the lab's files: {e}")))?;
     runtime.block_on(async {
+        let mut signals = StopSignals::listen();
         let world = LabWorld::start(faults, port_base)?;
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
-            // The folder is this account's alone (0700).
-            std::fs::write(&path, text)
+            crate::store::create_private(&path)
+                .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
                 .map(|()| path)
                 .map_err(|e| Error::new("lab.no_folder", format!("{name} cannot be written: {e}")))
         };
         let ca = write("ca.pem", world.lab.ca_pem())?;
         let password = write("password", world.lab.service_account().1.expose())?;
         say(session, &world, &ca, &password);
-        crate::host::interrupted().await;
+        signals.next().await;
         world.lab.stop().await;
         Ok(0)
     })

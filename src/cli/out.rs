@@ -46,6 +46,12 @@ impl Out {
         self.say(&format!("{text}\n"));
     }
 
+    /// Says one line of a run's events, whose texts went through the redactor one by one: a line that is redacted as a whole
+    /// could lose a time or a number that looks like a secret.
+    pub fn event(self, line: &str) {
+        let _ = writeln!(std::io::stdout().lock(), "{line}").and_then(|()| std::io::stdout().lock().flush());
+    }
+
     /// Says `text` on standard error.
     pub fn complain(self, text: &str) {
         write(&mut std::io::stderr().lock(), text);

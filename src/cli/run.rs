@@ -5,13 +5,15 @@ use std::{io::Write as _, time::Duration};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::{runtime::Runtime, sync::mpsc::UnboundedReceiver};
 
-use super::{Session, args::RunArgs};
+use super::{Session, args::RunArgs, complain};
 use crate::{
     error::{Error, Result},
+    host::StopSignals,
     report::{self, Human, Progress},
-    run::{self, Finished, Refusal, Request},
+    run::{self, Finished, Refusal, Request, exit_code},
     script::context::Interrupt,
-    store::events::Stamped,
+    store::events::{Failure, Stamped},
+    verdict::Verdict,
 };
 
 /// Nothing moves on the terminal before that: most runs are over by then.
@@ -57,11 +59,20 @@ pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusa
     let prepared = run::prepare(&session.host, request)?;
     let sources = prepared.texts();
     let runtime = runtime()?;
+    // Heard from before the script begins: an interrupt must never end the program in the middle of a write.
+    let signals = runtime.block_on(async { StopSignals::listen() });
     let running = runtime.block_on(run::start(prepared, runtime.handle()))?;
-    let finished = runtime.block_on(follow(session, running, &sources))?;
+    let finished = runtime.block_on(follow(session, running, signals, &sources));
     // Whatever still blocks (a name look-up of the system's) must not hold up the exit.
     runtime.shutdown_background();
-    Ok(finished.exit)
+    match finished {
+        Ok(finished) => Ok(finished.exit),
+        // The script has begun: whatever this is, it is no refusal.
+        Err(error) => {
+            complain(session.out, &sources, &Failure::from(&error));
+            Ok(exit_code(Verdict::Failed, false))
+        }
+    }
 }
 
 /// The runtime that does the input and output of operations.
@@ -74,12 +85,17 @@ pub(super) fn runtime() -> Result<Runtime> {
 }
 
 /// Shows what happens until the run has ended.
-async fn follow(session: &Session, mut running: run::Running, sources: &report::Sources) -> Result<Finished> {
+async fn follow(
+    session: &Session,
+    mut running: run::Running,
+    signals: StopSignals,
+    sources: &report::Sources,
+) -> Result<Finished> {
     let interrupt = running.interrupt.clone();
-    let listening = tokio::spawn(async move { listen(&interrupt).await });
+    let listening = tokio::spawn(async move { listen(signals, &interrupt).await });
     if session.out.json {
         while let Some(event) = running.events.recv().await {
-            session.out.line(&report::json_line(&event));
+            session.out.event(&report::json_line(&event));
         }
     } else {
         show(session, &mut running.events, sources).await;
@@ -89,9 +105,9 @@ async fn follow(session: &Session, mut running: run::Running, sources: &report::
 }
 
 /// First Ctrl-C: stop. Second: at once.
-async fn listen(interrupt: &Interrupt) {
+async fn listen(mut signals: StopSignals, interrupt: &Interrupt) {
     for token in [&interrupt.stop, &interrupt.at_once] {
-        crate::host::interrupted().await;
+        signals.next().await;
         token.cancel();
     }
 }

@@ -165,6 +165,19 @@ pub fn directory_guid(store: &Store, principal: PrincipalId) -> Result<Option<St
     store.read(|c| principals::guid(c, principals::surviving(c, principal)?))
 }
 
+/// The principal that the store knows by this objectGUID.
+pub fn principal_of(store: &Store, directory_guid: &str) -> Result<Option<PrincipalId>> {
+    store.read(|c| principals::by_guid(c, &directory_guid.to_ascii_lowercase()))
+}
+
+/// Refuses to work with a principal whose transaction has not ended: nobody knows which password it has.
+///
+/// # Errors
+/// `rotation.unfinished`, in doubt.
+pub fn refuse_unfinished(store: &Store, principal: PrincipalId) -> Result<()> {
+    store.read(|c| refuse_unfinished_in(c, principal))
+}
+
 /// The names of all connections of a principal, whoever's they are.
 pub fn connections_of(store: &Store, principal: PrincipalId) -> Result<Vec<String>> {
     store.read(|c| connections::of_principal(c, principals::surviving(c, principal)?))
@@ -174,7 +187,7 @@ pub fn connections_of(store: &Store, principal: PrincipalId) -> Result<Vec<Strin
 ///
 /// # Errors
 /// `rotation.unfinished`, verdict in-doubt.
-pub(super) fn refuse_unfinished(c: &rusqlite::Connection, principal: PrincipalId) -> Result<()> {
+pub(super) fn refuse_unfinished_in(c: &rusqlite::Connection, principal: PrincipalId) -> Result<()> {
     journal::refuse_unfinished(c, principals::surviving(c, principal)?)
 }
 

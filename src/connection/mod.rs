@@ -18,7 +18,7 @@ pub use credentials::Credential;
 pub use export::{as_json, export};
 pub use fields::{Fault, Fields, as_error};
 pub use import::{Imported, import};
-pub use query::{all_names, get, list};
+pub use query::{all_names, by_id, get, list};
 pub use selector::Selector;
 pub use settings::{AdSettings, HomeServer, MsOnlineSettings, Provider, Settings, TlsMode};
 

@@ -12,7 +12,10 @@ use crate::{
     names::nearest,
     store::{
         Store,
-        rows::connections::{self, Details, RowRef},
+        rows::{
+            ConnectionId,
+            connections::{self, Details, RowRef},
+        },
         runs,
     },
 };
@@ -61,6 +64,17 @@ fn by_name(one: &str, other: &str) -> Ordering {
 /// `connection.unknown`, with the nearest name that the scope shows.
 pub fn get(store: &Store, name: &str, scope: &Scope) -> Result<Connection> {
     store.read(|c| get_in(c, name, scope))
+}
+
+/// A connection as it is stored now, by the store's number for it: a script may hold one that was changed since.
+///
+/// # Errors
+/// `connection.unknown` when it was removed in the meantime.
+pub fn by_id(store: &Store, id: ConnectionId) -> Result<Connection> {
+    store.read(|c| match connections::name(c, id)? {
+        Some(name) => get_in(c, &name, &Scope::all()),
+        None => Err(Error::new("connection.unknown", "the connection was removed in the meantime")),
+    })
 }
 
 /// [`get`] inside a transaction.

@@ -39,6 +39,8 @@ const ABOUT_THE_CREDENTIAL: &[&str] = &[
     "ad.must_change_password",
     "ad.account_locked",
     "ad.too_many_groups",
+    // An answer that is not known may count all the same.
+    "ad.sign_in_refused",
 ];
 
 /// Whether `error` refuses the credential itself, so that no other target need be asked.
@@ -74,7 +76,7 @@ pub fn error_of(operation: Operation, result: &LdapResult, target: &Target) -> E
 #[must_use]
 pub fn in_doubt(cause: &Error) -> Error {
     let doubt = Error::in_doubt("ad.write_in_doubt", format!("the change was sent, and {}", cause.message()))
-        .hint("see first whether the change was applied; for credentials `libretto recover` does that")
+        .hint("see first whether the change was applied, e.g. by the attribute itself or by pwdLastSet")
         .with("cause", cause.code());
     cause.details().iter().fold(doubt, |doubt, (key, value)| doubt.with(key, value.clone()))
 }

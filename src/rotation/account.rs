@@ -43,7 +43,9 @@ pub(super) async fn read(session: &Session, request: &Request, stored: &mut Stor
         )
         .hint("name an administrative connection (via), which can reset it; or set its password in the directory and store it with conn::set_credentials"));
     }
-    if !other_account {
+    if other_account {
+        refuse_strangers(request, books, &found.guid).await?;
+    } else {
         learn(request, stored, books, &found.guid, session).await?;
     }
     let account = directory::account(session, &found.dn).await?;
@@ -59,6 +61,20 @@ async fn is(session: &Session, name: &str, guid: &str) -> Result<bool> {
         Err(error) if error.code() == "ad.not_found" => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Another account than the connection's may be somebody's as well: all its connections get the new password.
+async fn refuse_strangers(request: &Request, books: &Books, guid: &str) -> Result<()> {
+    let (guid, scope, insist) = (guid.to_owned(), request.scope.clone(), request.insist);
+    books
+        .with(move |books| match credentials::principal_of(&books.store, &guid)? {
+            Some(principal) => {
+                let principal = books.lock(principal)?;
+                stored::refuse_bystanders(books, principal, &scope, insist)
+            }
+            None => Ok(()),
+        })
+        .await
 }
 
 /// Tells the store whose account it is. The password that has just signed in is noted as proven first, so that it stays

@@ -43,7 +43,9 @@ pub(super) fn read(host: &Host, request: &Request, params: &[Param]) -> Result<V
         match text {
             Some(text) => values.push((param.clone(), param.read(&text)?)),
             None if param.optional => values.push((param.clone(), Given::Nothing)),
-            None if host.stdin_is_terminal && !request.yes => values.push((param.clone(), ask(host, param)?)),
+            None if host.stdin_is_terminal && !request.yes && !request.lab => {
+                values.push((param.clone(), ask(host, param)?));
+            }
             None => missing.push(param.usage()),
         }
     }

@@ -1,9 +1,9 @@
 //! The end of a run: its verdict, computed from the ledger alone, its exit code, what changed and what did not.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     script::{Script, context::World},
     store::{
         Store,
@@ -67,10 +67,10 @@ pub(super) fn sum_up(
     if error.is_some() {
         record_not_started(world, home, script)?;
     }
-    let Totals { counts, writes } = home.totals(&world.run)?;
+    let Totals { counts, heaviest, writes } = home.totals(&world.run)?;
     let [changed, unchanged, in_doubt] = sentences(&writes);
     let interrupted = world.interrupt.stop.is_cancelled();
-    let verdict = verdict(&counts, error.as_ref(), !changed.is_empty(), !in_doubt.is_empty());
+    let verdict = verdict(heaviest, error.as_ref(), !changed.is_empty(), !in_doubt.is_empty());
     let exit = exit_code(verdict, interrupted);
     world
         .ledger
@@ -83,6 +83,29 @@ pub(super) fn sum_up(
         })
         .wait()?;
     Ok(Finished { run: world.run.clone(), verdict, exit, counts, changed, unchanged, in_doubt, error, took })
+}
+
+/// The end of a run whose ledger could not be written or read: what is known is that it is not known. A write without an
+/// answer is in doubt; otherwise the run has failed.
+pub(super) fn without_ledger(world: &World, error: &Error, took: Duration) -> Finished {
+    let in_doubt = world.open_writes.load(Ordering::SeqCst) > 0;
+    let verdict = if in_doubt { Verdict::InDoubt } else { Verdict::Failed };
+    let error = Failure { verdict, ..Failure::from(&error.clone().context("the run could not be summed up")) };
+    Finished {
+        run: world.run.clone(),
+        verdict,
+        exit: exit_code(verdict, false),
+        counts: Counts::new(),
+        changed: Vec::new(),
+        unchanged: Vec::new(),
+        in_doubt: if in_doubt {
+            vec!["a write that was sent; the ledger could not be asked which".to_owned()]
+        } else {
+            Vec::new()
+        },
+        error: Some(error),
+        took,
+    }
 }
 
 /// The exit code of a verdict, as `CLI.md` promises: the first that applies of in doubt, interrupted, failed, inconclusive.
@@ -134,8 +157,7 @@ fn sentences(writes: &[WriteRecord]) -> [Vec<String>; 3] {
     ]
 }
 
-fn verdict(counts: &Counts, error: Option<&Failure>, changed: bool, in_doubt: bool) -> Verdict {
-    let heaviest = counts.keys().next_back().copied().unwrap_or(Verdict::Ok);
+fn verdict(heaviest: Verdict, error: Option<&Failure>, changed: bool, in_doubt: bool) -> Verdict {
     let whole = heaviest.max(error.map_or(Verdict::Skipped, |error| error.verdict));
     match whole {
         _ if in_doubt => Verdict::InDoubt,

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     rc::Rc,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicUsize},
     thread::JoinHandle,
     time::Instant,
 };
@@ -21,6 +21,7 @@ use crate::{
     error::{Error, Result},
     script::{
         self, Interpreter, Script,
+        accounts::Accounts,
         context::{Grants, Interrupt, World},
         diagnose::{failure, verdict_of},
         fiber::{Fiber, SCRIPT_STACK},
@@ -96,6 +97,8 @@ pub async fn start(prepared: Prepared, io: &Handle) -> Result<Running> {
         missing: if lab.is_some() { LabWorld::missing() } else { Vec::new() },
         identity: OnceLock::new(),
         credentials: Mutex::new(BTreeMap::new()),
+        accounts: Accounts::default(),
+        open_writes: AtomicUsize::new(0),
         host,
     });
     // The tree and the values belong to the script's thread (`Rc` inside), so it reads the script again there.
@@ -138,7 +141,8 @@ fn perform_here(
         steps: script.outline.steps.iter().map(|step| step.name.clone()).collect(),
     });
     let error = runtime.block_on(perform(world, io, interpreter, &script, arguments));
-    let finished = finish::sum_up(world, home, &script, error, begun.elapsed())?;
+    let finished = finish::sum_up(world, home, &script, error, begun.elapsed())
+        .unwrap_or_else(|error| finish::without_ledger(world, &error, begun.elapsed()));
     world.events.emit(finished.event());
     Ok(finished)
 }

@@ -12,6 +12,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
+use super::accounts::Accounts;
 use crate::{
     config::Config,
     connection::Scope,
@@ -58,6 +59,10 @@ pub struct World {
     pub identity: OnceLock<Identity>,
     /// What became of connections' credentials in this run.
     pub credentials: Mutex<BTreeMap<ConnectionId, CredentialState>>,
+    /// What was learnt of accounts by signing in.
+    pub accounts: Accounts,
+    /// Writes that were announced and not settled yet.
+    pub open_writes: AtomicUsize,
 }
 
 /// What this run knows of a connection's credential beyond the store.
@@ -65,8 +70,6 @@ pub struct World {
 pub enum CredentialState {
     /// A candidate was recorded; the next test proves it.
     Candidate(CredentialId),
-    /// A target refused it: nothing signs in with it any more in this run, lest the account be locked.
-    Refused(Error),
     /// It is current, and these targets may not have it yet: a sign-in there would count as a wrong password.
     Lagging(Vec<String>),
 }
@@ -137,6 +140,8 @@ pub struct Context {
     pub world: Arc<World>,
     /// The step or item around the call.
     pub part: Arc<str>,
+    /// Cancelled when the call should come to an end: by an interrupt, or because the item's time is up.
+    pub hurry: CancellationToken,
     /// Writes that this call has sent and that nobody has answered yet.
     pub(super) writes_in_flight: Arc<AtomicUsize>,
 }
@@ -145,7 +150,8 @@ impl Context {
     /// The context of one call.
     #[must_use]
     pub fn new(world: Arc<World>, part: Arc<str>) -> Self {
-        Self { world, part, writes_in_flight: Arc::default() }
+        let hurry = world.interrupt.stop.child_token();
+        Self { world, part, hurry, writes_in_flight: Arc::default() }
     }
 
     /// The store's identity.
@@ -210,7 +216,8 @@ impl Context {
         let in_flight = InFlight::enter(&self.writes_in_flight);
         let text = |text: &str| redact(text).into_owned();
         let number = self.world.ledger.write_sent(&self.part, kind, &text(target), &text(did), &text(did_not)).await?;
-        Ok(Write { number, ledger: self.world.ledger.clone(), _in_flight: in_flight })
+        self.world.open_writes.fetch_add(1, Ordering::SeqCst);
+        Ok(Write { number, world: Arc::clone(&self.world), _in_flight: in_flight })
     }
 }
 
@@ -218,7 +225,7 @@ impl Context {
 #[must_use = "a write that is not settled stays in doubt"]
 pub struct Write {
     number: u32,
-    ledger: Ledger,
+    world: Arc<World>,
     _in_flight: InFlight,
 }
 
@@ -228,7 +235,11 @@ impl Write {
     /// # Errors
     /// The ledger's.
     pub async fn settle(self, state: WriteState) -> Result<()> {
-        self.ledger.write_settled(self.number, state).await
+        self.world.ledger.write_settled(self.number, state).await?;
+        if matches!(state, WriteState::Done | WriteState::Failed) {
+            self.world.open_writes.fetch_sub(1, Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     /// Records how the write ended, by the result of sending it, and passes that on.

@@ -184,9 +184,7 @@ pub fn verdict_of(value: &Dynamic) -> (Verdict, Option<Failure>) {
     // One by one: of ten thousand records no second copy is made.
     let mut heaviest: Option<(Verdict, Option<Failure>)> = None;
     for item in array.iter() {
-        let Some(next) = item.read_lock::<Map>().and_then(|record| verdict_of_record(&record)) else {
-            return (Verdict::Ok, None);
-        };
+        let Some(next) = item.read_lock::<Map>().and_then(|record| verdict_of_record(&record)) else { continue };
         if heaviest.as_ref().is_none_or(|worst| next.0 > worst.0) {
             heaviest = Some(next);
         }
@@ -195,7 +193,12 @@ pub fn verdict_of(value: &Dynamic) -> (Verdict, Option<Failure>) {
 }
 
 fn verdict_of_record(record: &Map) -> Option<(Verdict, Option<Failure>)> {
-    let verdict = Verdict::parse(&record.get("verdict")?.clone().into_string().ok()?)?;
+    let word = record.get("verdict")?.clone().into_string().ok()?;
+    let Some(verdict) = Verdict::parse(&word) else {
+        let error = Error::new("script.verdict", format!("\"{word}\" is no verdict"))
+            .hint("verdicts are ok, failed, inconclusive, in-doubt, skipped and not-started");
+        return Some((Verdict::Failed, Some(Failure::from(&error))));
+    };
     let error = record.get("error").and_then(Dynamic::read_lock::<Map>).map(|error| thrown_map(&error));
     Some((verdict, error))
 }

@@ -118,6 +118,12 @@ fn bound_single_calls(engine: &mut Engine) {
         }
         Ok(())
     });
+    engine.register_fn("replace", |text: &mut ImmutableString, find: &str, with: &str| -> Done {
+        let found = if find.is_empty() { text.chars().count() + 1 } else { text.matches(find).count() };
+        bounded(i64::try_from(text.len().saturating_add(found.saturating_mul(with.len()))).unwrap_or(i64::MAX))?;
+        *text = text.replace(find, with).into();
+        Ok(())
+    });
     engine.register_fn("blob", |length: i64| bounded(length).map(|length| vec![0_u8; length]));
     engine
         .register_fn("blob", |length: i64, byte: i64| bounded(length).map(|length| vec![(byte & 0xff) as u8; length]));

@@ -3,6 +3,7 @@
 //! The room knows how scripts are read, checked and performed, and nothing of what they can call: operations are handed
 //! to it as [`operation::Namespace`]s.
 
+pub mod accounts;
 pub mod check;
 pub mod context;
 pub mod diagnose;

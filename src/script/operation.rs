@@ -257,13 +257,14 @@ pub fn block<T: Send + 'static>(
     }
     let mut job = AbortOnDrop(task.io.spawn(future));
     let (interrupt, deadline) = (task.world.interrupt.clone(), task.deadline);
-    let writes = Arc::clone(&context.writes_in_flight);
+    let (writes, hurry) = (Arc::clone(&context.writes_in_flight), context.hurry.clone());
     let finished = fiber::wait(async move {
         let why = tokio::select! { biased;
             result = &mut job => return Ok(result),
             () = interrupt.stop.cancelled() => Ending::Interrupted,
             () = sleep_until(deadline) => Ending::TimedOut,
         };
+        hurry.cancel();
         if writes.load(Ordering::SeqCst) > 0 {
             tokio::select! { biased;
                 result = &mut job => return Ok(result),

@@ -13,7 +13,7 @@ use crate::{
     secret::Secret,
 };
 
-pub use json::{for_ledger, to_json};
+pub use json::{for_ledger, outgoing, to_json};
 
 /// Levels of nesting that a value from outside may have: deeper ones overflow the stack when dropped.
 const DEEPEST: usize = 64;
@@ -128,6 +128,9 @@ impl<T: FromScript> FromScript for Vec<T> {
     }
 }
 
+/// Ten years: nothing waits longer, and a moment that far away can still be told.
+const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
+
 /// A span of time: `"30s"`, `"2m"`, `"1h"`, `"7d"`, `"250ms"`, or a number of seconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Span(pub Duration);
@@ -138,7 +141,11 @@ impl FromScript for Span {
     fn from_script(value: Dynamic) -> Result<Self, String> {
         let seconds = value.as_int().map(|n| n as f64).or_else(|_| value.as_float());
         if let Ok(seconds) = seconds {
-            return Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| "must not be negative".to_owned());
+            return match Duration::try_from_secs_f64(seconds) {
+                Ok(span) if span <= LONGEST => Ok(Self(span)),
+                Ok(_) => Err("is too long".to_owned()),
+                Err(_) => Err("must not be negative".to_owned()),
+            };
         }
         let text = String::from_script(value)
             .map_err(|_| "must be a duration like \"30s\" or a number of seconds".to_owned())?;
@@ -164,7 +171,10 @@ pub fn parse_span(text: &str) -> Result<Duration, String> {
     };
     let number: f64 =
         number.parse().map_err(|_| format!("must be a duration like 30s, 2m, 1h or 7d, not \"{text}\""))?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|_| format!("is too long: \"{text}\""))
+    match Duration::try_from_secs_f64(number * seconds) {
+        Ok(span) if span <= LONGEST => Ok(span),
+        _ => Err(format!("is too long: \"{text}\"")),
+    }
 }
 
 /// The options map of an operation, read field by field; what nobody took is refused.

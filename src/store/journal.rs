@@ -225,7 +225,7 @@ pub(crate) fn refuse_unfinished(c: &Connection, principal: PrincipalId) -> Resul
                 rotation.started_at, rotation.connection
             ),
         )
-        .hint("run `libretto recover`, which finds out which secret is valid, then do this again")
+        .hint("every secret is kept; `libretto recover`, which finds out which one is valid, is not built yet")
         .with("connection", rotation.connection)
         .with("rotation", rotation.id)),
     }
@@ -282,5 +282,5 @@ fn json(row: &Row<'_>, column: usize) -> rusqlite::Result<Value> {
 
 fn unknown(rotation: &str) -> Error {
     Error::new("store.unknown_rotation", format!("the journal has no transaction {rotation}"))
-        .hint("run `libretto recover` to see those that it has")
+        .hint("the store has no such transaction")
 }

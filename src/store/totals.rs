@@ -13,6 +13,8 @@ use crate::{error::Result, store::events::Counts, verdict::Verdict};
 pub struct Totals {
     /// Items, and steps that hold no parts of their own. A part that was begun and never ended is inconclusive.
     pub counts: Counts,
+    /// The heaviest verdict of all items and steps, those that hold others included; `ok` when there are none.
+    pub heaviest: Verdict,
     /// By number.
     pub writes: Vec<WriteRecord>,
 }
@@ -20,7 +22,11 @@ pub struct Totals {
 impl Store {
     /// Sums up a run, by its full id.
     pub fn totals(&self, run: &str) -> Result<Totals> {
-        self.read(|c| Ok(Totals { counts: counts(c, run)?, writes: writes(c, run)? }))
+        self.read(|c| {
+            let counts = counts(c, run)?;
+            let lightest = counts.keys().next_back().copied().unwrap_or(Verdict::Ok);
+            Ok(Totals { heaviest: heaviest(c, run)?.max(lightest), counts, writes: writes(c, run)? })
+        })
     }
 
     /// Whether a part of that path was begun in a run.
@@ -52,6 +58,19 @@ fn counts(c: &Connection, run: &str) -> Result<Counts> {
         *counts.entry(verdict).or_insert(0) += count as u64;
     }
     Ok(counts)
+}
+
+/// A step that holds others has a verdict of its own, e.g. by what it returned or threw.
+fn heaviest(c: &Connection, run: &str) -> Result<Verdict> {
+    let mut query = c
+        .prepare_cached("SELECT DISTINCT verdict FROM part WHERE run = ?1 AND kind = 'step' AND verdict IS NOT NULL")
+        .map_err(failed)?;
+    let words = query.query_map([run], |row| row.get::<_, String>(0)).map_err(failed)?;
+    let mut heaviest = Verdict::Skipped;
+    for word in words {
+        heaviest = heaviest.max(Verdict::parse(&word.map_err(failed)?).unwrap_or(Verdict::Inconclusive));
+    }
+    Ok(heaviest)
 }
 
 #[cfg(test)]
@@ -95,7 +114,7 @@ mod tests {
         ledger.flush().wait().unwrap();
         let totals = store.totals("this").unwrap();
         assert_eq!(totals.counts, Counts::from([(Verdict::Ok, 2), (Verdict::Inconclusive, 1), (Verdict::Failed, 2)]));
-        assert_eq!(totals.writes, []);
+        assert_eq!((totals.heaviest, totals.writes), (Verdict::Failed, vec![]));
         assert!(store.has_part("this", "holder").unwrap());
         assert!(!store.has_part("this", "hold").unwrap());
     }

@@ -1,16 +1,14 @@
 //! From a connection to its targets, and to a session on one of them.
 
-use std::sync::Arc;
-
-use futures_util::future::BoxFuture;
-
 use crate::{
-    api::credentials::{self, SignIn},
+    api::{
+        credentials::{self, SignIn},
+        gate::SignInGate,
+    },
     connection::{self, AdSettings, Connection},
-    directory::{self, Dns, Endpoint, Gate, Identity, Principal, Session, Target, Tls, outcome},
+    directory::{self, Dns, Endpoint, Identity, Principal, Session, Target, Tls, outcome},
     error::{Error, Result},
-    script::context::{Context, CredentialState},
-    store::budget::{self, AttemptId, Protocol},
+    script::context::Context,
 };
 
 /// The targets of a connection, as given or as DNS knows them, each ready to be connected to.
@@ -79,7 +77,7 @@ pub(super) fn identity(sign_in: &SignIn) -> Identity {
 /// The first target's refusal of the credential, or, when no target answers, the last one's error.
 pub(super) async fn session(context: &Context, connection: &Connection) -> Result<Session> {
     let sign_in = credentials::sign_in(context, connection).await?;
-    let gate = BudgetGate::new(context, connection, &sign_in);
+    let gate = SignInGate::new(context, connection, &sign_in);
     let identity = identity(&sign_in);
     let mut last = None;
     for endpoint in endpoints(context, connection).await? {
@@ -114,78 +112,20 @@ pub(super) async fn session_for_changes(context: &Context, connection: &Connecti
     }
 }
 
-/// The account that a script names, or the connection's own.
+/// The account that a script names, or the connection's own, as it is stored now.
 ///
 /// # Errors
 /// `ad.not_found`, `ad.ambiguous`.
-pub(super) async fn account(session: &Session, connection: &Connection, name: Option<&str>) -> Result<Principal> {
-    directory::resolve(session, name.unwrap_or(&connection.username)).await
-}
-
-/// Writes every sign-in down before it is sent and clears it when it was accepted, so that attempts are counted across
-/// runs, crashes included. Sends none with a credential that was refused earlier in this run.
-pub(crate) struct BudgetGate {
-    context: Context,
-    connection: Connection,
-    principal: crate::store::rows::PrincipalId,
-    sent: Arc<std::sync::Mutex<std::collections::BTreeMap<String, AttemptId>>>,
-}
-
-impl BudgetGate {
-    pub(crate) fn new(context: &Context, connection: &Connection, sign_in: &SignIn) -> Self {
-        Self {
-            context: context.clone(),
-            connection: connection.clone(),
-            principal: sign_in.credential.principal,
-            sent: Arc::default(),
-        }
+pub(super) async fn account(
+    context: &Context,
+    session: &Session,
+    connection: &Connection,
+    name: Option<&str>,
+) -> Result<Principal> {
+    if let Some(name) = name {
+        return directory::resolve(session, name).await;
     }
-
-    /// Before a sign-in on `target` is sent.
-    pub(crate) async fn before(&self, target: &str, protocol: Protocol) -> Result<()> {
-        match self.context.credential_state(self.connection.id) {
-            Some(CredentialState::Refused(why)) => return Err(refused_before(&self.connection, &why)),
-            Some(CredentialState::Lagging(targets)) if targets.iter().any(|lagging| lagging == target) => {
-                return Err(Error::inconclusive(
-                    "rotation.not_converged",
-                    format!("not tried: {target} may not have the new password yet, and would count it as a wrong one"),
-                )
-                .hint("see to its replication, then test it again")
-                .with("target", target));
-            }
-            _ => {}
-        }
-        let (principal, on) = (self.principal, target.to_owned());
-        let attempt =
-            self.context.blocking(move |context| budget::begin(&context.world.store, principal, &on, protocol)).await?;
-        self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(target.to_owned(), attempt);
-        Ok(())
-    }
-
-    /// After it was answered.
-    pub(crate) async fn after(&self, target: &str, accepted: bool) {
-        let attempt = self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(target);
-        if let Some(attempt) = attempt.filter(|_| accepted) {
-            // An attempt that stays on the books costs caution, not correctness.
-            let _ = self.context.blocking(move |context| budget::clear(&context.world.store, attempt)).await;
-        }
-    }
-}
-
-/// A server refused the credential in this run: nothing signs in with it any more.
-pub(super) fn refused_before(connection: &Connection, why: &Error) -> Error {
-    Error::not_started(
-        "connection.refused_before",
-        format!("not tried: the credential of {} was refused earlier in this run ({})", connection.name, why.message()),
-    )
-}
-
-impl Gate for BudgetGate {
-    fn before_bind<'a>(&'a self, target: &'a Target, _: &'a Identity) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.before(&target.to_string(), Protocol::Ldap).await })
-    }
-
-    fn after_bind<'a>(&'a self, target: &'a Target, _: &'a Identity, outcome: &'a Result<()>) -> BoxFuture<'a, ()> {
-        Box::pin(async move { self.after(&target.to_string(), outcome.is_ok()).await })
-    }
+    let id = connection.id;
+    let own = context.blocking(move |context| connection::by_id(&context.world.store, id)).await?;
+    directory::resolve(session, &own.username).await
 }

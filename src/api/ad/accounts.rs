@@ -72,13 +72,13 @@ print(found.len());"#,
 
 async fn account(context: Context, (connection, name): (Connection, Option<String>)) -> Result<Record<Account>> {
     let session = access::session(&context, &connection).await?;
-    let principal = access::account(&session, &connection, name.as_deref()).await?;
+    let principal = access::account(&context, &session, &connection, name.as_deref()).await?;
     directory::account(&session, &principal.dn).await.map(Record)
 }
 
 async fn policy(context: Context, (connection, name): (Connection, Option<String>)) -> Result<Record<Policy>> {
     let session = access::session(&context, &connection).await?;
-    let principal = access::account(&session, &connection, name.as_deref()).await?;
+    let principal = access::account(&context, &session, &connection, name.as_deref()).await?;
     directory::policy(&session, &principal.dn).await.map(Record)
 }
 
@@ -156,6 +156,6 @@ async fn groups(
     (connection, name, options): (Connection, Option<String>, Option<GroupOptions>),
 ) -> Result<Record<Vec<Group>>> {
     let session = access::session(&context, &connection).await?;
-    let principal = access::account(&session, &connection, name.as_deref()).await?;
+    let principal = access::account(&context, &session, &connection, name.as_deref()).await?;
     directory::groups(&session, &principal.dn, options.is_some_and(|options| options.nested)).await.map(Record)
 }

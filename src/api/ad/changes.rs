@@ -2,7 +2,7 @@
 
 use super::{access, writes};
 use crate::{
-    connection::Connection,
+    connection::{self, Connection},
     directory::{self, Principal, Session},
     error::{Error, Result},
     script::{context::Context, operation::Namespace},
@@ -78,7 +78,7 @@ async fn begin(context: &Context, connection: &Connection, user: &str) -> Result
 
 async fn set_password(context: Context, (connection, user, password): (Connection, String, Secret)) -> Result<()> {
     let (session, principal) = begin(&context, &connection, &user).await?;
-    refuse_own(&connection, &principal)?;
+    refuse_kept(&context, &connection, &session, &principal).await?;
     let write = context
         .write(
             "ad.set_password",
@@ -91,20 +91,31 @@ async fn set_password(context: Context, (connection, user, password): (Connectio
     write.settle_by(result).await
 }
 
-/// Setting it here would leave the store with a password that no longer works.
-fn refuse_own(connection: &Connection, principal: &Principal) -> Result<()> {
-    let own = connection.username.as_str();
-    let is_own = |name: &Option<String>| {
-        name.as_deref().is_some_and(|name| own.rsplit('\\').next().is_some_and(|own| own.eq_ignore_ascii_case(name)))
-    };
-    if is_own(&principal.user_principal_name)
-        || is_own(&principal.sam_account_name)
-        || principal.dn.eq_ignore_ascii_case(own)
-    {
-        return Err(Error::new("ad.own_account", format!("{own} is the account of {} itself", connection.name))
-            .hint("use ad::rotate: it changes the password and keeps the stored credentials true"));
+/// A password that is set here behind the store's back would be lost: nobody would know the new one. Some accounts' passwords
+/// are not set by hand at all.
+async fn refuse_kept(context: &Context, connection: &Connection, session: &Session, account: &Principal) -> Result<()> {
+    if let Some(instead) = account.never_rotate() {
+        return Err(
+            Error::new("ad.never_set", format!("the password of {} is not set by hand", account.dn)).hint(instead)
+        );
     }
-    Ok(())
+    let guid = account.guid.clone();
+    let stored = context.blocking(move |context| {
+        let store = &context.world.store;
+        match connection::credentials::principal_of(store, &guid)? {
+            Some(principal) => connection::credentials::connections_of(store, principal),
+            None => Ok(Vec::new()),
+        }
+    });
+    let mut users = stored.await?;
+    if users.is_empty() && access::account(context, session, connection, None).await?.guid == account.guid {
+        users.push(connection.name.clone());
+    }
+    if users.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new("ad.own_account", format!("{} is the account of {}", account.dn, users.join(", ")))
+        .hint("use ad::rotate: it changes the password and keeps the stored credentials true"))
 }
 
 async fn change_password(
@@ -112,7 +123,7 @@ async fn change_password(
     (connection, user, old, new): (Connection, String, Secret, Secret),
 ) -> Result<()> {
     let (session, principal) = begin(&context, &connection, &user).await?;
-    refuse_own(&connection, &principal)?;
+    refuse_kept(&context, &connection, &session, &principal).await?;
     let write = context
         .write(
             "ad.change_password",

@@ -6,8 +6,6 @@ mod changes;
 mod rotate;
 mod targets;
 
-pub(crate) use access::BudgetGate;
-
 use crate::script::operation::{Namespace, Spec};
 
 pub(super) fn namespace() -> Namespace {

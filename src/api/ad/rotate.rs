@@ -80,7 +80,7 @@ async fn rotate(context: Context, (connection, options): (Connection, Option<Opt
 
 async fn request(context: &Context, connection: &Connection, options: Options) -> Result<Request> {
     let via = via(context, connection).await?;
-    refuse_unproven(context, connection, via.is_some())?;
+    refuse_unproven(context, connection, via.is_some()).await?;
     let world = &context.world;
     Ok(Request {
         store: world.store.clone(),
@@ -96,7 +96,7 @@ async fn request(context: &Context, connection: &Connection, options: Options) -
         allow_down: options.allow_down,
         insist: options.insist,
         wait: options.wait.map_or(world.options.wait, |Span(wait)| wait),
-        hurry: world.interrupt.stop.clone(),
+        hurry: context.hurry.clone(),
     })
 }
 
@@ -114,9 +114,12 @@ async fn via(context: &Context, connection: &Connection) -> Result<Option<Via>> 
 }
 
 /// What this run already knows of the credential must not be contradicted by a rotation.
-fn refuse_unproven(context: &Context, connection: &Connection, over_via: bool) -> Result<()> {
+async fn refuse_unproven(context: &Context, connection: &Connection, over_via: bool) -> Result<()> {
+    let account = credentials::account_of(context, connection).await?;
+    if let Some(why) = context.world.accounts.refusal(&account).filter(|_| !over_via) {
+        return Err(credentials::refused_before(connection, &why));
+    }
     match context.credential_state(connection.id) {
-        Some(CredentialState::Refused(why)) if !over_via => Err(access::refused_before(connection, &why)),
         Some(CredentialState::Candidate(_)) => Err(Error::new(
             "rotation.unproven_candidate",
             format!("this run has given {} credentials that no target has accepted yet", connection.name),
@@ -136,6 +139,7 @@ async fn note(context: &Context, connection: &Connection, rotated: &Outcome) -> 
         })
         .await
         .unwrap_or_else(|_| vec![connection.id]);
+    context.world.accounts.forget(&credentials::account_of(context, connection).await?);
     for id in ids {
         context.note_credential(id, (!lagging.is_empty()).then(|| CredentialState::Lagging(lagging.clone())));
     }

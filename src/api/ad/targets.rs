@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{
-    access::{self, BudgetGate},
-    reads, tests,
-};
+use super::{access, reads, tests};
 use crate::{
-    api::credentials::{self, SignIn},
+    api::{
+        credentials::{self, SignIn},
+        gate::SignInGate,
+    },
     connection::{
         Connection,
         credentials::{bind_principal, directory_guid},
@@ -95,7 +95,7 @@ async fn targets(context: Context, (connection,): (Connection,)) -> Result<Vec<S
 async fn test_target(context: Context, (connection, target): (Connection, String)) -> Result<Record<TargetReport>> {
     let endpoint = access::endpoint(&context, &connection, &target)?;
     let sign_in = credentials::sign_in(&context, &connection).await?;
-    let gate = BudgetGate::new(&context, &connection, &sign_in);
+    let gate = SignInGate::new(&context, &connection, &sign_in);
     let report = directory::test_target(&endpoint, &access::identity(&sign_in), &gate).await;
     conclude(&context, &connection, &sign_in, std::slice::from_ref(&report)).await?;
     Ok(Record(report))
@@ -104,7 +104,7 @@ async fn test_target(context: Context, (connection, target): (Connection, String
 async fn test_targets(context: Context, (connection,): (Connection,)) -> Result<Vec<Record<TargetReport>>> {
     let endpoints = access::endpoints(&context, &connection).await?;
     let sign_in = credentials::sign_in(&context, &connection).await?;
-    let gate = BudgetGate::new(&context, &connection, &sign_in);
+    let gate = SignInGate::new(&context, &connection, &sign_in);
     let reports = directory::test_targets(&endpoints, &access::identity(&sign_in), &gate, AT_ONCE).await;
     conclude(&context, &connection, &sign_in, &reports).await?;
     Ok(reports.into_iter().map(Record).collect())
@@ -150,7 +150,7 @@ async fn learn(context: &Context, connection: &Connection, sign_in: &SignIn, tar
         return Ok(());
     }
     let endpoint = access::endpoint(context, connection, target)?;
-    let gate = BudgetGate::new(context, connection, sign_in);
+    let gate = SignInGate::new(context, connection, sign_in);
     let session = Session::connect_through(&endpoint, &access::identity(sign_in), &gate).await?;
     let account = directory::resolve(&session, &sign_in.username).await?;
     context.blocking(move |context| bind_principal(&context.world.store, id, &account.guid)).await?;

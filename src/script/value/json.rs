@@ -27,6 +27,41 @@ pub fn for_ledger(value: &Dynamic) -> Value {
     convert(value, 0, &mut room)
 }
 
+/// A script's value as it goes out to another program: nothing is redacted or cut, and secrets are opened. The second answer
+/// tells whether there is one.
+///
+/// # Errors
+/// A sentence's second half, for what JSON does not know.
+pub fn outgoing(value: &Dynamic) -> Result<(Value, bool), String> {
+    let mut holds_secret = false;
+    open(value, 0, &mut holds_secret).map(|json| (json, holds_secret))
+}
+
+fn open(value: &Dynamic, depth: usize, holds_secret: &mut bool) -> Result<Value, String> {
+    if depth > DEEPEST {
+        return Err(format!("is nested more than {DEEPEST} levels deep"));
+    }
+    let value = value.flatten_clone();
+    if let Some(array) = value.read_lock::<Array>() {
+        return array.iter().map(|item| open(item, depth + 1, holds_secret)).collect();
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        let fields = map.iter().map(|(name, value)| Ok((name.to_string(), open(value, depth + 1, holds_secret)?)));
+        return fields.collect::<Result<serde_json::Map<_, _>, String>>().map(Value::from);
+    }
+    if let Some(secret) = value.read_lock::<Secret>() {
+        *holds_secret = true;
+        return Ok(Value::from(secret.expose()));
+    }
+    if value.is_string() || value.is_char() {
+        return Ok(Value::from(value.to_string()));
+    }
+    if value.is_unit() || value.is_bool() || value.is_int() || value.is_float() {
+        return Ok(convert(&value, depth, &mut usize::MAX.clone()));
+    }
+    Err(format!("holds a {}, which JSON does not know", value.type_name()))
+}
+
 /// `room` is how many bytes may still be made.
 fn convert(value: &Dynamic, depth: usize, room: &mut usize) -> Value {
     if depth > DEEPEST {

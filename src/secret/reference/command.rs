@@ -3,10 +3,10 @@
 use std::{
     io::Read,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use zeroize::Zeroizing;
@@ -33,7 +33,9 @@ pub(super) fn run(line: &str, folder: &Path, what: &str) -> Result<Zeroizing<Str
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| failed(format!("cannot be started: {e}")))?;
-    let Some(bytes) = output(&mut child) else {
+    let begun = Instant::now();
+    let ended = output(&mut child).and_then(|bytes| Some((bytes, end(&mut child, begun + PATIENCE)?)));
+    let Some((bytes, status)) = ended else {
         // It may have ended by itself just now.
         let _ = child.kill();
         let _ = child.wait();
@@ -43,7 +45,6 @@ pub(super) fn run(line: &str, folder: &Path, what: &str) -> Result<Zeroizing<Str
         )
         .hint("run it by hand and see what it waits for"));
     };
-    let status = child.wait().map_err(|e| failed(format!("cannot be waited for: {e}")))?;
     if !status.success() {
         return Err(failed(format!("ended with {status}")));
     }
@@ -61,6 +62,17 @@ fn output(child: &mut Child) -> Option<Zeroizing<Vec<u8>>> {
         let _ = done.send(bytes);
     });
     waiting.recv_timeout(PATIENCE).ok()
+}
+
+/// How the program ended; `None` when it has closed its output and goes on all the same.
+fn end(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
+            Ok(None) | Err(_) => return None,
+        }
+    }
 }
 
 /// Words separated by spaces; single and double quotes keep what is between them together. A backslash is just one.

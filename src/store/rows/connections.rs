@@ -123,6 +123,11 @@ pub(crate) fn update(c: &Connection, id: ConnectionId, values: &Values<'_>) -> R
     .map_err(failed)
 }
 
+/// The name of a connection now.
+pub(crate) fn name(c: &Connection, id: ConnectionId) -> Result<Option<String>> {
+    c.query_row("SELECT name FROM connection WHERE id = ?1", [id], |row| row.get(0)).optional().map_err(failed)
+}
+
 /// Deletes a connection; its principal and credentials stay.
 pub(crate) fn delete(c: &Connection, id: ConnectionId) -> Result<()> {
     c.execute("DELETE FROM connection WHERE id = ?1", [id]).map(|_| ()).map_err(failed)

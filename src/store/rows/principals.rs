@@ -35,7 +35,7 @@ pub(crate) fn surviving(c: &Connection, principal: PrincipalId) -> Result<Princi
 }
 
 /// The principal that has this objectGUID (or cloud, tenant and app id).
-fn by_guid(c: &Connection, guid: &str) -> Result<Option<PrincipalId>> {
+pub(crate) fn by_guid(c: &Connection, guid: &str) -> Result<Option<PrincipalId>> {
     c.query_row("SELECT uid FROM principal WHERE directory_guid = ?1", [guid], |row| row.get(0))
         .optional()
         .map_err(failed)

@@ -1,0 +1,69 @@
+//! What a run learns of accounts by signing in, whichever connection signs in: a password that one server refused is tried
+//! nowhere else, and until a password was accepted once, its attempts go one by one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::OwnedMutexGuard;
+
+use crate::{error::Error, store::rows::CredentialId};
+
+/// The accounts of one run. An account is named by its objectGUID, or while that is unknown by its domain and name, so that
+/// several connections of one account share what is known of it.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    refused: BTreeMap<String, Error>,
+    accepted: BTreeSet<CredentialId>,
+    turns: BTreeMap<String, Arc<tokio::sync::Mutex<()>>>,
+}
+
+/// The right to try a password that nobody has accepted yet; others of the account wait until it is dropped.
+#[derive(Debug)]
+pub struct Turn(#[allow(dead_code)] OwnedMutexGuard<()>); // held, not looked at
+
+impl Accounts {
+    /// Why a server refused the account in this run, if one did.
+    #[must_use]
+    pub fn refusal(&self, account: &str) -> Option<Error> {
+        self.known().refused.get(account).cloned()
+    }
+
+    /// Notes that a server refused the account: nothing signs in as it any more in this run.
+    pub fn refuse(&self, account: &str, why: &Error) {
+        self.known().refused.insert(account.to_owned(), why.clone());
+    }
+
+    /// Notes that a server accepted this version: it may be tried on many at once.
+    pub fn accept(&self, credential: CredentialId) {
+        self.known().accepted.insert(credential);
+    }
+
+    /// The account has another password now: what was learnt of the one before is no longer true.
+    pub fn forget(&self, account: &str) {
+        self.known().refused.remove(account);
+    }
+
+    /// Waits for the right to try a version. `None`: it was accepted before and needs none.
+    pub async fn turn(&self, account: &str, credential: CredentialId) -> Option<Turn> {
+        let turn = {
+            let mut known = self.known();
+            if known.accepted.contains(&credential) {
+                return None;
+            }
+            Arc::clone(known.turns.entry(account.to_owned()).or_default())
+        };
+        let turn = Turn(turn.lock_owned().await);
+        (!self.known().accepted.contains(&credential)).then_some(turn)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

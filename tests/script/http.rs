@@ -1,0 +1,71 @@
+//! `http::`: what goes over the wire, and what the run says of it.
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread::JoinHandle,
+};
+
+use crate::support::{canary::canary, program::Program};
+
+const SECRET: &str = "Canary-Http-7!\"x";
+
+/// Takes one request and answers it, or closes without an answer; gives back what it read.
+fn server(answer: Option<&'static str>) -> (String, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/it", listener.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut read = Vec::new();
+        let mut buffer = [0; 4096];
+        while !read.ends_with(b"}") {
+            let count = stream.read(&mut buffer).unwrap();
+            read.extend_from_slice(&buffer[..count]);
+        }
+        if let Some(answer) = answer {
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        String::from_utf8(read).unwrap()
+    });
+    (url, thread)
+}
+
+fn run(body: &str) -> crate::support::program::Output {
+    let program = Program::new().env("PW", SECRET);
+    let head = "const PARAMS = #{ pw: #{ type: \"secret\" } };\nconst GRANTS = [\"http\"];\n";
+    std::fs::write(program.folder_path().join("send.rhai"), format!("{head}{body}")).unwrap();
+    let output = program.clone().args(["run", "send.rhai", "pw=env:PW", "--json"]).run();
+    canary(SECRET).assert_absent("standard output", &output.stdout);
+    canary(SECRET).assert_absent_below(program.home_path());
+    output
+}
+
+#[test]
+fn a_secret_in_a_body_is_sent_as_it_is_and_shown_to_nobody() {
+    let (url, thread) = server(Some("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"));
+    let output = run(&format!("http::send(\"POST\", \"{url}\", #{{ password: args::pw }}).status"));
+    let sent = thread.join().unwrap();
+    assert!(sent.ends_with(r#"{"password":"Canary-Http-7!\"x"}"#), "{sent}");
+    let last = output.json_lines().pop().unwrap();
+    assert_eq!((last["changed"][0].as_str(), output.code), (Some(format!("POST sent to {url}").as_str()), Some(0)));
+}
+
+#[test]
+fn a_post_without_an_answer_is_in_doubt() {
+    let (url, thread) = server(None);
+    let output = run(&format!("http::send(\"POST\", \"{url}\", #{{ a: 1 }})"));
+    thread.join().unwrap();
+    let last = output.json_lines().pop().unwrap();
+    assert_eq!((last["verdict"].as_str(), output.code), (Some("in-doubt"), Some(3)));
+}
+
+#[test]
+fn a_secret_is_not_sent_in_the_clear() {
+    for call in [
+        "http::get(\"http://192.0.2.1/\", #{ bearer: args::pw })",
+        "http::send(\"POST\", \"http://192.0.2.1/\", #{ password: args::pw })",
+    ] {
+        let last = run(call).json_lines().pop().unwrap();
+        assert_eq!(last["error"]["code"], "http.in_the_clear");
+    }
+}
