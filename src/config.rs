@@ -35,13 +35,15 @@ pub struct Dns {
 pub struct Limits {
     /// Steps of the interpreter, per script and per item of a batch.
     pub operations: u64,
+    /// Seconds that a script, or an item of a batch, may compute without waiting for an operation.
+    pub busy_seconds: u64,
     /// Megabytes that a run may add to what the program used before.
     pub memory_mb: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { operations: 50_000_000, memory_mb: 1024 }
+        Self { operations: 50_000_000, busy_seconds: 8, memory_mb: 1024 }
     }
 }
 

@@ -89,6 +89,7 @@ fn each(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>
     let begun = Instant::now();
     let records =
         fiber::wait(Rc::clone(&batch).run(items, options.limit)).map_err(|_| call.task.end(Ending::Interrupted))?;
+    call.task.has_waited();
     batch.end(occurrence, begun.elapsed());
     if call.task.world.interrupt.stop.is_cancelled() {
         return Err(call.task.end(Ending::Interrupted));

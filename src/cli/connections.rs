@@ -46,7 +46,15 @@ fn add(session: &Session, fields: &Fields) -> Result<u8> {
         session,
         "added",
         &added.name,
-        &format!("added {}; `libretto connections test {}` sees whether it works", added.name, added.name),
+        &match new.secret {
+            Some(_) => {
+                format!("added {}; `libretto connections test {}` sees whether it works", added.name, added.name)
+            }
+            None => format!(
+                "added {} without a credential; `libretto connections edit {}` takes one",
+                added.name, added.name
+            ),
+        },
     );
     Ok(0)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::look::{Look, Paint};
+use super::look::{Look, Paint, plain};
 use crate::{
     error::Error,
     secret::redact::redact,
@@ -22,7 +22,7 @@ pub fn failure(look: Look, sources: &Sources, failure: &Failure) -> String {
 }
 
 fn drawn(look: Look, sources: &Sources, failure: &Failure, word: &str) -> String {
-    let mut text = heading(look, word, &failure.code, &failure.message);
+    let mut text = heading(look, word, &plain(&failure.code), &plain(&failure.message));
     if let Some(place) = &failure.place {
         draw_place(&mut text, look, sources, place, failure.operation.as_deref());
     }
@@ -34,10 +34,10 @@ fn drawn(look: Look, sources: &Sources, failure: &Failure, word: &str) -> String
         for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let name = name.replace('_', " ");
-            let _ = writeln!(text, "  {} {name}: {}", look.paint(Paint::Faint, "="), value.trim_end());
+            let _ = writeln!(text, "  {} {name}: {}", look.paint(Paint::Faint, "="), plain(value.trim_end()));
         }
     }
-    hint(&mut text, look, failure.hint.as_deref());
+    hint(&mut text, look, failure.hint.as_deref().map(plain).as_deref());
     redact(&text).into_owned()
 }
 

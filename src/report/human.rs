@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use super::{
     draw::{self, Sources},
-    look::{Look, Paint, VERDICT, duration},
+    look::{Look, Paint, VERDICT, duration, plain},
 };
 use crate::{
     secret::redact::redact,
@@ -56,7 +56,7 @@ impl Human {
             }
             Event::ItemFinished { key, verdict, error, .. } => self.item(key, *verdict, error.clone()),
             Event::BatchFinished { counts, ms, .. } => self.batch(counts, *ms),
-            Event::Said { text, .. } if !self.quiet => format!("{} {text}\n", self.look.paint(Paint::Faint, "|")),
+            Event::Said { text, .. } if !self.quiet => self.said(text),
             Event::RunFinished { verdict, counts, changed, unchanged, in_doubt, ms, error, exit } => self.end(&End {
                 verdict: *verdict,
                 counts,
@@ -70,6 +70,17 @@ impl Human {
             Event::StepStarted { .. } | Event::BatchStarted { .. } | Event::Said { .. } => String::new(),
         };
         redact(&text).into_owned()
+    }
+
+    /// What a script prints may have lines; each is marked as the script's.
+    fn said(&self, text: &str) -> String {
+        let mark = self.look.paint(Paint::Faint, "|");
+        let lines = if text.is_empty() { vec![""] } else { text.lines().collect() };
+        lines
+            .into_iter()
+            .map(|line| format!("{mark} {}\n", plain(&line.replace('\t', "    "))))
+            .collect::<Vec<_>>()
+            .concat()
     }
 
     fn started(&self, script: &str, lab: bool) -> String {
@@ -98,8 +109,13 @@ impl Human {
             text.push_str(line);
         }
         if let Some(error) = error.filter(|_| checks.is_empty()) {
-            let _ =
-                writeln!(text, "{:width$}{}", "", self.look.paint(Paint::Faint, &error.message), width = VERDICT + 4);
+            let _ = writeln!(
+                text,
+                "{:width$}{}",
+                "",
+                self.look.paint(Paint::Faint, plain(&error.message)),
+                width = VERDICT + 4
+            );
         }
         text
     }
@@ -113,7 +129,7 @@ impl Human {
         note: &str,
         error: Option<&Failure>,
     ) -> String {
-        let note = error.map_or(note, |error| error.message.as_str());
+        let note = plain(error.map_or(note, |error| error.message.as_str()));
         let took = duration(Duration::from_millis(ms));
         let mut text = row(
             self.look,
@@ -123,7 +139,7 @@ impl Human {
             if matches!(verdict, Verdict::NotStarted | Verdict::Skipped) { "" } else { &took },
         );
         if !note.is_empty() {
-            let _ = writeln!(text, "{:width$}{}", "", self.look.paint(Paint::Faint, note), width = VERDICT + 8);
+            let _ = writeln!(text, "{:width$}{}", "", self.look.paint(Paint::Faint, &note), width = VERDICT + 8);
         }
         // A check inside a batch's item belongs to the item, whose own verdict says it all.
         if !step.is_empty() && !step.contains("batch::each/") {
@@ -192,11 +208,11 @@ impl Human {
             }
         }
         for (key, verdict, error) in &told {
-            let message = error.as_ref().map(|error| error.message.as_str()).unwrap_or_default();
+            let message = error.as_ref().map(|error| plain(&error.message)).unwrap_or_default();
             let _ =
                 write!(text, "\n{}{}  {message}", self.look.verdict(*verdict), self.look.paint(Paint::Heading, key));
             if let Some(hint) = error.as_ref().and_then(|error| error.hint.as_deref()) {
-                let _ = write!(text, "\n{:VERDICT$}{} {hint}", "", self.look.paint(Paint::Hint, "help:"));
+                let _ = write!(text, "\n{:VERDICT$}{} {}", "", self.look.paint(Paint::Hint, "help:"), plain(hint));
             }
         }
         if !told.is_empty() {

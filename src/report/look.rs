@@ -65,6 +65,13 @@ impl Look {
     }
 }
 
+/// A text from outside on one line: what could move the cursor, colour the terminal or forge a line of the report is shown
+/// as a space.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// `312 ms`, `1.24 s`, `2 min 3 s`.
 #[must_use]
 pub fn duration(time: Duration) -> String {

@@ -101,7 +101,10 @@ fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
         "rotation.target_down",
         format!("{} cannot be used, and nothing was changed: {}", names.join(", "), first.error.message()),
     )
-    .hint("mend it or take it from the connection; `allow_down: true` rotates without it")
+    .hint(match first.error.remedy() {
+        Some(remedy) => format!("{remedy}; or take it from the connection, or rotate without it (`allow_down`)"),
+        None => "mend it, take it from the connection, or rotate without it (`allow_down`)".to_owned(),
+    })
     .retryable()
     .with("target", first.target.clone())
     .with("cause", first.error.code()))

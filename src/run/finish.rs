@@ -153,7 +153,10 @@ fn sentences(writes: &[WriteRecord]) -> [Vec<String>; 3] {
     [
         sentences(&[WriteState::Done], true),
         sentences(&[WriteState::Failed], false),
-        sentences(&[WriteState::Sent, WriteState::InDoubt], true),
+        sentences(&[WriteState::Sent, WriteState::InDoubt], true)
+            .into_iter()
+            .map(|did| format!("nobody knows whether this was done: {did}"))
+            .collect(),
     ]
 }
 

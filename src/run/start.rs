@@ -28,6 +28,7 @@ use crate::{
         library::{Library, Source},
         task::Task,
     },
+    secret::redact::redact,
     store::{
         Store,
         events::{Event, Events, Failure, Stamped},
@@ -79,7 +80,13 @@ pub async fn start(prepared: Prepared, io: &Handle) -> Result<Running> {
             lab: options.lab,
             params: arguments::for_ledger(&values),
             operator: host.operator(),
-            sources: texts(&script),
+            sources: texts(&script)
+                .into_iter()
+                .map(|(name, text)| {
+                    let text = redact(&text).into_owned();
+                    (name, text)
+                })
+                .collect(),
         })
         .await?;
     let interrupt = Interrupt::default();

@@ -146,7 +146,12 @@ fn value_text(value: &Dynamic) -> String {
 /// A map that an operation raised or a script threw.
 fn thrown_map(map: &Map) -> Failure {
     let text = |key: &str| map.get(key).filter(|value| !value.is_unit()).map(value_text);
-    let verdict = text("verdict").and_then(|word| Verdict::parse(&word)).unwrap_or(Verdict::Failed);
+    // Whatever a script throws ends it: only `skip` leaves something out, and nothing thrown is fine.
+    let verdict = match text("verdict").and_then(|word| Verdict::parse(&word)) {
+        Some(Verdict::Skipped) if text("code").as_deref() == Some("script.skipped") => Verdict::Skipped,
+        None | Some(Verdict::Ok | Verdict::Skipped | Verdict::Partial) => Verdict::Failed,
+        Some(verdict) => verdict,
+    };
     let details = match map.get("details").map(value::to_json) {
         Some(serde_json::Value::Object(details)) => details,
         _ => serde_json::Map::new(),

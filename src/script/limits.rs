@@ -3,6 +3,8 @@
 //! Rhai's own counters miss callbacks of `map` and `filter` and make long arrays quadratic, so the counting is done here,
 //! at every step of the interpreter. Functions that could ask for any amount of memory in one call are replaced.
 
+use std::time::Duration;
+
 use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, OptimizationLevel, Position};
 use tokio::time::Instant;
 
@@ -19,7 +21,7 @@ const EXPRESSION_DEPTH: usize = 64;
 /// Elements, characters or bytes that one call may make.
 const LARGEST_MADE: usize = 10_000_000;
 /// The clock, the interrupt and the allocator are looked at once in so many steps.
-const LOOK_EVERY: u64 = 256;
+const LOOK_EVERY: u64 = 16;
 /// Other fibers get a turn once in so many steps.
 const YIELD_EVERY: u64 = 8192;
 
@@ -36,9 +38,10 @@ pub(super) fn install(engine: &mut Engine, limits: &Limits) {
     engine.disable_symbol("eval");
     let (operations, memory) =
         (limits.operations, usize::try_from(limits.memory_mb).unwrap_or(usize::MAX).saturating_mul(1 << 20));
+    let busy = Duration::from_secs(limits.busy_seconds);
     engine.on_progress(move |_| {
         let task = fiber::current::<Task>()?;
-        should_end(&task, operations, memory).map(|why| {
+        should_end(&task, operations, busy, memory).map(|why| {
             let _terminated = task.end(why);
             "ended".into()
         })
@@ -46,7 +49,7 @@ pub(super) fn install(engine: &mut Engine, limits: &Limits) {
     bound_single_calls(engine);
 }
 
-fn should_end(task: &Task, operations: u64, memory: usize) -> Option<Ending> {
+fn should_end(task: &Task, operations: u64, busy: Duration, memory: usize) -> Option<Ending> {
     if let Some(why) = task.ending() {
         return Some(why);
     }
@@ -70,9 +73,12 @@ fn should_end(task: &Task, operations: u64, memory: usize) -> Option<Ending> {
         if task.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Some(Ending::TimedOut);
         }
+        if task.busy() > busy {
+            return Some(Ending::TooLong);
+        }
     }
     if count.is_multiple_of(YIELD_EVERY) {
-        fiber::yield_now();
+        task.give_turn();
     }
     None
 }

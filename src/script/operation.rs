@@ -274,6 +274,7 @@ pub fn block<T: Send + 'static>(
         }
         Err(why)
     });
+    task.has_waited();
     match finished {
         Ok(Ok(Ok(result))) => Ok(result),
         Ok(Ok(Err(_panicked))) => Ok(Err(internal())),

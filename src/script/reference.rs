@@ -4,6 +4,46 @@ use std::fmt::Write as _;
 
 use super::operation::Operation;
 
+/// How a script says what it takes and what it may do.
+const DECLARATIONS: &str = r#"
+## How a script declares itself
+
+```rhai
+//! The first sentence is what `libretto list` shows; the rest is shown by `libretto describe`.
+
+const PARAMS = #{
+    connection: #{ type: "connection", kind: "ad", help: "connection to look at" },
+    days:       #{ type: "int", preset: 90, help: "how old is too old" },
+    password:   #{ type: "secret", optional: true, help: "a reference on the command line, never the secret itself" },
+    mode:       #{ type: "choice", choices: ["quick", "full"], preset: "quick" },
+};
+const GRANTS = ["directory:test"];
+
+import "checks" as checks;
+
+step("Test the targets", || checks::all_ok(ad::test_targets(args::connection)));
+```
+
+Both are constants of literals, read without running the script. A parameter is read as `args::name`, also in functions and
+closures; one that was left out and has no `preset` is `()`. Types: `text`, `int`, `bool`, `secret`, `choice`, `connection`,
+`connections` (a selector), `domain`, `duration` (seconds as a number), `file` (a path), `csv` (an array of maps). Grants:
+`connection:write`, `directory:test`, `directory:write`, `home:test`, `http`. Modules are imported from the home's `stdlib/`,
+from the bundled ones, and from beside the script; bundled is `checks` with `all_ok(records)`, `is_fine(record)` and
+`tally(records)`.
+
+`config.toml` in the home folder, all of it optional:
+
+```toml
+[dns]
+server = "10.0.0.10"       # asked instead of the system's resolver; "10.0.0.10:53" works too
+
+[limits]
+operations = 50000000      # steps of the interpreter, per script and per item of a batch
+busy_seconds = 8           # computing without waiting for an operation
+memory_mb = 1024           # that a run may add to what the program used before
+```
+"#;
+
 /// The whole page, in Markdown.
 #[must_use]
 pub fn page(operations: &[Operation]) -> String {
@@ -12,6 +52,7 @@ pub fn page(operations: &[Operation]) -> String {
          Made from the code by `libretto doc`; a test fails when this page is stale. A question mark ends what may be left out.\n\
          An operation without a grant only reads.\n",
     );
+    page.push_str(DECLARATIONS);
     let mut namespace = None;
     for operation in operations {
         if namespace != Some(operation.namespace) {

@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
 
 use rhai::{Engine, EvalAltResult, Position};
@@ -22,6 +23,8 @@ pub enum Ending {
     TimedOut,
     /// Too many steps of the interpreter.
     TooManyOperations,
+    /// Too long without waiting for anything.
+    TooLong,
     /// Too deep a recursion.
     TooDeep,
     /// Too much memory.
@@ -40,6 +43,8 @@ impl Ending {
                 Error::new("script.too_many_operations", "the script took more steps than the limit allows")
                     .hint("look for an endless loop; `[limits] operations` in config.toml raises the limit")
             }
+            Self::TooLong => Error::new("script.too_long", "the script computed longer than the limit allows")
+                .hint("look for an endless loop; `[limits] busy_seconds` in config.toml raises the limit"),
             Self::TooDeep => Error::new("script.too_deep", "the script calls itself too deeply")
                 .hint("look for a recursion without an end, or use a loop"),
             Self::TooMuchMemory => {
@@ -66,6 +71,9 @@ pub struct Task {
     pub memory_before: usize,
     ending: Cell<Option<Ending>>,
     operations: Cell<u64>,
+    /// Interpreting since the last wait for an operation, but for the slice that runs now.
+    busy: Cell<Duration>,
+    slice: Cell<std::time::Instant>,
     parts: RefCell<Vec<Part>>,
 }
 
@@ -88,6 +96,8 @@ impl Task {
             memory_before: crate::host::memory_in_use(),
             ending: Cell::new(None),
             operations: Cell::new(0),
+            busy: Cell::new(Duration::ZERO),
+            slice: Cell::new(std::time::Instant::now()),
             parts: RefCell::new(vec![Part { path: part.into(), occurrences: HashMap::new() }]),
         }
     }
@@ -139,6 +149,24 @@ impl Task {
         let why = self.ending.get().unwrap_or(why);
         self.ending.set(Some(why));
         terminated()
+    }
+
+    /// How long the task has been interpreting without waiting for an operation.
+    pub(super) fn busy(&self) -> Duration {
+        self.busy.get() + self.slice.get().elapsed()
+    }
+
+    /// Lets others run: their time is not this task's.
+    pub(super) fn give_turn(&self) {
+        self.busy.set(self.busy());
+        super::fiber::yield_now();
+        self.slice.set(std::time::Instant::now());
+    }
+
+    /// An operation was waited for: what comes after it counts anew.
+    pub fn has_waited(&self) {
+        self.busy.set(Duration::ZERO);
+        self.slice.set(std::time::Instant::now());
     }
 
     /// Counts one step of the interpreter.
