@@ -26,8 +26,10 @@ use corosensei::{
     stack::{DefaultStack, Stack},
 };
 
-/// Stack of a whole script.
-pub const SCRIPT_STACK: usize = 8 << 20;
+/// Stack of a whole script: address space, of which only what is touched takes memory. It is this large for values that are
+/// nested millions deep: the interpreter copies and drops them by recursion, where nothing can look at what is left, and
+/// the other limits end a script before it nests deeper than this holds.
+pub const SCRIPT_STACK: usize = 1 << 30;
 /// Stack of one item of a batch.
 pub const ITEM_STACK: usize = 512 << 10;
 /// Below this much left, a script is ended with a clear error: an overflow would be a bare SIGSEGV.
