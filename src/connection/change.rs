@@ -94,6 +94,7 @@ pub(super) fn insert(t: &Transaction<'_>, new: &NewConnection, kept: Option<&Kep
 
 /// Overwrites a connection; answers its name.
 pub(super) fn update(t: &Transaction<'_>, before: &Connection, change: &Change, kept: Option<&Kept>) -> Result<String> {
+    refuse_stale(t, before)?;
     let name = change.name.as_ref().unwrap_or(&before.name);
     let username = change.username.as_ref().unwrap_or(&before.username);
     let settings = change.settings.as_ref().unwrap_or(&before.settings);
@@ -132,6 +133,22 @@ pub(super) fn update(t: &Transaction<'_>, before: &Connection, change: &Change, 
         make_current(t, before.id, principal, username, settings, kept)?;
     }
     Ok(name.clone())
+}
+
+/// What is not changed is written back as it was read: a rotation or another edit in between must not be undone by that.
+///
+/// # Errors
+/// `connection.changed_meanwhile`; nothing was changed.
+fn refuse_stale(t: &Transaction<'_>, before: &Connection) -> Result<()> {
+    if connections::changed_at(t, before.id)?.is_some_and(|changed_at| changed_at == before.changed_at) {
+        return Ok(());
+    }
+    Err(Error::new(
+        "connection.changed_meanwhile",
+        format!("{} was changed by somebody else in the meantime", before.name),
+    )
+    .hint("do it again")
+    .retryable())
 }
 
 /// `via` and `ad` must name connections of kind `ad`.

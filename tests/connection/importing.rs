@@ -12,7 +12,7 @@ use libretto::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{ad, add};
+use super::{ad, add, with_password};
 
 struct Desk {
     folder: TempDir,
@@ -213,4 +213,40 @@ fn ten_thousand_connections_are_no_trouble() {
     timed("get", &mut || connection::get(&desk.store, "conn-07777", &Scope::all()).unwrap().tags.len());
     let open = || Store::open(desk.store.home()).unwrap().runs(1).unwrap().len();
     timed("open", &mut { open });
+}
+
+#[test]
+fn what_was_changed_while_the_import_read_its_secrets_is_not_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    let store = Store::open(&home).unwrap();
+    add(&store, &with_password("corp", "password number 1"));
+    // The import has read the connection and waits for the secret until somebody writes it.
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let csv = folder.path().join("rows.csv");
+    fs::write(
+        &csv,
+        format!("name,kind,domain,username,password\ncorp,ad,lab.test,corp@lab.test,file:{}\n", pipe.display()),
+    )
+    .unwrap();
+    let importing = {
+        let (home, csv) = (home.clone(), csv.clone());
+        std::thread::spawn(move || {
+            let store = Store::open(&home).unwrap();
+            connection::import(&store, &Host::real(), &csv).map(|imported| imported.changed)
+        })
+    };
+    let mut writer = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    let change = connection::Change { customer: Some(Some("contoso".to_owned())), ..connection::Change::default() };
+    connection::edit(&store, "corp", &Scope::all(), &change).unwrap();
+    std::io::Write::write_all(&mut writer, b"password number 2\n").unwrap();
+    drop(writer);
+    let error = importing.join().unwrap().unwrap_err();
+    assert!(
+        format!("{error:?} {:?}", error.details()).contains("changed by somebody else"),
+        "{error:?} {:?}",
+        error.details()
+    );
+    assert_eq!(connection::get(&store, "corp", &Scope::all()).unwrap().customer.as_deref(), Some("contoso"));
 }

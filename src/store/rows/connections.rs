@@ -128,6 +128,11 @@ pub(crate) fn name(c: &Connection, id: ConnectionId) -> Result<Option<String>> {
     c.query_row("SELECT name FROM connection WHERE id = ?1", [id], |row| row.get(0)).optional().map_err(failed)
 }
 
+/// When a connection was changed last.
+pub(crate) fn changed_at(c: &Connection, id: ConnectionId) -> Result<Option<String>> {
+    c.query_row("SELECT changed_at FROM connection WHERE id = ?1", [id], |row| row.get(0)).optional().map_err(failed)
+}
+
 /// Deletes a connection; its principal and credentials stay.
 pub(crate) fn delete(c: &Connection, id: ConnectionId) -> Result<()> {
     c.execute("DELETE FROM connection WHERE id = ?1", [id]).map(|_| ()).map_err(failed)
