@@ -76,21 +76,6 @@ async fn begin(context: &Context, connection: &Connection, user: &str) -> Result
     Ok((session, principal))
 }
 
-async fn set_password(context: Context, (connection, user, password): (Connection, String, Secret)) -> Result<()> {
-    let (session, principal) = begin(&context, &connection, &user).await?;
-    refuse_kept(&context, &connection, &session, &principal).await?;
-    let write = context
-        .write(
-            "ad.set_password",
-            &principal.dn,
-            &format!("password of {user} set in {}", connection.domain),
-            &format!("password of {user}"),
-        )
-        .await?;
-    let result = directory::set_password(&session, &principal.dn, &password).await;
-    write.settle_by(result).await
-}
-
 /// A password that is set here behind the store's back would be lost: nobody would know the new one. Some accounts' passwords
 /// are not set by hand at all.
 async fn refuse_kept(context: &Context, connection: &Connection, session: &Session, account: &Principal) -> Result<()> {
@@ -118,92 +103,66 @@ async fn refuse_kept(context: &Context, connection: &Connection, session: &Sessi
         .hint("use ad::rotate: it changes the password and keeps the stored credentials true"))
 }
 
+/// One change of an account: announced, sent (a future is not sent before it is awaited), settled.
+async fn change<T>(
+    context: &Context,
+    kind: &str,
+    target: &Principal,
+    (did, did_not): (String, String),
+    sent: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let write = context.write(kind, &target.dn, &did, &did_not).await?;
+    write.settle_by(sent.await).await
+}
+
+async fn set_password(context: Context, (connection, user, password): (Connection, String, Secret)) -> Result<()> {
+    let (session, account) = begin(&context, &connection, &user).await?;
+    refuse_kept(&context, &connection, &session, &account).await?;
+    let said = (format!("password of {user} set in {}", connection.domain), format!("password of {user}"));
+    change(&context, "ad.set_password", &account, said, directory::set_password(&session, &account.dn, &password)).await
+}
+
 async fn change_password(
     context: Context,
     (connection, user, old, new): (Connection, String, Secret, Secret),
 ) -> Result<()> {
-    let (session, principal) = begin(&context, &connection, &user).await?;
-    refuse_kept(&context, &connection, &session, &principal).await?;
-    let write = context
-        .write(
-            "ad.change_password",
-            &principal.dn,
-            &format!("password of {user} changed in {}", connection.domain),
-            &format!("password of {user}"),
-        )
-        .await?;
-    let result = directory::change_password(&session, &principal.dn, &old, &new).await;
-    write.settle_by(result).await
+    let (session, account) = begin(&context, &connection, &user).await?;
+    refuse_kept(&context, &connection, &session, &account).await?;
+    let said = (format!("password of {user} changed in {}", connection.domain), format!("password of {user}"));
+    let sent = directory::change_password(&session, &account.dn, &old, &new);
+    change(&context, "ad.change_password", &account, said, sent).await
 }
 
 async fn unlock(context: Context, (connection, user): (Connection, String)) -> Result<()> {
-    let (session, principal) = begin(&context, &connection, &user).await?;
-    let write = context
-        .write(
-            "ad.unlock",
-            &principal.dn,
-            &format!("{user} unlocked in {}", connection.domain),
-            &format!("lockout of {user}"),
-        )
-        .await?;
-    let result = directory::unlock(&session, &principal.dn).await;
-    write.settle_by(result).await
+    let (session, account) = begin(&context, &connection, &user).await?;
+    let said = (format!("{user} unlocked in {}", connection.domain), format!("lockout of {user}"));
+    change(&context, "ad.unlock", &account, said, directory::unlock(&session, &account.dn)).await
 }
 
 async fn enable(context: Context, (connection, user): (Connection, String)) -> Result<bool> {
-    let (session, principal) = begin(&context, &connection, &user).await?;
-    let write = context
-        .write(
-            "ad.enable",
-            &principal.dn,
-            &format!("{user} enabled in {}", connection.domain),
-            &format!("{user} not enabled"),
-        )
-        .await?;
-    let result = directory::enable(&session, &principal.dn).await;
-    write.settle_by(result).await
+    let (session, account) = begin(&context, &connection, &user).await?;
+    let said = (format!("{user} enabled in {}", connection.domain), format!("{user} not enabled"));
+    change(&context, "ad.enable", &account, said, directory::enable(&session, &account.dn)).await
 }
 
 async fn disable(context: Context, (connection, user): (Connection, String)) -> Result<bool> {
-    let (session, principal) = begin(&context, &connection, &user).await?;
-    let write = context
-        .write(
-            "ad.disable",
-            &principal.dn,
-            &format!("{user} disabled in {}", connection.domain),
-            &format!("{user} not disabled"),
-        )
-        .await?;
-    let result = directory::disable(&session, &principal.dn).await;
-    write.settle_by(result).await
+    let (session, account) = begin(&context, &connection, &user).await?;
+    let said = (format!("{user} disabled in {}", connection.domain), format!("{user} not disabled"));
+    change(&context, "ad.disable", &account, said, directory::disable(&session, &account.dn)).await
 }
 
 async fn add_to_group(context: Context, (connection, user, group): (Connection, String, String)) -> Result<bool> {
     let (session, member) = begin(&context, &connection, &user).await?;
     let target = directory::resolve(&session, &group).await?;
-    let write = context
-        .write(
-            "ad.add_to_group",
-            &target.dn,
-            &format!("{user} added to {group}"),
-            &format!("{user} not added to {group}"),
-        )
-        .await?;
-    let result = directory::add_to_group(&session, &target.dn, &member.dn).await;
-    write.settle_by(result).await
+    let said = (format!("{user} added to {group}"), format!("{user} not added to {group}"));
+    let sent = directory::add_to_group(&session, &target.dn, &member.dn);
+    change(&context, "ad.add_to_group", &target, said, sent).await
 }
 
 async fn remove_from_group(context: Context, (connection, user, group): (Connection, String, String)) -> Result<bool> {
     let (session, member) = begin(&context, &connection, &user).await?;
     let target = directory::resolve(&session, &group).await?;
-    let write = context
-        .write(
-            "ad.remove_from_group",
-            &target.dn,
-            &format!("{user} removed from {group}"),
-            &format!("{user} not removed from {group}"),
-        )
-        .await?;
-    let result = directory::remove_from_group(&session, &target.dn, &member.dn).await;
-    write.settle_by(result).await
+    let said = (format!("{user} removed from {group}"), format!("{user} not removed from {group}"));
+    let sent = directory::remove_from_group(&session, &target.dn, &member.dn);
+    change(&context, "ad.remove_from_group", &target, said, sent).await
 }
