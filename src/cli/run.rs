@@ -76,9 +76,12 @@ pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusa
 }
 
 /// The runtime that does the input and output of operations.
+///
+/// Half of the processors, for the script's thread and what it talks to need the others; each worker costs memory.
 pub(super) fn runtime() -> Result<Runtime> {
+    let workers = std::thread::available_parallelism().map_or(1, |count| count.get() / 2).clamp(1, 4);
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(workers)
         .enable_all()
         .build()
         .map_err(|e| Error::new("run.no_thread", format!("the system gives no threads: {e}")))
