@@ -33,6 +33,7 @@ fn a_loop_of_costly_steps_ends_in_time_too() {
 #[test]
 fn values_nested_very_deeply_are_copied_and_dropped() {
     let world = World::new();
+    world.file("home/config.toml", "[limits]\nbusy_seconds = 50\n");
     world.file(
         "deep.rhai",
         "let f = || 1; for i in 0..400000 { let g = f; f = || g.call(); } f = (); print(\"survived\");",
@@ -69,7 +70,7 @@ fn memory_is_bounded_whatever_holds_it() {
         "let b = blob(1); loop { b.append(b); }",
     ] {
         let world = World::new();
-        world.file("home/config.toml", "[limits]\nmemory_mb = 32\n").file("hog.rhai", text);
+        world.file("home/config.toml", "[limits]\nmemory_mb = 32\nbusy_seconds = 50\n").file("hog.rhai", text);
         let output = world.program().args(["run", "hog.rhai", "--json"]).run();
         assert_eq!(output.code, Some(1), "{text}: {}", output.text());
         assert_eq!(output.json_lines().last().unwrap()["error"]["code"], "script.too_much_memory", "{text}");
