@@ -242,7 +242,7 @@ impl Batch {
         record.insert("index".into(), (item.index as i64).into());
         record.insert("key".into(), item.key.into());
         record.insert("item".into(), item.value);
-        record.insert("verdict".into(), verdict.as_str().into());
+        record.insert("verdict".into(), self.task.engine.get_interned_string(verdict.as_str()).into());
         record.insert("ok".into(), (verdict == Verdict::Ok).into());
         record.insert("ms".into(), (ms as i64).into());
         match result {

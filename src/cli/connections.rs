@@ -1,5 +1,7 @@
 //! `libretto connections`.
 
+mod list;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -25,7 +27,7 @@ pub(super) fn connections(session: &Session, command: ConnectionsCommand) -> Res
     match command {
         ConnectionsCommand::Add(AddCommand::Ad(fields)) => Ok(add(session, &of_ad(*fields))?),
         ConnectionsCommand::Add(AddCommand::Msonline(fields)) => Ok(add(session, &of_msonline(*fields))?),
-        ConnectionsCommand::List { selector } => Ok(list(session, selector.as_deref())?),
+        ConnectionsCommand::List { selector } => Ok(list::list(session, selector.as_deref())?),
         ConnectionsCommand::Show { name } => Ok(show(session, &name)?),
         ConnectionsCommand::Edit { name, fields } => Ok(edit(session, &name, *fields)?),
         ConnectionsCommand::Test { selector } => test(session, selector),
@@ -174,38 +176,6 @@ fn export(session: &Session, selector: Option<&str>) -> Result<u8> {
     session
         .out
         .line(&text.map_err(|e| Error::new("connection.export", format!("the connections cannot be written: {e}")))?);
-    Ok(0)
-}
-
-fn list(session: &Session, selector: Option<&str>) -> Result<u8> {
-    let connections = connection::list(&session.store()?, &selected(selector)?, &Scope::all())?;
-    let width = |text: fn(&Connection) -> &str| connections.iter().map(|c| text(c).chars().count()).max().unwrap_or(0);
-    let (names, domains) = (width(|c| &c.name), width(|c| &c.domain));
-    let mut text = String::new();
-    for connection in &connections {
-        if session.out.json {
-            text.push_str(&json!({ "name": connection.name, "kind": connection.kind, "domain": connection.domain, "username": connection.username,
-                "customer": connection.customer, "tags": connection.tags }).to_string());
-        } else {
-            let line = format!(
-                "{:names$}  {:9} {:domains$}  {}  {}",
-                connection.name,
-                connection.kind.as_str(),
-                connection.domain,
-                connection.username,
-                connection.tags.join(" ")
-            );
-            text.push_str(line.trim_end());
-        }
-        text.push('\n');
-    }
-    if connections.is_empty() && !session.out.json && !session.out.quiet {
-        session.out.complain(match selector {
-            Some(_) => "no connection fits; `libretto connections list` shows all\n",
-            None => "there are no connections; `libretto connections add --help` shows how to add one\n",
-        });
-    }
-    session.out.say(&text);
     Ok(0)
 }
 

@@ -18,7 +18,7 @@ pub use credentials::Credential;
 pub use export::{as_json, export};
 pub use fields::{Fault, Fields, as_error};
 pub use import::{Imported, import};
-pub use query::{all_names, by_id, get, list};
+pub use query::{all_names, by_id, get, list, summaries};
 pub use selector::Selector;
 pub use settings::{AdSettings, HomeServer, MsOnlineSettings, Provider, Settings, TlsMode};
 
@@ -112,6 +112,19 @@ impl Connection {
         )
         .hint(format!("`libretto connections list kind:{}` shows those that fit", wanted.as_str()))
     }
+}
+
+/// What a list of connections shows of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)] // as in Connection
+pub struct Summary {
+    pub name: String,
+    pub kind: Kind,
+    pub domain: String,
+    pub username: String,
+    pub customer: Option<String>,
+    /// Sorted, separated by spaces.
+    pub tags: String,
 }
 
 /// A secret that comes with a new or edited connection.

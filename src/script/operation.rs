@@ -256,19 +256,19 @@ pub fn block<T: Send + 'static>(
         return Err(task.end(why));
     }
     let mut job = AbortOnDrop(task.io.spawn(future));
-    let (interrupt, deadline) = (task.world.interrupt.clone(), task.deadline);
+    let (world, deadline) = (Arc::clone(&task.world), task.deadline);
     let (writes, hurry) = (Arc::clone(&context.writes_in_flight), context.hurry.clone());
     let finished = fiber::wait(async move {
         let why = tokio::select! { biased;
             result = &mut job => return Ok(result),
-            () = interrupt.stop.cancelled() => Ending::Interrupted,
+            () = world.interrupt.stop.cancelled() => Ending::Interrupted,
             () = sleep_until(deadline) => Ending::TimedOut,
         };
         hurry.cancel();
         if writes.load(Ordering::SeqCst) > 0 {
             tokio::select! { biased;
                 result = &mut job => return Ok(result),
-                () = interrupt.at_once.cancelled() => {}
+                () = world.interrupt.at_once.cancelled() => {}
                 () = tokio::time::sleep(WRITE_GRACE) => {}
             }
         }

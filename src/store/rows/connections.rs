@@ -36,14 +36,20 @@ pub(crate) struct Details<'a> {
 }
 
 impl RowRef<'_> {
+    /// Its domain and its user name.
+    pub(crate) fn whom(&self) -> Result<(&str, &str)> {
+        let read = || -> rusqlite::Result<_> { Ok((self.row.get_ref(5)?.as_str()?, self.row.get_ref(6)?.as_str()?)) };
+        read().map_err(failed)
+    }
+
     /// The columns that nothing is selected by.
     pub(crate) fn details(&self) -> Result<Details<'_>> {
         let row = self.row;
         let read = || -> rusqlite::Result<Details<'_>> {
             Ok(Details {
                 domain: row.get_ref(5)?.as_str()?,
-                principal: row.get(6)?,
-                username: row.get_ref(7)?.as_str()?,
+                username: row.get_ref(6)?.as_str()?,
+                principal: row.get(7)?,
                 settings: row.get_ref(8)?.as_str()?,
                 trusted: row.get_ref(9)?.as_str_or_null()?,
                 created_at: row.get_ref(10)?.as_str()?,
@@ -68,9 +74,19 @@ pub(crate) struct Values<'a> {
     pub(crate) tags: &'a [String],
 }
 
-const COLUMNS: &str =
-    "SELECT id, name, kind, customer, tags, domain, principal, username, settings, trusted, created_at,
+const COLUMNS: &str = "SELECT id, name, kind, customer, tags, domain, username, principal, settings, trusted, created_at,
     changed_at FROM connection";
+/// Those that a list shows: the first of `COLUMNS`.
+const SUMMARY_COLUMNS: &str = "SELECT id, name, kind, customer, tags, domain, username FROM connection";
+
+/// How much of each row is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// All that [`RowRef::details`] gives.
+    Whole,
+    /// No more than [`RowRef::whom`] gives.
+    Summary,
+}
 
 /// Inserts a connection.
 pub(crate) fn insert(c: &Connection, values: &Values<'_>) -> Result<ConnectionId> {
@@ -139,8 +155,9 @@ pub(crate) fn delete(c: &Connection, id: ConnectionId) -> Result<()> {
 }
 
 /// Shows every row, in no order, to `look`.
-pub(crate) fn each(c: &Connection, mut look: impl FnMut(RowRef<'_>) -> Result<()>) -> Result<()> {
-    let mut query = c.prepare_cached(COLUMNS).map_err(failed)?;
+pub(crate) fn each(c: &Connection, read: Read, mut look: impl FnMut(RowRef<'_>) -> Result<()>) -> Result<()> {
+    let columns = if read == Read::Whole { COLUMNS } else { SUMMARY_COLUMNS };
+    let mut query = c.prepare_cached(columns).map_err(failed)?;
     let mut rows = query.query([]).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
         look(borrow(row).map_err(failed)?)?;
