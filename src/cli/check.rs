@@ -41,12 +41,7 @@ fn check_one(session: &Session, interpreter: &Interpreter, source: Source) -> us
     let text = (source.name.clone(), source.text.clone());
     let (findings, sources) = match interpreter.read(&session.library(), source) {
         Err(finding) => (vec![finding], vec![text]),
-        Ok(script) => {
-            let modules =
-                script.imports.0.values().map(|module| (module.source.name.clone(), module.source.text.clone()));
-            let sources = std::iter::once(text).chain(modules).collect();
-            (interpreter.check(&script), sources)
-        }
+        Ok(script) => (interpreter.check(&script), script.texts()),
     };
     let out = session.out;
     for finding in &findings {

@@ -65,11 +65,14 @@ fn parameter_candidates(current: &OsStr) -> Option<Vec<CompletionCandidate>> {
                 .collect(),
         );
     };
-    let values: Vec<String> = match &params.iter().find(|param| param.name == name)?.takes {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let param = params.iter().find(|param| param.name == name)?;
+    let values: Vec<String> = match &param.takes {
         ParamType::Connection(_) | ParamType::Connections(_) => connection_names(),
-        ParamType::Bool => vec!["true".to_owned(), "false".to_owned()],
+        ParamType::Bool => words(&["true", "false"]),
         ParamType::Choice(choices) => choices.clone(),
-        ParamType::Secret => ["env:", "file:", "-", "prompt", "generate"].map(str::to_owned).to_vec(),
+        ParamType::Secret if param.can_be_generated => words(&["env:", "file:", "-", "prompt", "generate"]),
+        ParamType::Secret => words(&["env:", "file:", "-", "prompt"]),
         _ => Vec::new(),
     };
     let candidates =

@@ -65,7 +65,7 @@ pub fn main(host: Host) -> u8 {
     }
     let cli = match Cli::try_parse_from(&host.args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&host, &error),
     };
     let out = Out::new(&host, &cli.global);
     verbose::install(cli.global.verbose);
@@ -100,10 +100,23 @@ fn perform(session: &Session, command: Command) -> Result<u8, Refusal> {
     }
 }
 
-/// Help and version are asked for; everything else is wrong use. clap repeats what was typed, which may be a secret that
-/// somebody gave as it is, so what it says goes through the redactor like all else.
-fn usage(error: &clap::Error) -> u8 {
+/// Help and version are asked for; everything else is wrong use. It is told before `--json` is read as an option, so the
+/// arguments are looked at for it.
+fn usage(host: &Host, error: &clap::Error) -> u8 {
     let code = u8::try_from(error.exit_code()).unwrap_or(REFUSED);
+    if error.use_stderr() && host.args.iter().any(|arg| arg == "--json") {
+        let text = error.render().to_string();
+        let mut parts = text.trim_start_matches("error: ").split("\n\n").map(|part| part.trim().replace('\n', " "));
+        let said = Error::new("usage.arguments", parts.next().unwrap_or_default());
+        let said = match parts.next() {
+            Some(tip) => said.hint(tip.trim_start_matches("tip: ").to_owned()),
+            None => said,
+        };
+        let plain = report::Look { color: false };
+        let out = Out { look: plain, error_look: plain, json: true, quiet: false };
+        complain(out, &[], &Failure::from(&said));
+        return code;
+    }
     // A broken pipe is no fault of the user's.
     let _ = error.print();
     code

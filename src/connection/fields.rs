@@ -68,6 +68,7 @@ impl Fields {
         let tags = self.check_tags(&mut faults).unwrap_or_default();
         let Some(kind) = kind else { return Err(faults.0) };
         let settings = self.check_settings(host, &mut faults, empty(kind));
+        refuse_itself(&mut faults, name.as_deref(), &settings);
         let username = self.check_username(&mut faults, kind);
         let secret = self.check_secret(host, &mut faults);
         match (name, domain, username) {
@@ -86,6 +87,7 @@ impl Fields {
             faults.add("kind", Error::new("connection.wrong_kind", said).hint("add another connection"));
         }
         let settings = self.check_settings(host, &mut faults, before.settings.clone());
+        refuse_itself(&mut faults, self.name.as_deref().or(Some(&before.name)), &settings);
         let change = Change {
             name: faults.of("name", self.name.as_deref(), syntax::name),
             domain: faults.of("domain", self.domain.as_deref(), syntax::domain),
@@ -213,6 +215,15 @@ impl Fields {
 
 /// The Remote Agent's port (article 1673).
 const AGENT_PORT: u16 = 40002;
+
+/// An account that is to be reset by another one names another connection.
+fn refuse_itself(faults: &mut Faults, name: Option<&str>, settings: &Settings) {
+    let Some((column, link)) = settings.link() else { return };
+    if name.is_some_and(|name| name.eq_ignore_ascii_case(link)) {
+        let said = format!("connection {link} names itself");
+        faults.add(column, Error::new("connection.names_itself", said).hint("name another connection, or none"));
+    }
+}
 
 fn empty(kind: Kind) -> Settings {
     match kind {

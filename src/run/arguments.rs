@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     host::Host,
     names::nearest,
-    script::params::{Given, Param, ParamType},
+    script::params::{Given, Param, ParamType, ROTATE},
     secret::{Secret, reference::Reference},
     store::Store,
 };
@@ -87,7 +87,7 @@ fn refuse_unknown(request: &Request, params: &[Param]) -> Result<()> {
 
 /// A generated password that is not set in the directory would be known to nobody.
 fn refuse_pointless_generation(values: Vec<(Param, Given)>) -> Result<Vec<(Param, Given)>> {
-    let rotates = values.iter().any(|(param, given)| param.name == "rotate" && matches!(given, Given::Bool(true)));
+    let rotates = values.iter().any(|(param, given)| param.name == ROTATE && matches!(given, Given::Bool(true)));
     let generated = values.iter().find(|(_, given)| matches!(given, Given::Secret(Reference::Generate)));
     match generated {
         Some((param, _)) if !rotates => {

@@ -64,7 +64,7 @@ impl Prepared {
     /// Names and texts of the script and of its modules, for drawing errors.
     #[must_use]
     pub fn texts(&self) -> Vec<(String, String)> {
-        texts(&self.script)
+        self.script.texts()
     }
 }
 
@@ -96,7 +96,7 @@ pub fn prepare(host: &Host, request: &Request) -> Result<Prepared, Refusal> {
     let mut findings = interpreter.check(&script);
     findings.retain(|finding| finding.is_error);
     if !findings.is_empty() {
-        return Err(Refusal::Script(findings, texts(&script)));
+        return Err(Refusal::Script(findings, script.texts()));
     }
     let denied = denied(&request.deny)?;
     let faults = faults(request)?;
@@ -121,12 +121,6 @@ pub fn prepare(host: &Host, request: &Request) -> Result<Prepared, Refusal> {
         lab: request.lab,
     };
     Ok(Prepared { host: host.clone(), config, store, interpreter, script, values, denied, scope, options, faults })
-}
-
-/// Names and texts of the script and of its modules.
-pub(super) fn texts(script: &Script) -> Vec<(String, String)> {
-    let modules = script.imports.0.values().map(|module| (module.source.name.clone(), module.source.text.clone()));
-    std::iter::once((script.source.name.clone(), script.source.text.clone())).chain(modules).collect()
 }
 
 fn denied(grants: &[String]) -> Result<BTreeSet<String>> {

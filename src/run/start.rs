@@ -14,7 +14,7 @@ use super::{
     arguments::{self, Value},
     finish::{self, Finished},
     lab::LabWorld,
-    prepare::{Prepared, texts},
+    prepare::Prepared,
 };
 use crate::{
     api,
@@ -80,7 +80,8 @@ pub async fn start(prepared: Prepared, io: &Handle) -> Result<Running> {
             lab: options.lab,
             params: arguments::for_ledger(&values),
             operator: host.operator(),
-            sources: texts(&script)
+            sources: script
+                .texts()
                 .into_iter()
                 .map(|(name, text)| {
                     let text = redact(&text).into_owned();

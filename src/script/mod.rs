@@ -52,6 +52,16 @@ pub struct Script {
     pub faults: Vec<Finding>,
 }
 
+impl Script {
+    /// Names and texts of the script and of its modules, for drawing errors and for the ledger.
+    #[must_use]
+    pub fn texts(&self) -> Vec<(String, String)> {
+        let modules = self.imports.modules.values().map(|module| &module.source);
+        let sources = std::iter::once(&self.source).chain(modules).chain(&self.imports.broken);
+        sources.map(|source| (source.name.clone(), source.text.clone())).collect()
+    }
+}
+
 /// An engine with all operations, for one script.
 pub struct Interpreter {
     engine: Engine,
@@ -88,20 +98,10 @@ impl Interpreter {
     /// # Errors
     /// The syntax error, as a finding.
     pub fn read(&self, library: &Library, source: Source) -> Result<Script, Finding> {
-        let mut ast = self.engine.compile(&source.text).map_err(|e| syntax_error(&self.engine, &source.name, &e))?;
+        let mut ast = self.engine.compile(&source.text).map_err(|e| syntax_error(&self.engine, &source, &e))?;
         ast.set_source(source.name.as_str());
         let outline = Outline::of(&ast);
-        let (imports, import_faults) = Imports::read(&self.engine, library, &source, &outline);
-        let mut faults: Vec<Finding> = import_faults
-            .into_iter()
-            .map(|fault| Finding {
-                place: check::place(&fault.script, fault.at),
-                is_error: true,
-                code: fault.error.code(),
-                message: fault.error.message().to_owned(),
-                hint: fault.error.remedy().map(str::to_owned),
-            })
-            .collect();
+        let (imports, mut faults) = Imports::read(&self.engine, library, &source, &outline);
         let declaration = Declaration::read(&ast, GRANTS).unwrap_or_else(|sentences| {
             let line = |name: &str| {
                 source
@@ -162,8 +162,8 @@ fn store_place(script: &str, line: usize) -> crate::store::events::Place {
     crate::store::events::Place { script: script.to_owned(), line, column: 1 }
 }
 
-fn syntax_error(engine: &Engine, script: &str, error: &rhai::ParseError) -> Finding {
-    let at = if error.position().is_none() { Position::new(1, 1) } else { error.position() };
+fn syntax_error(engine: &Engine, source: &Source, error: &rhai::ParseError) -> Finding {
+    let at = drawable(&source.text, error.position());
     let (code, message, hint) = match error.err_type() {
         ParseErrorType::ModuleUndefined(name) => {
             let modules = check::namespaces(engine);
@@ -192,5 +192,18 @@ fn syntax_error(engine: &Engine, script: &str, error: &rhai::ParseError) -> Find
             ("script.syntax", message.unwrap_or_default(), hint.to_owned())
         }
     };
-    Finding { place: check::place(script, at), is_error: true, code, message, hint: Some(hint) }
+    Finding { place: check::place(&source.name, at), is_error: true, code, message, hint: Some(hint) }
+}
+
+/// What is missing at the end of a text is missing after its last sign: there is no line behind that to show.
+fn drawable(text: &str, at: Position) -> Position {
+    let lines = text.trim_end().lines().count().max(1);
+    match at.line() {
+        Some(line) if line <= lines => at,
+        Some(_) => {
+            let last = text.trim_end().lines().last().map_or(0, |line| line.chars().count());
+            Position::new(lines as u16, (last + 1) as u16)
+        }
+        None => Position::new(1, 1),
+    }
 }

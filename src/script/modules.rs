@@ -5,11 +5,13 @@ use std::{cell::RefCell, collections::BTreeMap, path::Path, rc::Rc};
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::{
+    check::{self, Finding},
     diagnose::raise,
     library::{Library, Source},
     outline::Outline,
+    syntax_error,
 };
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 /// A module with its text and its tree.
 pub struct Loaded {
@@ -23,13 +25,18 @@ pub struct Loaded {
 
 /// The modules that a script imports, directly and through others; read before anything runs.
 #[derive(Default)]
-pub struct Imports(pub BTreeMap<String, Loaded>);
+pub struct Imports {
+    /// Those that could be read, by name.
+    pub modules: BTreeMap<String, Loaded>,
+    /// Those that do not parse.
+    pub broken: Vec<Source>,
+}
 
 impl Imports {
-    /// Reads all modules that `outline` leads to. What cannot be read is told with the place of its import, and the rest
-    /// is read all the same.
+    /// Reads all modules that `outline` leads to. What is not there is told with the place of its import, what does not
+    /// parse with the place inside it, and the rest is read all the same.
     #[must_use]
-    pub fn read(engine: &Engine, library: &Library, script: &Source, outline: &Outline) -> (Self, Vec<ImportFault>) {
+    pub fn read(engine: &Engine, library: &Library, script: &Source, outline: &Outline) -> (Self, Vec<Finding>) {
         let mut imports = Self::default();
         let mut faults = Vec::new();
         let mut open = vec![script.name.clone()];
@@ -44,12 +51,11 @@ impl Imports {
         folder: Option<&Path>,
         outline: &Outline,
         open: &mut Vec<String>,
-        faults: &mut Vec<ImportFault>,
+        faults: &mut Vec<Finding>,
     ) {
         for import in &outline.imports {
             let Some(name) = &import.name else { continue };
-            let fault =
-                |error: Error| ImportFault { script: open.last().cloned().unwrap_or_default(), at: import.at, error };
+            let fault = |error: Error| at_import(open.last().map_or("", String::as_str), import.at, &error);
             if open[1..].contains(name) {
                 let circle = [&open[1..], std::slice::from_ref(name)].concat().join(" -> ");
                 faults.push(fault(
@@ -58,47 +64,42 @@ impl Imports {
                 ));
                 continue;
             }
-            if self.0.contains_key(name) {
+            if self.modules.contains_key(name) || self.broken.iter().any(|broken| broken.name == *name) {
                 continue;
             }
-            match library.module(name, folder).and_then(|source| load(engine, source)) {
-                Ok(loaded) => {
-                    open.push(name.clone());
-                    self.read_all(engine, library, folder, &loaded.outline, open, faults);
-                    open.pop();
-                    self.0.insert(name.clone(), loaded);
+            let source = match library.module(name, folder) {
+                Ok(source) => source,
+                Err(error) => {
+                    faults.push(fault(error));
+                    continue;
                 }
-                Err(error) => faults.push(fault(error)),
+            };
+            match engine.compile(&source.text) {
+                Ok(mut ast) => {
+                    ast.set_source(source.name.as_str());
+                    let outline = Outline::of(&ast);
+                    open.push(name.clone());
+                    self.read_all(engine, library, folder, &outline, open, faults);
+                    open.pop();
+                    self.modules.insert(name.clone(), Loaded { source, ast, outline });
+                }
+                Err(error) => {
+                    faults.push(syntax_error(engine, &source, &error));
+                    self.broken.push(source);
+                }
             }
         }
     }
 }
 
-/// An import that did not work.
-pub struct ImportFault {
-    /// The script or module that imports.
-    pub script: String,
-    /// The place of the import.
-    pub at: Position,
-    /// Why.
-    pub error: Error,
-}
-
-fn load(engine: &Engine, source: Source) -> Result<Loaded> {
-    let mut ast = engine.compile(&source.text).map_err(|e| {
-        Error::new(
-            "script.syntax",
-            format!(
-                "module {} does not parse: line {}: {}",
-                source.name,
-                e.position().line().unwrap_or(0),
-                e.err_type()
-            ),
-        )
-    })?;
-    ast.set_source(source.name.as_str());
-    let outline = Outline::of(&ast);
-    Ok(Loaded { source, ast, outline })
+fn at_import(script: &str, at: Position, error: &Error) -> Finding {
+    Finding {
+        place: check::place(script, at),
+        is_error: true,
+        code: error.code(),
+        message: error.message().to_owned(),
+        hint: error.remedy().map(str::to_owned),
+    }
 }
 
 /// Gives the engine the modules that were read, each evaluated when it is first imported.
@@ -126,7 +127,7 @@ impl ModuleResolver for Resolver {
         if let Some(module) = self.evaluated.borrow().get(path) {
             return Ok(Shared::clone(module));
         }
-        let Some(loaded) = self.imports.0.get(path) else {
+        let Some(loaded) = self.imports.modules.get(path) else {
             // The check refuses such a script before it runs; a name that is computed can still come here.
             let error = Error::new("script.unknown_module", format!("there is no module \"{path}\""))
                 .hint("import modules by a plain text, so that they can be read before anything runs");

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use rhai::{AST, Array, Dynamic, Map};
+use rhai::{AST, Array, Dynamic, Expr, Map, Stmt};
 
 use super::value::parse_span;
 use crate::{
@@ -40,6 +40,8 @@ pub enum ParamType {
 
 const TYPES: &[&str] =
     &["text", "int", "bool", "secret", "choice", "connection", "connections", "domain", "duration", "file", "csv"];
+/// The parameter that says that a new password is set in the directory too.
+pub const ROTATE: &str = "rotate";
 const FIELDS: &[&str] = &["type", "kind", "optional", "preset", "help", "choices"];
 
 impl ParamType {
@@ -75,6 +77,8 @@ pub struct Param {
     pub preset: Option<String>,
     /// One line for `describe`.
     pub help: String,
+    /// Of a secret: whether `generate` may stand for it. Only a script that can also set it where it is used takes one.
+    pub can_be_generated: bool,
 }
 
 /// A value that was given and fits its type; not yet looked up in the store.
@@ -145,14 +149,15 @@ impl Param {
         })
     }
 
-    /// `password=env:NAME (or file:PATH, - for standard input, prompt, generate): what it is for`.
+    /// `password=env:NAME|file:PATH|-|prompt: what it is for`.
     #[must_use]
     pub fn usage(&self) -> String {
         let value = match &self.takes {
             ParamType::Text => "TEXT".to_owned(),
             ParamType::Int => "NUMBER".to_owned(),
             ParamType::Bool => "true|false".to_owned(),
-            ParamType::Secret => "env:NAME|file:PATH|-|prompt|generate".to_owned(),
+            ParamType::Secret if self.can_be_generated => "env:NAME|file:PATH|-|prompt|generate".to_owned(),
+            ParamType::Secret => "env:NAME|file:PATH|-|prompt".to_owned(),
             ParamType::Choice(choices) => choices.join("|"),
             ParamType::Connection(_) => "NAME".to_owned(),
             ParamType::Connections(_) => "SELECTOR".to_owned(),
@@ -183,7 +188,7 @@ pub fn is_domain(text: &str) -> bool {
 /// What a script declares about itself.
 #[derive(Debug, Clone, Default)]
 pub struct Declaration {
-    /// `PARAMS`, by name.
+    /// `PARAMS`, in the order in which they are declared.
     pub params: Vec<Param>,
     /// `GRANTS`.
     pub grants: BTreeSet<String>,
@@ -207,8 +212,10 @@ impl Declaration {
             }
         }
         match literals.remove("PARAMS").map(Dynamic::try_cast::<Map>) {
-            Some(Some(map)) => {
-                for (name, value) in map {
+            Some(Some(mut map)) => {
+                let values = written_order(ast).into_iter().filter_map(|name| map.remove_entry(name.as_str()));
+                let values: Vec<_> = values.collect();
+                for (name, value) in values.into_iter().chain(map) {
                     match param(&name, &value) {
                         Ok(param) => declaration.params.push(param),
                         Err(fault) => faults.push(fault),
@@ -218,6 +225,8 @@ impl Declaration {
             Some(None) => faults.push("PARAMS must be a map: #{ name: #{ type: \"text\" } }".to_owned()),
             None => {}
         }
+        let rotates = declaration.params.iter().any(|param| param.name == ROTATE);
+        declaration.params.iter_mut().for_each(|param| param.can_be_generated = rotates);
         match literals.remove("GRANTS").map(Dynamic::try_cast::<Array>) {
             Some(Some(list)) => {
                 for grant in list {
@@ -240,11 +249,24 @@ impl Declaration {
     }
 }
 
+/// A constant that is not made of literals alone is a variable of the tree and not among its literals.
 fn declares(ast: &AST, name: &str) -> bool {
-    // A constant that is not made of literals alone is a variable of the tree and not among its literals.
-    ast.statements()
-        .iter()
-        .any(|statement| matches!(statement, rhai::Stmt::Var(variable, ..) if variable.0.name == name))
+    declared(ast, name).is_some()
+}
+
+fn declared<'a>(ast: &'a AST, name: &str) -> Option<&'a Expr> {
+    ast.statements().iter().find_map(|statement| match statement {
+        Stmt::Var(variable, ..) if variable.0.name == name => Some(&variable.1),
+        _ => None,
+    })
+}
+
+/// The names in `PARAMS` as they are written: the value itself, a map, has them by the alphabet.
+fn written_order(ast: &AST) -> Vec<String> {
+    match declared(ast, "PARAMS") {
+        Some(Expr::Map(entries, _)) => entries.0.iter().map(|(name, _)| name.name.to_string()).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn param(name: &str, value: &Dynamic) -> Result<Param, String> {
@@ -294,6 +316,7 @@ fn param(name: &str, value: &Dynamic) -> Result<Param, String> {
         optional,
         preset: text("preset"),
         help: text("help").unwrap_or_default(),
+        can_be_generated: false,
     };
     if let Some(preset) = &param.preset {
         param.read(preset).map_err(|e| format!("PARAMS.{name}: the preset does not fit: {}", e.message()))?;

@@ -170,7 +170,7 @@ impl Checker<'_> {
 
     fn imported(&self, outline: &Outline, alias: &str) -> Alias {
         let Some(import) = outline.imports.iter().find(|import| import.alias == alias) else { return Alias::Unknown };
-        let Some(module) = import.name.as_ref().and_then(|name| self.script.imports.0.get(name)) else {
+        let Some(module) = import.name.as_ref().and_then(|name| self.script.imports.modules.get(name)) else {
             return Alias::Faulty;
         };
         let mut functions: BTreeMap<String, Arities> = BTreeMap::new();

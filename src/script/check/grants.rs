@@ -57,7 +57,7 @@ impl Checker<'_> {
 
     fn module_of(&self, outline: &Outline, alias: &str) -> Option<(&str, &Outline)> {
         let import = outline.imports.iter().find(|import| import.alias == alias)?;
-        let (name, module) = self.script.imports.0.get_key_value(import.name.as_ref()?)?;
+        let (name, module) = self.script.imports.modules.get_key_value(import.name.as_ref()?)?;
         Some((name.as_str(), &module.outline))
     }
 

@@ -50,7 +50,7 @@ pub fn check(engine: &Engine, operations: &[Operation], script: &Script) -> Vec<
     let checker = Checker { known: Known::of(engine), operations, script };
     let mut findings = script.faults.clone();
     checker.check_outline(&script.source.name, &script.outline, &mut findings);
-    for (name, module) in &script.imports.0 {
+    for (name, module) in &script.imports.modules {
         checker.check_outline(name, &module.outline, &mut findings);
     }
     checker.check_grants(&mut findings);
