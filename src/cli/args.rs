@@ -1,9 +1,13 @@
 //! The command line, as clap reads it. The comments of this file are the help that users read: they are not Markdown.
 #![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
+mod audit;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::ValueParser};
+
+pub use audit::AuditCommand;
 
 use super::complete;
 use crate::lab::Fault;
@@ -103,6 +107,9 @@ pub enum Command {
     /// Look at what was run
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Verify and export the audit trail: who changed what
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print the completion script for a shell
     Completions {
         /// The shell

@@ -4,6 +4,7 @@
 //! touches anything is exit 2; what a run makes of itself is its own code.
 
 mod args;
+mod audit;
 mod check;
 mod complete;
 mod completions;
@@ -48,7 +49,7 @@ struct Session {
 
 impl Session {
     fn store(&self) -> Result<Store> {
-        Store::open(&self.home)
+        Ok(Store::open(&self.home)?.acting_as(&self.host.operator(), None))
     }
 
     fn library(&self) -> Library {
@@ -96,6 +97,7 @@ fn perform(session: &Session, command: Command) -> Result<u8, Refusal> {
         Command::Connections(command) => connections::connections(session, command),
         Command::Lab { port_base, fault } => Ok(lab::lab(session, port_base, &fault)?),
         Command::Runs(command) => Ok(runs::runs(session, &command)?),
+        Command::Audit(command) => Ok(audit::audit(session, &command)?),
         Command::Completions { shell } => Ok(completions::print(session, shell)?),
     }
 }

@@ -10,6 +10,7 @@ mod query;
 mod selector;
 pub mod settings;
 mod syntax;
+mod trail;
 
 use serde::Serialize;
 
