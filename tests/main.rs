@@ -13,3 +13,4 @@ mod script;
 mod secret;
 mod store;
 mod support;
+mod versions;

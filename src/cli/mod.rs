@@ -130,6 +130,14 @@ fn complain(out: Out, sources: &report::Sources, failure: &Failure) {
     }
 }
 
+/// Times in lists are told to the second.
+fn seconds(time: &str) -> String {
+    match time.split_once('.') {
+        Some((time, _)) => format!("{time}Z"),
+        None => time.to_owned(),
+    }
+}
+
 /// A fault of our own is told without what it had in its hands.
 fn redact_panics() {
     std::panic::set_hook(Box::new(|info| {

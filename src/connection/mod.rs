@@ -5,6 +5,7 @@ mod change;
 pub mod credentials;
 mod export;
 pub mod fields;
+pub mod former;
 mod import;
 mod query;
 mod selector;

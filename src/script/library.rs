@@ -12,6 +12,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("add_ad", include_str!("../../scripts/add_ad.rhai")),
     ("health_check", include_str!("../../scripts/health_check.rhai")),
     ("reset_ad_creds", include_str!("../../scripts/reset_ad_creds.rhai")),
+    ("rollback", include_str!("../../scripts/rollback.rhai")),
     ("test_connections", include_str!("../../scripts/test_connections.rhai")),
 ];
 

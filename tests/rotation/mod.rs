@@ -1,6 +1,7 @@
 //! The credential transaction: on the embedded lab with everything that can go wrong there, and on real Samba.
 
 mod abandoned;
+mod back;
 mod customers;
 mod faults;
 mod given;
@@ -136,6 +137,7 @@ pub fn request(store: &Store, connection: &Connection, endpoints: Vec<Endpoint>)
         run: None,
         username: None,
         password: None,
+        candidate_of: None,
         allow_down: false,
         insist: false,
         wait: Duration::from_secs(20),
