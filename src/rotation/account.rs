@@ -190,7 +190,9 @@ fn too_young(from: OffsetDateTime) -> Error {
 
 /// The new password: the given one, checked, or a generated one.
 pub(super) async fn candidate(known: &Known, request: &Request, stored: &Stored, books: &Books) -> Result<Secret> {
-    let Some(given) = &request.password else { return rules::generate(known.policy.as_ref(), &known.names) };
+    let Some(given) = &request.password else {
+        return rules::generate(known.policy.as_ref(), &known.names, &request.generate);
+    };
     let policy = known.policy.as_ref().filter(|policy| binds(policy, request));
     if let Some(why) = policy.and_then(|policy| rules::broken(given.expose(), &policy.rules, &known.names)) {
         return Err(Error::new("rotation.password_policy", format!("the new password breaks the policy: {why}"))

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     connection::{Connection, Scope},
     directory::{Endpoint, Identity},
-    secret::{Secret, seal},
+    secret::{Secret, generate::Recipe, seal},
     store::{
         Store,
         rows::{CredentialId, PrincipalId},
@@ -41,6 +41,8 @@ pub struct Request {
     pub username: Option<String>,
     /// The new password; generated for the policy when it is left out.
     pub password: Option<Secret>,
+    /// How a generated one is to look.
+    pub generate: Recipe,
     /// The earlier version whose password is to be the new one; `password` is `None` then.
     pub candidate_of: Option<CredentialId>,
     /// Go on although a target is down; it is reported as inconclusive.

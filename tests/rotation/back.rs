@@ -23,7 +23,7 @@ async fn an_administrator_takes_its_former_password_back_as_a_new_version() {
         let witness = Witness::default();
         let outcome = rotate(&back(&rig, &rig.connection, Which::Previous).unwrap(), &witness).await.unwrap();
         assert_eq!((outcome.version, outcome.restores, outcome.verdict.as_str()), (3, Some(1), "ok"));
-        let announced = &witness.announced.lock().unwrap()[0];
+        let announced = witness.announced.lock().unwrap()[0].clone();
         assert_eq!((announced.version, announced.restores), (3, Some(1)));
         assert!(outcome.stages[0].note.contains("may not take a former password"), "{}", outcome.stages[0].note);
         assert_eq!(outcome.stages[1].note, "version 3 is on the disk, encrypted, with the password of version 1");

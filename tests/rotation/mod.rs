@@ -18,7 +18,7 @@ use libretto::{
     error::{Error, Result},
     lab::{Fault, Flavour, Lab, LabOptions},
     rotation::{Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via, rotate},
-    secret::{Secret, seal},
+    secret::{Secret, generate::Recipe, seal},
     store::{Store, journal},
     verdict::Verdict,
 };
@@ -137,6 +137,7 @@ pub fn request(store: &Store, connection: &Connection, endpoints: Vec<Endpoint>)
         run: None,
         username: None,
         password: None,
+        generate: Recipe::default(),
         candidate_of: None,
         allow_down: false,
         insist: false,

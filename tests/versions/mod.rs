@@ -2,6 +2,7 @@
 
 mod back;
 mod listed;
+mod many;
 
 use libretto::{
     connection::{self, AdSettings, Connection, Given, NewConnection, Settings},

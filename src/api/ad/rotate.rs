@@ -22,7 +22,7 @@ use crate::{
         operation::Namespace,
         value::{Fields, FromScript, Record, Span},
     },
-    secret::Secret,
+    secret::{Secret, generate::Recipe},
     store::{rows::CredentialId, runs::WriteState},
     verdict::Verdict,
 };
@@ -34,7 +34,8 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
             "Gives the connection's account a new password, in the directory and in the store, and loses neither: preflight, record, \
              change on one target (the PDC emulator where it answers), prove with one sign-in, wait until the other targets have it, make \
              it current for every connection of the account. The account changes its own password; with `via` on the connection an \
-             administrative one resets it. Options: `password` (generated for the policy when left out), `username` (another account needs \
+             administrative one resets it. Options: `password` (generated for the policy when left out), \
+             `generate` (a map of how, as in `secret::generate`; what the policy would refuse is refused before anything is touched), `username` (another account needs \
              `via`), `allow_down` (go on without targets that are down), `insist` (also what is never rotated: built-in, managed and \
              `break-glass` accounts), `version` (the number of an earlier version whose password comes back, or `\"previous\"` for the \
              newest previous one that was proven), `wait` (how long targets may lag; `--wait` unless told). A target that lags is `inconclusive` and is \
@@ -48,6 +49,7 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
 #[derive(Default)]
 struct Options {
     password: Option<Secret>,
+    generate: Option<Recipe>,
     username: Option<String>,
     version: Option<Version>,
     allow_down: bool,
@@ -78,6 +80,7 @@ impl FromScript for Options {
         let mut fields = Fields::new(value)?;
         let options = Self {
             password: fields.take("password")?,
+            generate: fields.take("generate")?,
             username: fields.take("username")?,
             version: fields.take("version")?,
             allow_down: fields.take("allow_down")?.unwrap_or(false),
@@ -87,6 +90,10 @@ impl FromScript for Options {
         fields.finish()?;
         if options.version.is_some() && (options.password.is_some() || options.username.is_some()) {
             return Err("has a version, which brings its own password and keeps the account's name".to_owned());
+        }
+        let is_given = options.version.is_some() || options.password.is_some();
+        if is_given && options.generate.as_ref().is_some_and(|recipe| *recipe != Recipe::default()) {
+            return Err("says how to generate a password, and says which it is".to_owned());
         }
         Ok(options)
     }
@@ -118,6 +125,7 @@ async fn request(context: &Context, connection: &Connection, options: Options) -
         who: format!("{}, run {}, pid {}", world.host.operator(), world.run, std::process::id()),
         run: Some(world.run.clone()),
         username: options.username,
+        generate: options.generate.unwrap_or_default(),
         candidate_of: candidate_of(context, connection, options.version, options.insist).await?,
         password: options.password,
         allow_down: options.allow_down,

@@ -79,12 +79,12 @@ impl Chain {
         let entry: Value = serde_json::from_str(line).map_err(|_| unreadable())?;
         let text = |name: &str| entry[name].as_str().ok_or_else(unreadable);
         let number = entry["number"].as_i64().ok_or_else(unreadable)?;
-        let link = Link { number, at: text("at")?, previous: text("previous")?, hash, body };
+        let next = Link { number, at: text("at")?, previous: text("previous")?, hash, body };
         if self.entries == 0 && number > 1 {
-            link.previous.clone_into(&mut self.head);
-            return self.continue_with(&link);
+            next.previous.clone_into(&mut self.head);
+            return self.continue_with(&next);
         }
-        self.take(&link)
+        self.take(&next)
     }
 
     fn continue_with(&mut self, link: &Link<'_>) -> Result<()> {

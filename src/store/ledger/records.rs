@@ -41,7 +41,7 @@ impl Record {
                     execute(t, "UPDATE run SET ended_at = NULL, verdict = NULL, exit = NULL WHERE id = ?1", [id])?,
                     "run",
                 )?;
-                note(t, id, Act { what: "run-resumed", ..Act::default() })?;
+                note(t, id, &Act { what: "run-resumed", ..Act::default() })?;
                 *run = Some(id.clone());
                 return Ok(0);
             }
@@ -95,16 +95,16 @@ fn begin_run(c: &Connection, new: &NewRun, at: &str) -> Result<()> {
         execute(c, "INSERT INTO run_source (run, name, hash) VALUES (?1, ?2, ?3)", (&new.id, name, &hash))?;
     }
     let data = json!({"script": new.script, "lab": new.lab, "params": new.params});
-    note(c, &new.id, Act { what: "run-begun", data, ..Act::default() })
+    note(c, &new.id, &Act { what: "run-begun", data, ..Act::default() })
 }
 
 /// Tells the audit trail of the run as its operator's. Steps and items are the ledger's alone.
-fn note(c: &Connection, run: &str, act: Act<'_>) -> Result<()> {
+fn note(c: &Connection, run: &str, act: &Act<'_>) -> Result<()> {
     let operator: String = c
         .prepare_cached("SELECT operator FROM run WHERE id = ?1")
         .and_then(|mut query| query.query_row([run], |row| row.get(0)))
         .map_err(failed)?;
-    audit::add(c, &Actor::new(&operator, Some(run)), &act)
+    audit::add(c, &Actor::new(&operator, Some(run)), act)
 }
 
 fn begin_part(c: &Connection, run: &str, part: &NewPart, at: &str) -> Result<()> {
@@ -151,7 +151,7 @@ fn finish_run(c: &Connection, run: &str, end: &EndRun, at: &str) -> Result<()> {
     )?;
     one(known, "run")?;
     let data = json!({"exit": end.exit, "counts": end.counts});
-    note(c, run, Act { what: "run-ended", verdict: Some(end.verdict), data, ..Act::default() })
+    note(c, run, &Act { what: "run-ended", verdict: Some(end.verdict), data, ..Act::default() })
 }
 
 fn execute(c: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<usize> {
