@@ -61,6 +61,10 @@ fn register_connection(engine: &mut Engine) {
     engine.register_get("domain", |c: &mut Connection| c.domain.clone());
     engine.register_get("username", |c: &mut Connection| c.username.clone());
     engine.register_get("customer", |c: &mut Connection| c.customer.clone().map_or(Dynamic::UNIT, Dynamic::from));
+    engine.register_get("via", |c: &mut Connection| match c.settings.link() {
+        Some(("via", name)) => name.to_owned().into(),
+        _ => Dynamic::UNIT,
+    });
     engine.register_get("tags", |c: &mut Connection| texts(&c.tags));
     engine.register_get("targets", |c: &mut Connection| match &c.settings {
         Settings::Ad(ad) => texts(&ad.targets),

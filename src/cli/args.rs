@@ -1,9 +1,15 @@
 //! The command line, as clap reads it. The comments of this file are the help that users read: they are not Markdown.
 #![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
+mod audit;
+mod versions;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::ValueParser};
+
+pub use audit::AuditCommand;
+pub use versions::RollbackArgs;
 
 use super::complete;
 use crate::lab::Fault;
@@ -103,6 +109,9 @@ pub enum Command {
     /// Look at what was run
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Verify and export the audit trail: who changed what
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print the completion script for a shell
     Completions {
         /// The shell
@@ -154,7 +163,7 @@ fn faults() -> String {
     format!("Faults:\n{}", lines.join("\n"))
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     crate::script::value::parse_span(text)
 }
 
@@ -190,6 +199,14 @@ pub enum ConnectionsCommand {
         #[arg(add = complete::connections())]
         selector: Option<String>,
     },
+    /// Show all versions of a connection's credential, newest first; never a secret
+    History {
+        /// Its name
+        #[arg(add = complete::connections())]
+        name: String,
+    },
+    /// Bring an earlier password of a connection's account back, in the directory too
+    Rollback(RollbackArgs),
     /// Remove a connection; its credentials are kept
     Remove {
         /// Its name

@@ -1,6 +1,8 @@
 //! `libretto connections`.
 
+mod history;
 mod list;
+mod rollback;
 
 use serde_json::{Value, json};
 
@@ -31,6 +33,8 @@ pub(super) fn connections(session: &Session, command: ConnectionsCommand) -> Res
         ConnectionsCommand::Show { name } => Ok(show(session, &name)?),
         ConnectionsCommand::Edit { name, fields } => Ok(edit(session, &name, *fields)?),
         ConnectionsCommand::Test { selector } => test(session, selector),
+        ConnectionsCommand::History { name } => Ok(history::history(session, &name)?),
+        ConnectionsCommand::Rollback(args) => rollback::rollback(session, &args),
         ConnectionsCommand::Remove { name } => Ok(remove(session, &name)?),
         ConnectionsCommand::Import { file } => Ok(import(session, &file)?),
         ConnectionsCommand::Export { selector } => Ok(export(session, selector.as_deref())?),

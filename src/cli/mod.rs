@@ -4,6 +4,7 @@
 //! touches anything is exit 2; what a run makes of itself is its own code.
 
 mod args;
+mod audit;
 mod check;
 mod complete;
 mod completions;
@@ -48,7 +49,7 @@ struct Session {
 
 impl Session {
     fn store(&self) -> Result<Store> {
-        Store::open(&self.home)
+        Ok(Store::open(&self.home)?.acting_as(&self.host.operator(), None))
     }
 
     fn library(&self) -> Library {
@@ -96,6 +97,7 @@ fn perform(session: &Session, command: Command) -> Result<u8, Refusal> {
         Command::Connections(command) => connections::connections(session, command),
         Command::Lab { port_base, fault } => Ok(lab::lab(session, port_base, &fault)?),
         Command::Runs(command) => Ok(runs::runs(session, &command)?),
+        Command::Audit(command) => Ok(audit::audit(session, &command)?),
         Command::Completions { shell } => Ok(completions::print(session, shell)?),
     }
 }
@@ -138,6 +140,14 @@ fn complain(out: Out, sources: &report::Sources, failure: &Failure) {
         out.complain(&format!("{json}\n"));
     } else {
         out.complain(&report::failure(out.error_look, sources, failure));
+    }
+}
+
+/// Times in lists are told to the second.
+fn seconds(time: &str) -> String {
+    match time.split_once('.') {
+        Some((time, _)) => format!("{time}Z"),
+        None => time.to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Session, args::RunsCommand};
+use super::{Session, args::RunsCommand, seconds};
 use crate::{
     error::{Error, Result},
     report::{Paint, VERDICT, duration},
@@ -38,14 +38,6 @@ fn verdict(session: &Session, run: &RunSummary) -> String {
         Some(verdict) => session.out.look.verdict(verdict),
         // A run that was killed has no verdict; what it wrote is told by its parts and writes.
         None => format!("{:<VERDICT$}", "not ended"),
-    }
-}
-
-/// Times in lists are told to the second.
-fn seconds(time: &str) -> String {
-    match time.split_once('.') {
-        Some((time, _)) => format!("{time}Z"),
-        None => time.to_owned(),
     }
 }
 

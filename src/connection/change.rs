@@ -5,12 +5,13 @@ use rusqlite::Transaction;
 use super::{
     Change, Connection, Given, NewConnection, Scope, Settings,
     credentials::{self, State},
-    query,
+    query, trail,
 };
 use crate::{
     error::{Error, Result},
     store::{
         Store,
+        audit::Actor,
         rows::{
             ConnectionId, PrincipalId, connections,
             connections::Values,
@@ -27,7 +28,7 @@ use crate::{
 pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
     let kept = keep(store, new.secret.as_ref())?;
     store.write(|t| {
-        insert(t, new, kept.as_ref())?;
+        insert(t, store.actor(), new, kept.as_ref())?;
         check_links(t, &new.settings)?;
         query::get_in(t, &new.name, &Scope::all())
     })
@@ -42,7 +43,7 @@ pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result
     let kept = keep(store, change.secret.as_ref())?;
     store.write(|t| {
         let before = query::get_in(t, name, scope)?;
-        let name = update(t, &before, change, kept.as_ref())?;
+        let name = update(t, store.actor(), &before, change, kept.as_ref())?;
         if let Some(settings) = &change.settings {
             check_links(t, settings)?;
         }
@@ -67,12 +68,13 @@ pub fn remove(store: &Store, name: &str, scope: &Scope) -> Result<()> {
             )
             .hint("edit or remove those first"));
         }
-        connections::delete(t, connection.id)
+        connections::delete(t, connection.id)?;
+        trail::removed(t, store.actor(), &connection)
     })
 }
 
 /// Inserts a connection with a provisional principal of its own.
-pub(super) fn insert(t: &Transaction<'_>, new: &NewConnection, kept: Option<&Kept>) -> Result<()> {
+pub(super) fn insert(t: &Transaction<'_>, actor: &Actor, new: &NewConnection, kept: Option<&Kept>) -> Result<()> {
     refuse_taken(t, &new.name)?;
     let kind = new.settings.kind().as_str();
     let principal = principals::insert(t, kind, &new.domain, &new.username)?;
@@ -89,11 +91,18 @@ pub(super) fn insert(t: &Transaction<'_>, new: &NewConnection, kept: Option<&Kep
         tags: &new.tags,
     };
     let id = connections::insert(t, &values)?;
-    kept.map_or(Ok(()), |kept| make_current(t, id, principal, &new.username, &new.settings, kept))
+    trail::added(t, actor, new, principal)?;
+    kept.map_or(Ok(()), |kept| make_current(t, actor, (id, principal), &new.username, &new.settings, kept))
 }
 
 /// Overwrites a connection; answers its name.
-pub(super) fn update(t: &Transaction<'_>, before: &Connection, change: &Change, kept: Option<&Kept>) -> Result<String> {
+pub(super) fn update(
+    t: &Transaction<'_>,
+    actor: &Actor,
+    before: &Connection,
+    change: &Change,
+    kept: Option<&Kept>,
+) -> Result<String> {
     refuse_stale(t, before)?;
     let name = change.name.as_ref().unwrap_or(&before.name);
     let username = change.username.as_ref().unwrap_or(&before.username);
@@ -129,8 +138,9 @@ pub(super) fn update(t: &Transaction<'_>, before: &Connection, change: &Change, 
         tags: change.tags.as_ref().unwrap_or(&before.tags),
     };
     connections::update(t, before.id, &values)?;
+    trail::edited(t, actor, before, change, (name, principal))?;
     if let Some(kept) = kept {
-        make_current(t, before.id, principal, username, settings, kept)?;
+        make_current(t, actor, (before.id, principal), username, settings, kept)?;
     }
     Ok(name.clone())
 }
@@ -161,8 +171,8 @@ pub(super) fn check_links(t: &Transaction<'_>, settings: &Settings) -> Result<()
 
 fn make_current(
     t: &Transaction<'_>,
-    connection: ConnectionId,
-    principal: PrincipalId,
+    actor: &Actor,
+    (connection, principal): (ConnectionId, PrincipalId),
     username: &str,
     settings: &Settings,
     kept: &Kept,
@@ -177,7 +187,7 @@ fn make_current(
         connection: Some(connection),
         run: None,
     };
-    rows::insert(t, &new).map(|_| ())
+    trail::recorded(t, actor, rows::insert(t, &new)?)
 }
 
 fn refuse_taken(t: &Transaction<'_>, name: &str) -> Result<()> {
@@ -192,7 +202,8 @@ fn keep(store: &Store, given: Option<&Given>) -> Result<Option<Kept>> {
     given.map(|given| credentials::keep(&mut None, store, given)).transpose()
 }
 
-fn text(settings: &Settings) -> Result<String> {
+/// The settings as the store keeps them.
+pub(super) fn text(settings: &Settings) -> Result<String> {
     match settings {
         Settings::Ad(settings) => serde_json::to_string(settings),
         Settings::MsOnline(settings) => serde_json::to_string(settings),

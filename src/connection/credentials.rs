@@ -1,6 +1,6 @@
 //! The credentials of a connection's principal: versions, states, and the only ways from one state to another.
 
-use super::{Connection, Given};
+use super::{Connection, Given, trail};
 pub use crate::store::rows::{
     credentials::{Credential, Form, State},
     principals::GRACE,
@@ -82,6 +82,7 @@ pub fn record_candidate(
             run,
         };
         let id = rows::insert(t, &new)?;
+        trail::recorded(t, &store.actor().within(run), id)?;
         rows::by_id(t, id)
     })?;
     if open(store, identity, &recorded)?.expose() == secret.expose() {
@@ -103,6 +104,7 @@ pub fn promote(store: &Store, id: CredentialId, proven_on: &str) -> Result<()> {
         }
         rows::demote_current(t, version.principal)?;
         rows::set_state(t, id, State::Current)?;
+        trail::promoted(t, store.actor(), id, proven_on, before.as_ref())?;
         if let Some(before) = before {
             connections::rename_account(t, version.principal, &before.username, &version.username)?;
         }
@@ -120,10 +122,14 @@ pub fn promote(store: &Store, id: CredentialId, proven_on: &str) -> Result<()> {
 /// # Errors
 /// `connection.credential_in_use` for the current one.
 pub fn retire(store: &Store, id: CredentialId, why: &str) -> Result<()> {
-    store.write(|t| match rows::by_id(t, id)?.state {
-        State::Current => Err(Error::new("connection.credential_in_use", "the credential in use is not retired")
-            .hint("promote another one first")),
-        _ => rows::retire(t, id, why),
+    store.write(|t| {
+        let version = rows::by_id(t, id)?;
+        if version.state == State::Current {
+            return Err(Error::new("connection.credential_in_use", "the credential in use is not retired")
+                .hint("promote another one first"));
+        }
+        rows::retire(t, id, why)?;
+        trail::retired(t, store.actor(), &version, why)
     })
 }
 
@@ -147,7 +153,7 @@ pub fn mark_sent(store: &Store, id: CredentialId) -> Result<()> {
 /// touch a transaction that has not ended.
 pub fn bind_principal(store: &Store, connection: ConnectionId, directory_guid: &str) -> Result<PrincipalId> {
     store.write(|t| match connections::principal(t, connection)? {
-        Some(principal) => principals::learn(t, principal, directory_guid),
+        Some(principal) => learn(t, store, principal, directory_guid),
         None => Err(Error::new("connection.unknown", "the connection was removed in the meantime")),
     })
 }
@@ -156,8 +162,19 @@ pub fn bind_principal(store: &Store, connection: ConnectionId, directory_guid: &
 pub fn bind_credential(store: &Store, credential: CredentialId, directory_guid: &str) -> Result<PrincipalId> {
     store.write(|t| {
         let principal = rows::by_id(t, credential)?.principal;
-        principals::learn(t, principal, directory_guid)
+        learn(t, store, principal, directory_guid)
     })
+}
+
+fn learn(t: &rusqlite::Transaction<'_>, store: &Store, principal: PrincipalId, guid: &str) -> Result<PrincipalId> {
+    let principal = principals::surviving(t, principal)?;
+    let was_known = principals::guid(t, principal)?.is_some();
+    let survivor = principals::learn(t, principal, guid)?;
+    if !was_known {
+        let merged = (survivor != principal).then_some(principal);
+        trail::learned(t, store.actor(), survivor, guid, merged)?;
+    }
+    Ok(survivor)
 }
 
 /// What the directory calls a principal: its objectGUID, in lower case; `None` while nobody has asked.

@@ -12,7 +12,9 @@ use file::Line;
 use rusqlite::Transaction;
 use serde::Serialize;
 
-use super::{Change, Connection, Fault, Fields, Given, NewConnection, Scope, Selector, change, credentials, query};
+use super::{
+    Change, Connection, Fault, Fields, Given, NewConnection, Scope, Selector, change, credentials, query, trail,
+};
 use crate::{
     error::{Error, Result},
     host::Host,
@@ -169,18 +171,23 @@ fn write(store: &Store, path: &Path, checked: &[(usize, Checked)], kept: &[Optio
         for ((row, line), kept) in checked.iter().zip(kept) {
             match line {
                 Checked::New(new) => {
-                    change::insert(t, new, kept.as_ref()).map_err(|e| at_row(path, *row, "name", e))?;
+                    change::insert(t, store.actor(), new, kept.as_ref()).map_err(|e| at_row(path, *row, "name", e))?;
                     done.added.push(new.name.clone());
                 }
                 Checked::Edit(before, edit) => {
-                    let name =
-                        change::update(t, before, edit, kept.as_ref()).map_err(|e| at_row(path, *row, "name", e))?;
+                    let name = change::update(t, store.actor(), before, edit, kept.as_ref())
+                        .map_err(|e| at_row(path, *row, "name", e))?;
                     done.changed.push(name);
                 }
             }
         }
         let faults = broken_links(t, checked);
-        if faults.is_empty() { Ok(done) } else { Err(refuse(path, &faults)) }
+        if !faults.is_empty() {
+            return Err(refuse(path, &faults));
+        }
+        let file = path.to_string_lossy();
+        trail::imported(t, store.actor(), &file, done.added.len(), done.changed.len())?;
+        Ok(done)
     })
 }
 

@@ -5,11 +5,13 @@ mod change;
 pub mod credentials;
 mod export;
 pub mod fields;
+pub mod former;
 mod import;
 mod query;
 mod selector;
 pub mod settings;
 mod syntax;
+mod trail;
 
 use serde::Serialize;
 

@@ -64,6 +64,8 @@ pub struct Account {
     pub smartcard_required: Option<bool>,
     /// When the password was set, RFC 3339; `null` when it must be changed or may not be read.
     pub pwd_last_set: Option<String>,
+    /// How old the password is, in seconds by this machine's clock; `null` as before.
+    pub password_age: Option<i64>,
     /// Bad passwords counted on this controller since the last good one. Each controller counts its own.
     pub bad_pwd_count: Option<i64>,
     /// When the last bad password came to this controller, RFC 3339.
@@ -105,6 +107,7 @@ fn decode(entry: &Entry, principal: Principal, now: OffsetDateTime) -> Account {
         password_not_required: has(control, flag::PASSWORD_NOT_REQUIRED),
         smartcard_required: has(control, flag::SMARTCARD_REQUIRED),
         pwd_last_set: moment("pwdLastSet"),
+        password_age: entry.moment("pwdLastSet").map(|set| (now - set).whole_seconds().max(0)),
         bad_pwd_count: entry.number("badPwdCount"),
         bad_password_time: moment("badPasswordTime"),
     }

@@ -4,6 +4,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     books::Books,
+    former,
     request::{Mode, Request},
     rules::{self, Names},
     standing, stored,
@@ -58,6 +59,15 @@ pub(super) async fn read(session: &Session, request: &Request, stored: &mut Stor
 async fn is(session: &Session, name: &str, guid: &str) -> Result<bool> {
     match directory::resolve(session, name).await {
         Ok(account) => Ok(account.guid == guid),
+        Err(error) if error.code() == "ad.not_found" => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether `name` is a name of some other account.
+pub(super) async fn means_another(session: &Session, name: &str, guid: &str) -> Result<bool> {
+    match directory::resolve(session, name).await {
+        Ok(account) => Ok(account.guid != guid),
         Err(error) if error.code() == "ad.not_found" => Ok(false),
         Err(error) => Err(error),
     }
@@ -125,7 +135,7 @@ async fn display_name(session: &Session, account: &Principal) -> Result<Option<S
 ///
 /// An account that is younger than the minimum age and a domain administrator, as the article wants service accounts to
 /// be, resets itself. Any other has to wait, or needs an administrative connection.
-pub(super) async fn judge(known: &Known, request: &Request, session: &Session) -> Result<Mode> {
+pub(super) async fn judge(known: &Known, request: &Request, books: &Books, session: &Session) -> Result<Mode> {
     refuse(known, request, &session.target().to_string())?;
     if request.via.is_some() {
         return Ok(Mode::Reset);
@@ -133,10 +143,13 @@ pub(super) async fn judge(known: &Known, request: &Request, session: &Session) -
     let Some(policy) = known.policy.as_ref().filter(|policy| binds(policy, request)) else {
         return Ok(Mode::SelfChange);
     };
+    let remembered = former::is_remembered(request, policy, books).await?;
     match standing::not_before(&known.account, &policy.rules, OffsetDateTime::now_utc()) {
-        None => Ok(Mode::SelfChange),
-        Some(_) if is_administrator(session, &known.account.principal.dn).await? => Ok(Mode::OwnReset),
+        None if !remembered => Ok(Mode::SelfChange),
+        _ if is_administrator(session, &known.account.principal.dn).await? => Ok(Mode::OwnReset),
+        _ if remembered => Err(former::remembered(request, policy)),
         Some(from) => Err(too_young(from)),
+        None => Ok(Mode::SelfChange),
     }
 }
 
@@ -161,7 +174,7 @@ fn refuse(known: &Known, request: &Request, target: &str) -> Result<()> {
 
 /// Whether what breaks the policy is refused here. Where a fine-grained policy may apply that cannot be read, a run that
 /// insists leaves it to the directory.
-fn binds(policy: &Policy, request: &Request) -> bool {
+pub(super) fn binds(policy: &Policy, request: &Request) -> bool {
     policy.is_certain() || !request.insist
 }
 
@@ -177,7 +190,9 @@ fn too_young(from: OffsetDateTime) -> Error {
 
 /// The new password: the given one, checked, or a generated one.
 pub(super) async fn candidate(known: &Known, request: &Request, stored: &Stored, books: &Books) -> Result<Secret> {
-    let Some(given) = &request.password else { return rules::generate(known.policy.as_ref(), &known.names) };
+    let Some(given) = &request.password else {
+        return rules::generate(known.policy.as_ref(), &known.names, &request.generate);
+    };
     let policy = known.policy.as_ref().filter(|policy| binds(policy, request));
     if let Some(why) = policy.and_then(|policy| rules::broken(given.expose(), &policy.rules, &known.names)) {
         return Err(Error::new("rotation.password_policy", format!("the new password breaks the policy: {why}"))

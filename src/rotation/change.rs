@@ -38,15 +38,20 @@ pub(super) struct Recorded {
 /// journal was never sent, and what the observer has to have on its own disk is there before anything can be in doubt.
 pub(super) async fn record(request: &Request, plan: &Plan, books: &Books, observer: &dyn Observer) -> Staged<Recorded> {
     let candidate = candidate(request, plan, books).await?;
-    let announcement =
-        Announcement { account: plan.username.clone(), pinned: plan.pinned.name.clone(), version: candidate.version };
+    let announcement = Announcement {
+        account: plan.username.clone(),
+        pinned: plan.pinned.name.clone(),
+        version: candidate.version,
+        restores: plan.restores,
+    };
     let begun = match observer.change_announced(&announcement).await {
         Ok(()) => begin(request, plan, books, &candidate).await,
         Err(error) => Err(error),
     };
     match begun {
         Ok(rotation) => {
-            let note = format!("version {} is on the disk, encrypted", candidate.version);
+            let from = plan.restores.map(|version| format!(", with the password of version {version}"));
+            let note = format!("version {} is on the disk, encrypted{}", candidate.version, from.unwrap_or_default());
             Ok((Recorded { rotation, candidate }, Verdict::Ok, note))
         }
         Err(error) => {

@@ -42,6 +42,7 @@ mod books;
 mod change;
 mod controllers;
 mod converge;
+mod former;
 mod preflight;
 mod report;
 mod request;
@@ -123,6 +124,7 @@ fn outcome(
         principal: plan.username,
         guid: plan.account.guid,
         version: recorded.candidate.version,
+        restores: plan.restores,
         pinned: plan.pinned.name,
         connections,
         error: shortfall(&targets).as_ref().map(Failure::from),

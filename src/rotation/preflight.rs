@@ -7,6 +7,7 @@ use super::{
     account::{self, Known},
     books::Books,
     controllers::{self, Controller, Down},
+    former,
     report::Staged,
     request::{Mode, Request},
     standing,
@@ -34,6 +35,8 @@ pub(super) struct Plan {
     pub(super) history: bool,
     /// The new password.
     pub(super) candidate: Secret,
+    /// The earlier version that it is the password of.
+    pub(super) restores: Option<u32>,
     /// Where the change goes.
     pub(super) pinned: Controller,
     /// The targets that must get it from there.
@@ -72,11 +75,17 @@ pub(super) async fn preflight(request: &Request, books: &Books) -> Staged<Plan> 
         sign_in(request, books, &stored, &open[pinned]).await?;
     }
     let known = account::read(&open[pinned].session, request, &mut stored, books).await?;
-    let mode = account::judge(&known, request, &open[pinned].session).await?;
+    let mode = account::judge(&known, request, books, &open[pinned].session).await?;
     open[pinned].before = mark(&open[pinned], &known.account.principal.dn).await?;
     let (pinned, others) = others(request, books, &stored, &known, open, (pinned, canary), &mut down).await?;
-    let candidate = account::candidate(&known, request, &stored, books).await?;
-    let note = note(&pinned, &others, &down, &known, mode);
+    let (candidate, restores) = match request.candidate_of {
+        None => (account::candidate(&known, request, &stored, books).await?, None),
+        Some(id) => {
+            let (password, version) = former::password(id, &known, request, &stored, books, &pinned.session).await?;
+            (password, Some(version))
+        }
+    };
+    let note = note(&pinned, &others, &down, &known, (mode, restores));
     let before = before(request, mode, &stored, &known, (&pinned, &others), &down);
     let Known { account, policy, username, .. } = known;
     let plan = Plan {
@@ -86,6 +95,7 @@ pub(super) async fn preflight(request: &Request, books: &Books) -> Staged<Plan> 
         mode,
         history: policy.is_some_and(|policy| policy.rules.history > 0),
         candidate,
+        restores,
         pinned,
         others,
         down,
@@ -177,7 +187,13 @@ async fn look(
     Ok(())
 }
 
-fn note(pinned: &Controller, others: &[Controller], down: &[Down], known: &Known, mode: Mode) -> String {
+fn note(
+    pinned: &Controller,
+    others: &[Controller],
+    down: &[Down],
+    known: &Known,
+    (mode, restores): (Mode, Option<u32>),
+) -> String {
     let mut notes = vec![format!(
         "{} of {} targets answer, the change goes to {}",
         others.len() + 1,
@@ -190,7 +206,10 @@ fn note(pinned: &Controller, others: &[Controller], down: &[Down], known: &Known
         notes.push(format!("{} had not got the last change yet", lagging.join(", ")));
     }
     if mode == Mode::OwnReset {
-        notes.push("as an administrator it resets itself, for its password is younger than the minimum age".to_owned());
+        notes.push(match restores {
+            None => "as an administrator it resets itself, for its password is younger than the minimum age".to_owned(),
+            Some(_) => "as an administrator it resets itself, for an owner may not take a former password, nor change one so soon".to_owned(),
+        });
     }
     notes.extend(known.doubts.iter().cloned());
     notes.join("; ")

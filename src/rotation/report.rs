@@ -77,6 +77,9 @@ pub struct Outcome {
     pub guid: String,
     /// The version that is current now.
     pub version: u32,
+    /// The earlier version whose password that is, where one was brought back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restores: Option<u32>,
     /// Where the password was changed.
     pub pinned: String,
     /// Every connection that uses the account.
@@ -107,6 +110,8 @@ pub struct Announcement {
     pub pinned: String,
     /// The version that the new password has.
     pub version: u32,
+    /// The earlier version whose password it is, where one is brought back.
+    pub restores: Option<u32>,
 }
 
 /// Who is told how it goes.

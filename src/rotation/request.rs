@@ -8,8 +8,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     connection::{Connection, Scope},
     directory::{Endpoint, Identity},
-    secret::{Secret, seal},
-    store::{Store, rows::PrincipalId},
+    secret::{Secret, generate::Recipe, seal},
+    store::{
+        Store,
+        rows::{CredentialId, PrincipalId},
+    },
 };
 
 /// How long a change may take to reach every target unless the run says otherwise.
@@ -38,6 +41,10 @@ pub struct Request {
     pub username: Option<String>,
     /// The new password; generated for the policy when it is left out.
     pub password: Option<Secret>,
+    /// How a generated one is to look.
+    pub generate: Recipe,
+    /// The earlier version whose password is to be the new one; `password` is `None` then.
+    pub candidate_of: Option<CredentialId>,
     /// Go on although a target is down; it is reported as inconclusive.
     pub allow_down: bool,
     /// Rotate what is never rotated, and leave a policy that is not certain to the directory.
@@ -90,7 +97,12 @@ impl Request {
             "wait_seconds": self.wait.as_secs(),
             "via": self.via.as_ref().map(|via| &via.connection),
             "username": self.username,
-            "password": if self.password.is_some() { "given" } else { "generated" },
+            "password": match (self.candidate_of, &self.password) {
+                (Some(_), _) => "restored",
+                (None, Some(_)) => "given",
+                (None, None) => "generated",
+            },
+            "candidate_of": self.candidate_of,
         })
     }
 }

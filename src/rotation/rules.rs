@@ -5,7 +5,7 @@ use crate::{
     error::{Error, Result},
     secret::{
         Secret,
-        generate::{self, Policy as Wanted},
+        generate::{self, Policy as Wanted, Recipe},
     },
 };
 
@@ -21,12 +21,17 @@ pub(super) struct Names {
     pub(super) display: Option<String>,
 }
 
-/// A new password that satisfies `policy`; the strictest usual one (24 characters, all classes) where that is unknown.
-pub(super) fn generate(policy: Option<&Policy>, names: &Names) -> Result<Secret> {
+/// A new password after `recipe` that satisfies `policy`; one for the strictest usual policy where that is unknown.
+///
+/// # Errors
+/// `secret.policy_impossible` where the recipe cannot satisfy the policy; those of a recipe that makes no sense or is weak.
+pub(super) fn generate(policy: Option<&Policy>, names: &Names, recipe: &Recipe) -> Result<Secret> {
     let min_length = policy.map_or(0, |policy| policy.rules.min_length as usize);
-    let wanted = Wanted { min_length: min_length.max(Wanted::default().min_length), complexity: true };
+    // The usual alphabet always brings all classes; another one only where they are asked for, or may be.
+    let complexity = recipe.alphabet.is_none() || policy.is_none_or(|policy| policy.rules.complexity);
+    let wanted = Wanted { min_length, complexity };
     for _ in 0..DRAWS {
-        let secret = generate::password(&wanted)?;
+        let secret = generate::password(&wanted, recipe)?;
         if holds_name(secret.expose(), names).is_none() {
             return Ok(secret);
         }
@@ -45,22 +50,10 @@ pub(super) fn broken(text: &str, rules: &PasswordPolicy, names: &Names) -> Optio
     if !rules.complexity {
         return None;
     }
-    if classes(text) < 3 {
+    if generate::classes(text) < 3 {
         return Some("it needs three of: upper case, lower case, digits, other signs, letters without case".to_owned());
     }
     holds_name(text, names).map(str::to_owned)
-}
-
-/// How many of the five classes of MS-SAMR 3.1.1.7.2 are there.
-fn classes(text: &str) -> usize {
-    let present = [
-        text.chars().any(char::is_uppercase),
-        text.chars().any(char::is_lowercase),
-        text.chars().any(|c| c.is_ascii_digit()),
-        text.chars().any(|c| !c.is_alphanumeric()),
-        text.chars().any(|c| c.is_alphabetic() && !c.is_uppercase() && !c.is_lowercase()),
-    ];
-    present.into_iter().filter(|there| *there).count()
 }
 
 /// Neither the account's name nor a word of its display name, without regard to case; shorter ones than three characters
@@ -116,10 +109,10 @@ mod tests {
     fn a_generated_password_satisfies_the_rules_that_it_was_made_for() {
         for min_length in [0, 40] {
             let policy = Policy { rules: rules(min_length, true), fine_grained: crate::directory::FineGrained::None };
-            let secret = generate(Some(&policy), &names()).unwrap();
+            let secret = generate(Some(&policy), &names(), &Recipe::default()).unwrap();
             assert_eq!(broken(secret.expose(), &policy.rules, &names()), None);
             assert_eq!(secret.expose().len(), (min_length as usize).max(24));
         }
-        assert_eq!(generate(None, &names()).unwrap().expose().len(), 24);
+        assert_eq!(generate(None, &names(), &Recipe::default()).unwrap().expose().len(), 24);
     }
 }

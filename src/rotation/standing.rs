@@ -128,6 +128,7 @@ mod tests {
             password_never_expires: None,
             password_not_required: None,
             smartcard_required: None,
+            password_age: None,
             pwd_last_set: Some("2026-02-28T18:00:00Z".to_owned()),
             bad_pwd_count: Some(4),
             bad_password_time: Some("2026-03-01T11:45:00Z".to_owned()),

@@ -72,6 +72,8 @@ pub async fn start(prepared: Prepared, io: &Handle) -> Result<Running> {
     let arguments = arguments::resolve(&host, &connections, &scope, &values)?;
     let id = new_run_id();
     let (events, receiver) = Events::new(&id);
+    let (store, connections) =
+        (store.acting_as(&host.operator(), Some(&id)), connections.acting_as(&host.operator(), Some(&id)));
     let ledger = Ledger::start(&store)?;
     ledger
         .begin_run(NewRun {

@@ -12,10 +12,13 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("add_ad", include_str!("../../scripts/add_ad.rhai")),
     ("health_check", include_str!("../../scripts/health_check.rhai")),
     ("reset_ad_creds", include_str!("../../scripts/reset_ad_creds.rhai")),
+    ("rollback", include_str!("../../scripts/rollback.rhai")),
+    ("rotate_all", include_str!("../../scripts/rotate_all.rhai")),
     ("test_connections", include_str!("../../scripts/test_connections.rhai")),
 ];
 
-const STDLIB: &[(&str, &str)] = &[("checks", include_str!("../../stdlib/checks.rhai"))];
+const STDLIB: &[(&str, &str)] =
+    &[("accounts", include_str!("../../stdlib/accounts.rhai")), ("checks", include_str!("../../stdlib/checks.rhai"))];
 
 /// Where a script or module was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,11 +5,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
-    Store, failed, moment,
-    rows::{CredentialId, PrincipalId, principals},
+    Store,
+    audit::{self, Act},
+    failed, moment,
+    rows::{CredentialId, PrincipalId, credentials, principals},
 };
 use crate::{
     error::{Error, Result},
@@ -109,7 +111,11 @@ pub fn begin(store: &Store, new: &NewRotation) -> Result<String> {
             ),
         )
         .map_err(failed)?;
-        Ok(())
+        let version = new.candidate.map(|id| credentials::by_id(t, id)).transpose()?.map(|one| one.version);
+        let data = json!({"rotation": id, "version": version, "target": new.pinned_target, "options": new.options});
+        let (connection, run) = (Some(new.connection.as_str()), new.run.as_deref());
+        let act = Act { what: "rotation-begun", principal: Some(principal), connection, verdict: None, data };
+        audit::add(t, &store.actor().within(run), &act)
     })?;
     Ok(id)
 }
@@ -145,8 +151,18 @@ pub fn step(
         if known == 0 {
             return Err(unknown(rotation));
         }
+        note(t, store, rotation, what, target, data)?;
         insert_event(t, rotation, what, target, data)
     })
+}
+
+/// Tells the audit trail of an event. One that ends the transaction carries its verdict.
+fn note(t: &Connection, store: &Store, rotation: &str, what: &str, target: Option<&str>, facts: &Value) -> Result<()> {
+    let Some(of) = select(t, "WHERE id = ?1", &[&rotation])?.pop() else { return Err(unknown(rotation)) };
+    let data = json!({"rotation": rotation, "target": target, "facts": facts});
+    let (connection, run) = (Some(of.connection.as_str()), of.run.as_deref());
+    let act = Act { what, principal: Some(of.principal), connection, verdict: of.verdict, data };
+    audit::add(t, &store.actor().within(run), &act)
 }
 
 /// Ends a transaction with an event that says how.
@@ -161,6 +177,7 @@ pub fn finish(store: &Store, rotation: &str, verdict: Verdict, what: &str, data:
         if known == 0 {
             return Err(unknown(rotation));
         }
+        note(t, store, rotation, what, None, data)?;
         insert_event(t, rotation, what, None, data).map(|_| ())
     })
 }

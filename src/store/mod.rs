@@ -4,6 +4,7 @@
 //! returns. Several processes may have it open at once. Nothing here knows what a secret looks like when it is open: rows
 //! hold sealed bytes or a reference. Text that may hold what a server said is redacted by whoever hands it in.
 
+pub mod audit;
 pub mod budget;
 pub mod events;
 mod failure;
@@ -20,6 +21,7 @@ pub mod totals;
 
 use std::{path::Path, sync::Arc};
 
+use audit::Actor;
 pub(crate) use failure::{failed, files_failed};
 pub(crate) use files::{create_private, sync_folder};
 pub(crate) use moment::now;
@@ -29,7 +31,7 @@ use crate::error::Result;
 
 /// The open store of one home folder. Clones share one SQLite connection; calls take turns on it.
 #[derive(Debug, Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store(Arc<Inner>, Actor);
 
 impl Store {
     /// Opens the store in the folder `home`; makes folder (0700) and file (0600) at first use and brings an older schema
@@ -39,12 +41,23 @@ impl Store {
     /// `store.home_is_file`, `store.read_only`, `store.locked`, `store.newer`, `store.foreign`, `store.corrupt`,
     /// `store.full`, `store.unreadable`.
     pub fn open(home: &Path) -> Result<Self> {
-        Ok(Self(Arc::new(Inner::open(home)?)))
+        Ok(Self(Arc::new(Inner::open(home)?), Actor::default()))
     }
 
     /// A store in a folder of its own that is removed when the last clone is dropped: the lab's.
     pub fn temporary() -> Result<Self> {
-        Ok(Self(Arc::new(Inner::temporary()?)))
+        Ok(Self(Arc::new(Inner::temporary()?), Actor::default()))
+    }
+
+    /// The same store, with what is done through it noted in the audit trail as this operator's, in this run.
+    #[must_use]
+    pub fn acting_as(&self, operator: &str, run: Option<&str>) -> Self {
+        Self(Arc::clone(&self.0), Actor::new(operator, run))
+    }
+
+    /// Who acts through it.
+    pub(crate) fn actor(&self) -> &Actor {
+        &self.1
     }
 
     /// The home folder.

@@ -15,6 +15,12 @@ pub(crate) fn now() -> String {
     text(OffsetDateTime::now_utc())
 }
 
+/// The text of what a person wrote: a date (its beginning, UTC), or a time with its zone as RFC 3339 has it.
+pub(crate) fn read(written: &str) -> Option<String> {
+    let midnight = format!("{written}T00:00:00Z");
+    [written, &midnight].into_iter().find_map(|form| OffsetDateTime::parse(form, &Rfc3339).ok()).map(text)
+}
+
 /// The moment `time` before the one that `at` tells; `at` itself when it cannot be read.
 pub(crate) fn before(at: &str, time: Duration) -> String {
     OffsetDateTime::parse(at, &Rfc3339).map_or_else(|_| at.to_owned(), |at| text(at - time))
@@ -34,5 +40,8 @@ mod tests {
         assert_eq!(text(late), "2026-02-03T04:05:06.000007Z");
         assert!(text(early) < text(late));
         assert_eq!(OffsetDateTime::parse(&text(late), &Rfc3339), Ok(late));
+        assert_eq!(read("2026-02-03").as_deref(), Some("2026-02-03T00:00:00.000000Z"));
+        assert_eq!(read("2026-02-03T05:05:06+01:00").as_deref(), Some("2026-02-03T04:05:06.000000Z"));
+        assert_eq!(read("yesterday"), None);
     }
 }

@@ -61,3 +61,27 @@ async fn a_password_that_the_directory_refuses_changes_nothing() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_generated_password_is_as_the_recipe_says_or_nothing_is_touched() {
+    let rig = Rig::new(Flavour::Samba, &[]);
+    let with = |recipe: Recipe| Request { generate: recipe, ..rig.request() };
+    let letters = Recipe { alphabet: Some("abcdefghijkmnpqrstuvwxyz".to_owned()), ..Recipe::default() };
+    let digits = Recipe { alphabet: Some("23456789".to_owned()), length: Some(20), ..Recipe::default() };
+    for (recipe, code) in [
+        (letters, "secret.policy_impossible"),
+        (digits, "secret.too_weak"),
+        (Recipe { length: Some(10), insist: true, ..Recipe::default() }, "secret.policy_impossible"),
+        (Recipe { length: Some(500), ..Recipe::default() }, "secret.recipe"),
+    ] {
+        let error = run(&with(recipe)).await.unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.remedy().is_some());
+    }
+    assert_eq!(rig.picture(), "v1 current proven; no journal");
+    let recipe = Recipe { alphabet: Some("abcdefgABCDEFG2345!".to_owned()), length: Some(40), ..Recipe::default() };
+    run(&with(recipe)).await.unwrap();
+    let made = rig.password(2);
+    assert!(made.expose().len() == 40 && made.expose().chars().all(|c| "abcdefgABCDEFG2345!".contains(c)));
+    assert_eq!(rig.says(2, made.expose()).await, "");
+}

@@ -1,6 +1,7 @@
 //! The credential transaction: on the embedded lab with everything that can go wrong there, and on real Samba.
 
 mod abandoned;
+mod back;
 mod customers;
 mod faults;
 mod given;
@@ -17,7 +18,7 @@ use libretto::{
     error::{Error, Result},
     lab::{Fault, Flavour, Lab, LabOptions},
     rotation::{Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via, rotate},
-    secret::{Secret, seal},
+    secret::{Secret, generate::Recipe, seal},
     store::{Store, journal},
     verdict::Verdict,
 };
@@ -136,6 +137,8 @@ pub fn request(store: &Store, connection: &Connection, endpoints: Vec<Endpoint>)
         run: None,
         username: None,
         password: None,
+        generate: Recipe::default(),
+        candidate_of: None,
         allow_down: false,
         insist: false,
         wait: Duration::from_secs(20),

@@ -62,7 +62,7 @@ fn a_store_of_a_newer_version() {
         told(&error),
         (
             "store.newer",
-            "the store has schema version 999, this program knows up to 1",
+            "the store has schema version 999, this program knows up to 2",
             "use the newer Libretto that wrote it; nothing was changed"
         )
     );

@@ -23,7 +23,7 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
             reads(
                 "account(conn: connection, name?: text) -> record",
                 "The state of an account (the connection's own unless told) on one target: `disabled`, `locked`, `expired`, \
-                 `must_change_password`, `password_expired`, `bad_pwd_count`, `pwd_last_set` and more. `()` stands for what may not be read.",
+                 `must_change_password`, `password_expired`, `bad_pwd_count`, `pwd_last_set`, `password_age` (seconds) and more. `()` stands for what may not be read.",
                 r#"let account = ad::account(conn::get("lab-ad")); print(`locked: ${account.locked}`);"#,
             ),
             account,

@@ -3,13 +3,14 @@
 mod access;
 mod accounts;
 mod changes;
+mod identify;
 mod rotate;
 mod targets;
 
 use crate::script::operation::{Namespace, Spec};
 
 pub(super) fn namespace() -> Namespace {
-    rotate::register(changes::register(accounts::register(targets::register(Namespace::new("ad")))))
+    rotate::register(changes::register(identify::register(accounts::register(targets::register(Namespace::new("ad"))))))
 }
 
 /// An operation that only reads, or tests.

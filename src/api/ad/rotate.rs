@@ -11,7 +11,10 @@ use rhai::Dynamic;
 use super::{access, writes};
 use crate::{
     api::credentials,
-    connection::{self, Connection, Scope},
+    connection::{
+        self, Connection, Scope,
+        former::{self, Which},
+    },
     error::{Error, Result},
     rotation::{self, Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via},
     script::{
@@ -19,8 +22,8 @@ use crate::{
         operation::Namespace,
         value::{Fields, FromScript, Record, Span},
     },
-    secret::Secret,
-    store::runs::WriteState,
+    secret::{Secret, generate::Recipe},
+    store::{rows::CredentialId, runs::WriteState},
     verdict::Verdict,
 };
 
@@ -31,9 +34,11 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
             "Gives the connection's account a new password, in the directory and in the store, and loses neither: preflight, record, \
              change on one target (the PDC emulator where it answers), prove with one sign-in, wait until the other targets have it, make \
              it current for every connection of the account. The account changes its own password; with `via` on the connection an \
-             administrative one resets it. Options: `password` (generated for the policy when left out), `username` (another account needs \
+             administrative one resets it. Options: `password` (generated for the policy when left out), \
+             `generate` (a map of how, as in `secret::generate`; what the policy would refuse is refused before anything is touched), `username` (another account needs \
              `via`), `allow_down` (go on without targets that are down), `insist` (also what is never rotated: built-in, managed and \
-             `break-glass` accounts), `wait` (how long targets may lag; `--wait` unless told). A target that lags is `inconclusive` and is \
+             `break-glass` accounts), `version` (the number of an earlier version whose password comes back, or `\"previous\"` for the \
+             newest previous one that was proven), `wait` (how long targets may lag; `--wait` unless told). A target that lags is `inconclusive` and is \
              not signed in on in this run. Needs the grant `connection:write` as well.",
             r#"let rotated = ad::rotate(conn::get("lab-ad")); print(`version ${rotated.version}: ${rotated.verdict}`);"#,
         ),
@@ -44,10 +49,28 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
 #[derive(Default)]
 struct Options {
     password: Option<Secret>,
+    generate: Option<Recipe>,
     username: Option<String>,
+    version: Option<Version>,
     allow_down: bool,
     insist: bool,
     wait: Option<Span>,
+}
+
+/// An earlier version, by its number or as `"previous"`.
+struct Version(Which);
+
+impl FromScript for Version {
+    const TYPE: &'static str = "int";
+
+    fn from_script(value: Dynamic) -> Result<Self, String> {
+        let wrong = "must be the number of a version, or \"previous\"";
+        if value.is_string() {
+            let word = String::from_script(value)?;
+            return if word == "previous" { Ok(Self(Which::Previous)) } else { Err(wrong.to_owned()) };
+        }
+        i64::from_script(value).map(|number| Self(Which::Version(number))).map_err(|_| wrong.to_owned())
+    }
 }
 
 impl FromScript for Options {
@@ -57,12 +80,22 @@ impl FromScript for Options {
         let mut fields = Fields::new(value)?;
         let options = Self {
             password: fields.take("password")?,
+            generate: fields.take("generate")?,
             username: fields.take("username")?,
+            version: fields.take("version")?,
             allow_down: fields.take("allow_down")?.unwrap_or(false),
             insist: fields.take("insist")?.unwrap_or(false),
             wait: fields.take("wait")?,
         };
-        fields.finish().map(|()| options)
+        fields.finish()?;
+        if options.version.is_some() && (options.password.is_some() || options.username.is_some()) {
+            return Err("has a version, which brings its own password and keeps the account's name".to_owned());
+        }
+        let is_given = options.version.is_some() || options.password.is_some();
+        if is_given && options.generate.as_ref().is_some_and(|recipe| *recipe != Recipe::default()) {
+            return Err("says how to generate a password, and says which it is".to_owned());
+        }
+        Ok(options)
     }
 }
 
@@ -92,12 +125,30 @@ async fn request(context: &Context, connection: &Connection, options: Options) -
         who: format!("{}, run {}, pid {}", world.host.operator(), world.run, std::process::id()),
         run: Some(world.run.clone()),
         username: options.username,
+        generate: options.generate.unwrap_or_default(),
+        candidate_of: candidate_of(context, connection, options.version, options.insist).await?,
         password: options.password,
         allow_down: options.allow_down,
         insist: options.insist,
         wait: options.wait.map_or(world.options.wait, |Span(wait)| wait),
         hurry: context.hurry.clone(),
     })
+}
+
+/// The version that is to come back. By its row, for its number changes when two principals turn out to be one account.
+async fn candidate_of(
+    context: &Context,
+    connection: &Connection,
+    version: Option<Version>,
+    insist: bool,
+) -> Result<Option<CredentialId>> {
+    let Some(Version(which)) = version else { return Ok(None) };
+    let id = connection.id;
+    let chosen = context.blocking(move |context| {
+        let store = &context.world.store;
+        former::choose(store, &connection::by_id(store, id)?, which, insist)
+    });
+    Ok(Some(chosen.await?.id))
 }
 
 /// The administrative connection that the connection names.
@@ -173,10 +224,20 @@ impl Reporter {
     }
 
     async fn announce(&self, change: &Announcement) -> Result<()> {
-        let did = format!(
-            "password of {} changed in {} on {}, version {} is current in {}",
-            change.account, self.connection.domain, change.pinned, change.version, self.connection.name
-        );
+        let (account, version) = (&change.account, change.version);
+        let (domain, name) = (&self.connection.domain, &self.connection.name);
+        let did = match change.restores {
+            None => {
+                format!(
+                    "password of {account} changed in {domain} on {}, version {version} is current in {name}",
+                    change.pinned
+                )
+            }
+            Some(former) => format!(
+                "password of {account} put back to that of version {former} (as version {version}) in {domain} on {}, current in {name}",
+                change.pinned
+            ),
+        };
         let write = self.context.write("ad.rotate", &change.pinned, &did, &unchanged(&change.account)).await?;
         *self.write.lock().unwrap_or_else(PoisonError::into_inner) = Some(write);
         Ok(())

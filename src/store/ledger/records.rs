@@ -1,13 +1,17 @@
 //! What the ledger writes, as SQL.
 
 use rusqlite::{Connection, Transaction};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{EndPart, EndRun, NewPart, NewRun};
 use crate::{
     error::{Error, Result},
-    store::{failed, runs::WriteState},
+    store::{
+        audit::{self, Act, Actor},
+        failed,
+        runs::WriteState,
+    },
 };
 
 /// One thing to write, with the time at which it was handed in.
@@ -37,6 +41,7 @@ impl Record {
                     execute(t, "UPDATE run SET ended_at = NULL, verdict = NULL, exit = NULL WHERE id = ?1", [id])?,
                     "run",
                 )?;
+                note(t, id, &Act { what: "run-resumed", ..Act::default() })?;
                 *run = Some(id.clone());
                 return Ok(0);
             }
@@ -89,7 +94,17 @@ fn begin_run(c: &Connection, new: &NewRun, at: &str) -> Result<()> {
         execute(c, "INSERT INTO source (hash, text) VALUES (?1, ?2) ON CONFLICT DO NOTHING", (&hash, text))?;
         execute(c, "INSERT INTO run_source (run, name, hash) VALUES (?1, ?2, ?3)", (&new.id, name, &hash))?;
     }
-    Ok(())
+    let data = json!({"script": new.script, "lab": new.lab, "params": new.params});
+    note(c, &new.id, &Act { what: "run-begun", data, ..Act::default() })
+}
+
+/// Tells the audit trail of the run as its operator's. Steps and items are the ledger's alone.
+fn note(c: &Connection, run: &str, act: &Act<'_>) -> Result<()> {
+    let operator: String = c
+        .prepare_cached("SELECT operator FROM run WHERE id = ?1")
+        .and_then(|mut query| query.query_row([run], |row| row.get(0)))
+        .map_err(failed)?;
+    audit::add(c, &Actor::new(&operator, Some(run)), act)
 }
 
 fn begin_part(c: &Connection, run: &str, part: &NewPart, at: &str) -> Result<()> {
@@ -134,7 +149,9 @@ fn finish_run(c: &Connection, run: &str, end: &EndRun, at: &str) -> Result<()> {
             Value::from(end.unchanged.clone()).to_string(),
         ),
     )?;
-    one(known, "run")
+    one(known, "run")?;
+    let data = json!({"exit": end.exit, "counts": end.counts});
+    note(c, run, &Act { what: "run-ended", verdict: Some(end.verdict), data, ..Act::default() })
 }
 
 fn execute(c: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<usize> {

@@ -74,6 +74,15 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// Where the secret is: `sealed` in the store, or the scheme of its reference, e.g. `command:`.
+    #[must_use]
+    pub fn kept(&self) -> String {
+        match &self.reference {
+            None => "sealed".to_owned(),
+            Some(reference) => format!("{}:", reference.split(':').next().unwrap_or_default()),
+        }
+    }
+
     /// Whether a write that carries this version was sent less than `time` before `now`.
     #[must_use]
     pub fn was_sent_within(&self, time: time::Duration, now: time::OffsetDateTime) -> bool {

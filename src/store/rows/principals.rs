@@ -46,6 +46,16 @@ pub(crate) fn guid(c: &Connection, principal: PrincipalId) -> Result<Option<Stri
     c.query_row("SELECT directory_guid FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
 }
 
+/// What people call the account: the name that its current version signs in with, else the one that it came with.
+pub(crate) fn account(c: &Connection, principal: PrincipalId) -> Result<String> {
+    c.prepare_cached(
+        "SELECT coalesce((SELECT username FROM credential WHERE principal = ?1 AND state = 'current'), label)
+         FROM principal WHERE uid = ?1",
+    )
+    .and_then(|mut query| query.query_row([principal], |row| row.get(0)))
+    .map_err(failed)
+}
+
 /// Who took the principal's lock last and has not given it back.
 pub(crate) fn holder(c: &Connection, principal: PrincipalId) -> Result<Option<Holder>> {
     c.query_row("SELECT lock_holder, lock_since FROM principal WHERE uid = ?1", [principal], |row| {
