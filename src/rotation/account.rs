@@ -4,6 +4,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     books::Books,
+    lockout,
     request::{Mode, Request},
     rules::{self, Names},
     standing, stored,
@@ -50,6 +51,7 @@ pub(super) async fn read(session: &Session, request: &Request, stored: &mut Stor
     }
     let account = directory::account(session, &found.dn).await?;
     let (policy, doubts) = policy(session, &found.dn).await?;
+    remember(policy.as_ref(), stored, books, other_account).await?;
     let names = Names { account: found.sam_account_name.clone(), display: display_name(session, &found).await? };
     Ok(Known { account, names, policy, username, other_account, doubts })
 }
@@ -112,6 +114,14 @@ async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<Stri
         }
         Err(error) => Err(error),
     }
+}
+
+/// Tells the store what wrong passwords do to the account, before the next is tried.
+async fn remember(policy: Option<&Policy>, stored: &Stored, books: &Books, other_account: bool) -> Result<()> {
+    let Some(policy) = policy.cloned() else { return Ok(()) };
+    let principal = stored.principal;
+    let account = (!other_account).then_some(principal);
+    books.with(move |books| lockout::learn(&books.store, account, principal, &policy)).await
 }
 
 async fn display_name(session: &Session, account: &Principal) -> Result<Option<String>> {

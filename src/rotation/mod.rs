@@ -34,14 +34,14 @@
 //! | ended, `promoted`, `inconclusive` | all connections switched; `not-converged` events name targets | the new password; named targets may lag | look at the named targets |
 //! | ended, `promoted`, `ok` | all connections switched | the new password everywhere | nothing |
 //!
-//! Not here yet: recovery, undo, dependents, asking a target to fetch the one object, and the enforced lockout budget
-//! (attempts are written down before they are sent and cleared when accepted).
+//! Not here yet: recovery, undo, dependents, asking a target to fetch the one object.
 
 mod account;
 mod books;
 mod change;
 mod controllers;
 mod converge;
+pub mod lockout;
 mod preflight;
 mod report;
 mod request;
@@ -74,10 +74,10 @@ use crate::{
 /// With verdict `failed` or `inconclusive`: the directory has the old password, and so has the store. With verdict
 /// `in-doubt`: the new one was sent, both are kept, and the journal waits for a recovery.
 /// `rotation.busy`, `rotation.unfinished`, `rotation.target_down`, `rotation.never_rotated`, `rotation.break_glass`,
-/// `rotation.other_account`, `rotation.other_customer`, `rotation.too_young`, `rotation.near_lockout`,
+/// `rotation.other_account`, `rotation.other_customer`, `rotation.too_young`, `rotation.near_lockout`, `rotation.budget_spent`,
 /// `rotation.password_policy`, `rotation.password_history`, `rotation.unsettled` and the directory's own.
 pub async fn rotate(request: &Request, observer: &dyn Observer) -> Result<Outcome> {
-    let books = Books::new(&request.store, &request.identity, &request.who);
+    let books = Books::new(&request.store, &request.identity, &request.who, request.lockout);
     let mut log = Log { observer, stages: Vec::new() };
     let plan = log.stage(Stage::Preflight, Box::pin(preflight::preflight(request, &books))).await?;
     let recorded = log.stage(Stage::Record, change::record(request, &plan, &books, observer)).await?;

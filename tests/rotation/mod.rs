@@ -16,7 +16,9 @@ use libretto::{
     directory::{Endpoint, Identity, Limits, Target, Tls},
     error::{Error, Result},
     lab::{Fault, Flavour, Lab, LabOptions},
-    rotation::{Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via, rotate},
+    rotation::{
+        Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via, lockout::LockoutOptions, rotate,
+    },
     secret::{Secret, seal},
     store::{Store, journal},
     verdict::Verdict,
@@ -138,6 +140,7 @@ pub fn request(store: &Store, connection: &Connection, endpoints: Vec<Endpoint>)
         password: None,
         allow_down: false,
         insist: false,
+        lockout: LockoutOptions::default(),
         wait: Duration::from_secs(20),
         hurry: CancellationToken::new(),
     }

@@ -13,7 +13,9 @@ use crate::{
     api::credentials,
     connection::{self, Connection, Scope},
     error::{Error, Result},
-    rotation::{self, Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via},
+    rotation::{
+        self, Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via, lockout::LockoutOptions,
+    },
     script::{
         context::{Context, CredentialState, Write},
         operation::Namespace,
@@ -95,6 +97,7 @@ async fn request(context: &Context, connection: &Connection, options: Options) -
         password: options.password,
         allow_down: options.allow_down,
         insist: options.insist,
+        lockout: LockoutOptions { assumed: world.config.lockout.rules(), insist: world.options.insist },
         wait: options.wait.map_or(world.options.wait, |Span(wait)| wait),
         hurry: context.hurry.clone(),
     })

@@ -46,6 +46,11 @@ pub(crate) fn guid(c: &Connection, principal: PrincipalId) -> Result<Option<Stri
     c.query_row("SELECT directory_guid FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
 }
 
+/// The domain that the principal is of, as its connection names it.
+pub(crate) fn domain(c: &Connection, principal: PrincipalId) -> Result<String> {
+    c.query_row("SELECT domain FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
+}
+
 /// Who took the principal's lock last and has not given it back.
 pub(crate) fn holder(c: &Connection, principal: PrincipalId) -> Result<Option<Holder>> {
     c.query_row("SELECT lock_holder, lock_since FROM principal WHERE uid = ?1", [principal], |row| {
@@ -92,6 +97,7 @@ fn merge(c: &Connection, from: PrincipalId, to: PrincipalId) -> Result<()> {
     for sql in [
         "UPDATE connection SET principal = ?2 WHERE principal = ?1",
         "UPDATE attempt SET principal = ?2 WHERE principal = ?1",
+        "UPDATE OR IGNORE lockout SET principal = ?2 WHERE principal = ?1",
         "UPDATE rotation SET principal = ?2 WHERE principal = ?1",
         "UPDATE principal SET merged_into = ?2, lock_holder = NULL, lock_since = NULL WHERE uid = ?1",
     ] {
