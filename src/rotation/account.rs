@@ -17,6 +17,9 @@ use crate::{
     secret::Secret,
 };
 
+/// The code of: the connection has another current version than the one that has just signed in.
+pub(super) const REPLACED: &str = "rotation.credential_replaced";
+
 /// What is known of the account.
 pub(super) struct Known {
     pub(super) account: Account,
@@ -97,7 +100,15 @@ async fn learn(request: &Request, stored: &mut Stored, books: &Books, guid: &str
         })
         .await?;
     (stored.principal, stored.current) = (learned.principal, learned.current);
-    Ok(())
+    match (proven, stored.current.as_ref().map(|current| current.id)) {
+        (Some(signed_in), Some(current)) if signed_in != current => Err(Error::new(
+            REPLACED,
+            "the account is that of another connection, whose credential is newer and is used from now on",
+        )
+        .hint("do the same again")
+        .retryable()),
+        _ => Ok(()),
+    }
 }
 
 async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<String>)> {

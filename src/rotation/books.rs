@@ -48,6 +48,7 @@ impl Books {
     /// Takes a principal's lock, unless it is held already, and refuses one whose last rotation has not ended. Blocks.
     pub(super) fn lock(&self, principal: PrincipalId) -> Result<PrincipalId> {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let principal = self.store.read(|c| principals::surviving(c, principal))?;
         let principal = if let Some(held) = locks.iter().find(|lock| lock.principal() == principal) {
             held.principal()
         } else {

@@ -13,29 +13,30 @@ use crate::{
 const WRONG: &str = "Wrong-Password-9!";
 
 /// A lab of many targets, and a home folder without connections.
-struct Rig {
-    lab: Lab,
-    program: Program,
+pub struct Rig {
+    pub lab: Lab,
+    pub program: Program,
     ca: TempDir,
 }
 
 impl Rig {
-    fn new(targets: usize, faults: &[&str]) -> Self {
+    pub fn new(targets: usize, faults: &[&str]) -> Self {
         let faults = faults.iter().map(|fault| Fault::parse(fault).unwrap()).collect();
         let options = LabOptions { targets: Some(targets), faults, flavour: Flavour::Windows, ..LabOptions::default() };
         let (lab, ca) = (Lab::start(options).unwrap(), TempDir::new().unwrap());
         std::fs::write(ca.path().join("ca.pem"), lab.ca_pem()).unwrap();
         let right = lab.accounts().iter().find(|account| account.name == "alice").unwrap().password.expose().to_owned();
-        let program = Program::new().env("WRONG", WRONG).env("RIGHT", right);
+        let service = lab.service_account().1.expose().to_owned();
+        let program = Program::new().env("WRONG", WRONG).env("RIGHT", right).env("SERVICE", service);
         Self { lab, program, ca }
     }
 
-    fn addresses(&self) -> Vec<String> {
+    pub fn addresses(&self) -> Vec<String> {
         self.lab.targets().iter().map(|target| target.address.to_string()).collect()
     }
 
-    /// A connection of alice, who goes by this name, to these targets.
-    fn add(&self, name: &str, username: &str, password: &str, targets: &[String]) {
+    /// A connection of an account, which goes by this name, to these targets.
+    pub fn add(&self, name: &str, username: &str, password: &str, targets: &[String]) {
         let ca = self.ca.path().join("ca.pem");
         let mut args =
             ["connections", "add", "ad", "--name", name, "--domain", "lab.test", "--username", username].to_vec();
@@ -44,7 +45,7 @@ impl Rig {
         assert_eq!(self.run(&args).code, Some(0));
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub fn run(&self, args: &[&str]) -> Output {
         self.program.clone().args(args).run()
     }
 
@@ -67,7 +68,7 @@ impl Rig {
 }
 
 /// Error codes of the items or checks of a run, sorted.
-fn codes(output: &Output, event: &str) -> Vec<String> {
+pub fn codes(output: &Output, event: &str) -> Vec<String> {
     let mut codes: Vec<String> = output
         .json_lines()
         .iter()

@@ -3,7 +3,9 @@
 mod abandoned;
 mod customers;
 mod faults;
+mod filters;
 mod given;
+mod operators;
 mod refusals;
 mod samba;
 mod smooth;

@@ -180,6 +180,11 @@ impl Reporter {
             "password of {} changed in {} on {}, version {} is current in {}",
             change.account, self.connection.domain, change.pinned, change.version, self.connection.name
         );
+        // A second announcement follows a refusal: the first write is settled.
+        let refused = self.write.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(refused) = refused {
+            refused.settle(WriteState::Failed).await?;
+        }
         let write = self.context.write("ad.rotate", &change.pinned, &did, &unchanged(&change.account)).await?;
         *self.write.lock().unwrap_or_else(PoisonError::into_inner) = Some(write);
         Ok(())

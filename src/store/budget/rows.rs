@@ -126,7 +126,7 @@ fn attempts(c: &Connection, ask: &Ask, window: Duration, now: OffsetDateTime) ->
             named_params! {
                 ":principal": principal,
                 ":domain": principals::domain(c, principal)?.to_lowercase(),
-                ":name": bare(&ask.name),
+                ":name": principals::bare_name(&ask.name),
                 ":provisional": principals::guid(c, principal)?.is_none(),
                 ":since": moment::text(now - window),
                 ":most": MOST,
@@ -173,18 +173,12 @@ pub(super) fn insert(c: &Connection, ask: &Ask, at: OffsetDateTime) -> Result<At
             moment::text(at),
             ask.credential,
             domain,
-            bare(&ask.name),
+            principals::bare_name(&ask.name),
         );
         insert.insert(row)
     })
     .map(AttemptId)
     .map_err(failed)
-}
-
-/// The name without its domain: the same account whether it is written `LAB\svc` or `svc@lab.test`.
-fn bare(name: &str) -> String {
-    let name = name.rsplit('\\').next().unwrap_or(name);
-    name.split('@').next().unwrap_or(name).to_lowercase()
 }
 
 pub(super) fn settle(c: &Connection, attempt: AttemptId, answer: Answer) -> Result<()> {
