@@ -4,7 +4,10 @@ use std::{net::SocketAddr, path::Path};
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    store::lockout::Rules,
+};
 
 /// The file's name inside the home folder.
 pub const FILE: &str = "config.toml";
@@ -17,6 +20,32 @@ pub struct Config {
     pub dns: Dns,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[lockout]`.
+    pub lockout: Lockout,
+}
+
+/// What a wrong password is taken to cost in a domain whose rules nobody has read yet.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lockout {
+    /// Wrong passwords that lock an account; 0: nothing does.
+    pub threshold: u32,
+    /// Minutes without a wrong password after which the count begins anew.
+    pub window_minutes: u64,
+}
+
+impl Default for Lockout {
+    fn default() -> Self {
+        Self { threshold: Rules::ASSUMED.threshold, window_minutes: Rules::ASSUMED.window.as_secs() / 60 }
+    }
+}
+
+impl Lockout {
+    /// The same as rules.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules::of_seconds(self.threshold, self.window_minutes.saturating_mul(60), None)
+    }
 }
 
 /// How names are resolved.

@@ -7,6 +7,7 @@ mod connection;
 mod directory;
 mod homes;
 mod lab;
+mod lockout;
 mod procedures;
 mod rotation;
 mod script;

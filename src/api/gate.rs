@@ -1,5 +1,5 @@
-//! What stands before every sign-in of an operation: attempts are counted and go one by one until one was accepted, and an
-//! account that was refused is left alone.
+//! What stands before every sign-in of an operation: the lockout budget. Attempts go one by one until one was accepted, and
+//! an account that was refused is left alone.
 
 use std::{
     collections::BTreeMap,
@@ -19,18 +19,19 @@ use crate::{
         context::{Context, CredentialState},
     },
     store::{
-        budget::{self, AttemptId, Protocol},
+        budget::{self, Answer, Ask, AttemptId, Protocol},
         rows::{CredentialId, PrincipalId},
     },
 };
 
 /// Writes every sign-in down before it is sent and clears it when it was accepted, so that attempts are counted across
-/// runs, crashes included. Sends none as an account that was refused earlier in this run, nor one where a new password may
-/// not have arrived.
+/// runs, crashes included, and sends none that the account's lockout budget has no room for, unless the run insists. Sends
+/// none as an account that was refused earlier in this run, nor one where a new password may not have arrived.
 pub(super) struct SignInGate {
     context: Context,
     connection: Connection,
     account: String,
+    name: String,
     principal: PrincipalId,
     credential: CredentialId,
     sent: Arc<Mutex<BTreeMap<String, Attempt>>>,
@@ -49,6 +50,7 @@ impl SignInGate {
             context: context.clone(),
             connection: connection.clone(),
             account: sign_in.account.clone(),
+            name: sign_in.username.clone(),
             principal: sign_in.credential.principal,
             credential: sign_in.credential.id,
             sent: Arc::default(),
@@ -62,11 +64,36 @@ impl SignInGate {
         if let Some(why) = accounts.refusal(&self.account) {
             return Err(refused_before(&self.connection, &why));
         }
-        let (principal, on) = (self.principal, server.to_owned());
-        let begun = self.context.blocking(move |context| budget::begin(&context.world.store, principal, &on, protocol));
-        let attempt = Attempt { id: begun.await?, turn };
+        let attempt = Attempt { id: self.spend(server, protocol).await?, turn };
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).insert(server.to_owned(), attempt);
         Ok(())
+    }
+
+    /// Writes the attempt, once the budget has room for it.
+    async fn spend(&self, server: &str, protocol: Protocol) -> Result<AttemptId> {
+        let world = &self.context.world;
+        let ask = Ask {
+            principal: self.principal,
+            name: self.name.clone(),
+            credential: Some(self.credential),
+            target: server.to_owned(),
+            protocol,
+            assumed: world.config.lockout.rules(),
+            counted_elsewhere: world.accounts.counted_elsewhere(&self.account),
+        };
+        if world.options.insist {
+            return self.context.blocking(move |context| budget::begin(&context.world.store, &ask)).await;
+        }
+        let _one_asks = world.accounts.queue(&self.account).await;
+        let ask = &ask;
+        let written = budget::patiently(|| {
+            let ask = ask.clone();
+            self.context.blocking(move |context| budget::spend(&context.world.store, &ask))
+        });
+        written.await.map_err(|error| match error.code() {
+            "rotation.budget_spent" if !world.accounts.budget_spent(&self.account) => again(&error),
+            _ => error,
+        })
     }
 
     /// A controller that lags would count the new password as a wrong one; a file server may ask just that controller.
@@ -90,26 +117,45 @@ impl SignInGate {
     async fn after(&self, server: &str, outcome: Outcome<'_>) {
         let attempt = self.sent.lock().unwrap_or_else(PoisonError::into_inner).remove(server);
         match outcome {
-            Outcome::Accepted => {
-                self.context.world.accounts.accept(self.credential);
-                if let Some(id) = attempt.as_ref().map(|attempt| attempt.id) {
-                    // An attempt that stays on the books costs caution, not correctness.
-                    let _ = self.context.blocking(move |context| budget::clear(&context.world.store, id)).await;
-                }
-            }
+            Outcome::Accepted => self.context.world.accounts.accept(self.credential),
             // Noted before the turn ends: whoever waits for it must see the refusal.
-            Outcome::Refused(why) => self.context.world.accounts.refuse(&self.account, why),
+            Outcome::Refused(why) | Outcome::Barred(why) => self.context.world.accounts.refuse(&self.account, why),
             Outcome::Unknown => {}
+        }
+        if let Some(id) = attempt.as_ref().map(|attempt| attempt.id) {
+            let answer = outcome.answer();
+            // An attempt that stays on the books as it was costs caution, not correctness.
+            let _ = self.context.blocking(move |context| budget::answered(&context.world.store, id, answer)).await;
         }
         drop(attempt.map(|attempt| attempt.turn));
     }
 }
 
+/// The same refusal for whatever else the run would have tried: only the first is a failure of its own.
+fn again(error: &Error) -> Error {
+    let again = Error::not_started("rotation.budget_spent", error.message());
+    let again = error.remedy().iter().fold(again, |again, hint| again.hint(*hint));
+    error.details().iter().fold(again, |again, (key, value)| again.with(key, value.clone()))
+}
+
 /// What became of a sign-in.
+#[derive(Clone, Copy)]
 enum Outcome<'a> {
     Accepted,
     Refused(&'a Error),
+    Barred(&'a Error),
     Unknown,
+}
+
+impl Outcome<'_> {
+    fn answer(self) -> Answer {
+        match self {
+            Self::Accepted => Answer::Accepted,
+            Self::Refused(_) => Answer::Wrong,
+            Self::Barred(_) => Answer::NotCounted,
+            Self::Unknown => Answer::None,
+        }
+    }
 }
 
 impl directory::Gate for SignInGate {
@@ -121,7 +167,8 @@ impl directory::Gate for SignInGate {
         Box::pin(async move {
             let outcome = match outcome {
                 Ok(()) => Outcome::Accepted,
-                Err(error) if outcome::refuses_credential(error) => Outcome::Refused(error),
+                Err(error) if outcome::may_be_wrong(error) => Outcome::Refused(error),
+                Err(error) if outcome::refuses_credential(error) => Outcome::Barred(error),
                 Err(_) => Outcome::Unknown,
             };
             self.after(&target.to_string(), outcome).await;
@@ -141,6 +188,7 @@ impl homes::Gate for SignInGate {
             let outcome = match outcome {
                 homes::SignIn::Accepted => Outcome::Accepted,
                 homes::SignIn::Refused => Outcome::Refused(&refusal),
+                homes::SignIn::Barred => Outcome::Barred(&refusal),
                 homes::SignIn::Unknown => Outcome::Unknown,
             };
             self.after(&server.to_string(), outcome).await;

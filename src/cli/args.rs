@@ -154,6 +154,9 @@ pub struct RunArgs {
     /// How long a change may take to reach every target
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = ValueParser::new(span))]
     pub wait: Duration,
+    /// Sign in although the account's lockout budget is spent
+    #[arg(long)]
+    pub insist: bool,
 }
 
 /// The faults of the lab, for its help.
@@ -198,6 +201,9 @@ pub enum ConnectionsCommand {
         /// Which
         #[arg(add = complete::connections())]
         selector: Option<String>,
+        /// Sign in although an account's lockout budget is spent
+        #[arg(long)]
+        insist: bool,
     },
     /// Show all versions of a connection's credential, newest first; never a secret
     History {

@@ -15,6 +15,7 @@ use super::{
     run,
 };
 use crate::{
+    config::Config,
     connection::{
         self, Connection, Scope, Selector, Settings, credentials,
         fields::{Fields, as_error},
@@ -22,7 +23,7 @@ use crate::{
     error::{Error, Result},
     report::Paint,
     run::{Refusal, Request},
-    store::Store,
+    store::{Store, budget, lockout::Rules},
 };
 
 pub(super) fn connections(session: &Session, command: ConnectionsCommand) -> Result<u8, Refusal> {
@@ -32,7 +33,7 @@ pub(super) fn connections(session: &Session, command: ConnectionsCommand) -> Res
         ConnectionsCommand::List { selector } => Ok(list::list(session, selector.as_deref())?),
         ConnectionsCommand::Show { name } => Ok(show(session, &name)?),
         ConnectionsCommand::Edit { name, fields } => Ok(edit(session, &name, *fields)?),
-        ConnectionsCommand::Test { selector } => test(session, selector),
+        ConnectionsCommand::Test { selector, insist } => test(session, selector, insist),
         ConnectionsCommand::History { name } => Ok(history::history(session, &name)?),
         ConnectionsCommand::Rollback(args) => rollback::rollback(session, &args),
         ConnectionsCommand::Remove { name } => Ok(remove(session, &name)?),
@@ -186,7 +187,8 @@ fn export(session: &Session, selector: Option<&str>) -> Result<u8> {
 fn show(session: &Session, name: &str) -> Result<u8> {
     let store = session.store()?;
     let connection = connection::get(&store, name, &Scope::all())?;
-    let facts = facts(&store, &connection)?;
+    let assumed = Config::load(&session.home)?.lockout.rules();
+    let facts = facts(&store, &connection, assumed)?;
     if session.out.json {
         session.out.line(&Value::from(facts).to_string());
         return Ok(0);
@@ -211,7 +213,7 @@ fn words(value: &Value) -> String {
 }
 
 /// Everything about a connection but its secret.
-fn facts(store: &Store, connection: &Connection) -> Result<serde_json::Map<String, Value>> {
+fn facts(store: &Store, connection: &Connection, assumed: Rules) -> Result<serde_json::Map<String, Value>> {
     let mut facts = serde_json::Map::new();
     let mut fact = |name: &str, value: Value| facts.insert(name.to_owned(), value);
     fact("name", connection.name.clone().into());
@@ -247,12 +249,22 @@ fn facts(store: &Store, connection: &Connection) -> Result<serde_json::Map<Strin
     fact("credential", version.into());
     fact("proven_at", credential.as_ref().and_then(|credential| credential.proven_at.clone()).into());
     fact("proven_on", credential.and_then(|credential| credential.proven_on).into());
+    fact("lockout", lockout(store, connection, assumed)?.into());
     fact("changed_at", connection.changed_at.clone().into());
     Ok(facts)
 }
 
+/// What is spent of the account's lockout budget, if anything is.
+fn lockout(store: &Store, connection: &Connection, assumed: Rules) -> Result<Option<String>> {
+    let standing = budget::standing(store, connection.principal, &connection.username, assumed)?;
+    let (Some(allowed), Some(until)) = (standing.allowed, standing.until) else { return Ok(None) };
+    let sign_ins = if standing.open == 1 { "sign-in" } else { "sign-ins" };
+    let known = if standing.assumed { ", as far as is known" } else { "" };
+    Ok(Some(format!("{} {sign_ins} not accepted, {allowed} allowed{known}, until {until}", standing.open)))
+}
+
 /// The bundled procedure does it, so that a test here is a run like any other.
-fn test(session: &Session, selector: Option<String>) -> Result<u8, Refusal> {
+fn test(session: &Session, selector: Option<String>, insist: bool) -> Result<u8, Refusal> {
     let request = Request {
         script: "test_connections".to_owned(),
         values: selector.map(|selector| ("connections".to_owned(), selector)).into_iter().collect(),
@@ -261,6 +273,7 @@ fn test(session: &Session, selector: Option<String>) -> Result<u8, Refusal> {
         deny: Vec::new(),
         customer: None,
         wait: std::time::Duration::ZERO,
+        insist,
         yes: session.global.yes,
         ask_each_step: false,
         home: session.home.clone(),

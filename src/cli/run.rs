@@ -36,6 +36,7 @@ pub(super) fn run(session: &Session, args: RunArgs) -> Result<u8, Refusal> {
         deny: args.deny,
         customer: args.customer,
         wait: args.wait,
+        insist: args.insist,
         yes: session.global.yes,
         ask_each_step: args.step,
         home: session.home.clone(),

@@ -104,7 +104,8 @@ fn writes(session: &Session, record: &RunRecord) {
         ("not changed", &[WriteState::Failed], false),
         ("in doubt", &[WriteState::Sent, WriteState::InDoubt], true),
     ] {
-        let fitting = record.writes.iter().filter(|write| states.contains(&write.state));
+        let all = &record.writes;
+        let fitting = all.iter().filter(|write| states.contains(&write.state) && !write.is_repeated(all));
         let sentences: Vec<&str> = fitting
             .map(|write| if did { &write.did } else { &write.did_not })
             .map(String::as_str)

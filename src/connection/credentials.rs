@@ -10,7 +10,7 @@ use crate::{
     host::Host,
     secret::{Secret, reference::Reference, seal::Identity},
     store::{
-        Store, journal,
+        Store, journal, locks,
         rows::{
             ConnectionId, CredentialId, PrincipalId, connections,
             credentials::{self as rows, Kept, NewVersion},
@@ -190,9 +190,13 @@ pub fn principal_of(store: &Store, directory_guid: &str) -> Result<Option<Princi
 /// Refuses to work with a principal whose transaction has not ended: nobody knows which password it has.
 ///
 /// # Errors
-/// `rotation.unfinished`, in doubt.
+/// `rotation.busy` while somebody is at it, else `rotation.unfinished`, in doubt.
 pub fn refuse_unfinished(store: &Store, principal: PrincipalId) -> Result<()> {
-    store.read(|c| refuse_unfinished_in(c, principal))
+    let unfinished = store.read(|c| refuse_unfinished_in(c, principal));
+    if unfinished.is_err() {
+        locks::refuse_held(store, principal)?;
+    }
+    unfinished
 }
 
 /// The names of all connections of a principal, whoever's they are.

@@ -17,6 +17,7 @@ use serde::Serialize;
 use super::{
     endpoint::Endpoint,
     outcome,
+    policy::{LOCKOUT, Lockout},
     session::{Identity, Session},
     target::Target,
 };
@@ -75,6 +76,9 @@ pub struct TargetReport {
     /// Whether it is a read-only controller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_only: Option<bool>,
+    /// What wrong passwords do in the domain, where it may be read.
+    #[serde(skip)]
+    pub lockout: Option<Lockout>,
 }
 
 /// Connects to one target, signs in once, and reads the domain object.
@@ -88,6 +92,7 @@ pub async fn test_target(endpoint: &Endpoint, identity: &Identity, gate: &dyn Ga
         host: None,
         site: None,
         read_only: None,
+        lockout: None,
     };
     if let Err(error) = sign_in_and_read(endpoint, identity, gate, &mut report).await {
         report.verdict = error.verdict();
@@ -113,7 +118,9 @@ async fn sign_in_and_read(
     report.site = root.site().map(str::to_owned);
     report.read_only = Some(root.is_read_only());
     let base = root.default_naming_context.as_str();
-    let found = session.read(base, &["objectClass"]).await?;
+    let attributes: Vec<&str> = ["objectClass"].iter().chain(LOCKOUT).copied().collect();
+    let found = session.read(base, &attributes).await?;
+    report.lockout = found.as_ref().and_then(Lockout::of);
     session.close().await;
     if found.is_some() {
         return Ok(());
@@ -182,5 +189,6 @@ fn not_started(endpoint: &Endpoint, refused_by: &str, why: &Error) -> TargetRepo
         host: None,
         site: None,
         read_only: None,
+        lockout: None,
     }
 }

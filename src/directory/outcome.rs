@@ -49,6 +49,13 @@ pub fn refuses_credential(error: &Error) -> bool {
     ABOUT_THE_CREDENTIAL.contains(&error.code())
 }
 
+/// Whether a refused sign-in leaves its password in doubt, so that it counts towards lockout. The other reasons are given
+/// only to who knows the password, or on an account that is locked already.
+#[must_use]
+pub fn may_be_wrong(error: &Error) -> bool {
+    ["ad.wrong_password", "ad.sign_in_refused"].contains(&error.code())
+}
+
 /// Whether a write with this result was surely not applied: the server looked at it and said no, or never looked at it
 /// (RFC 4511, 4.1.9 and appendix A). Of everything else, `busy`, `other` and time limits above all, nobody knows.
 #[must_use]

@@ -64,6 +64,32 @@ impl Policy {
     }
 }
 
+/// What wrong passwords do in a domain; times in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lockout {
+    /// Wrong passwords that lock an account; 0: nothing does.
+    pub threshold: u32,
+    /// After how long without one the count begins anew.
+    pub window: u64,
+    /// How long a lockout lasts; `None`: until an administrator ends it.
+    pub duration: Option<u64>,
+}
+
+/// The attributes of the domain object that a [`Lockout`] is made from.
+pub(super) const LOCKOUT: &[&str] = &["lockoutThreshold", "lockOutObservationWindow", "lockoutDuration"];
+
+impl Lockout {
+    /// Of a domain object that was read with [`LOCKOUT`]; `None` where they may not be read.
+    pub(super) fn of(domain: &Entry) -> Option<Self> {
+        let age = |name: &str| domain.number(name).map(|number| ticks::interval(number).map(|age| age.as_secs()));
+        Some(Self {
+            threshold: u32::try_from(domain.number(LOCKOUT[0])?).ok()?,
+            window: age(LOCKOUT[1])?.unwrap_or(0),
+            duration: age(LOCKOUT[2])?,
+        })
+    }
+}
+
 /// Reads the policy that applies to the account `dn`.
 pub async fn policy(session: &Session, dn: &str) -> Result<Policy> {
     let domain = domain_policy(session).await?;

@@ -83,6 +83,8 @@ pub enum SignIn {
     Accepted,
     /// The server refused the account; it may have counted as a wrong password.
     Refused,
+    /// The server kept the account out for another reason than its password, e.g. because it is disabled.
+    Barred,
     /// No answer, or one that says nothing about the account. It may have counted all the same.
     Unknown,
 }

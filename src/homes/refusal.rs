@@ -114,6 +114,12 @@ pub(super) fn is_of_the_account(error: &Error) -> bool {
     ["home.guest_only", "home.refused"].contains(&error.code()) || ACCOUNT.iter().any(|row| row.1 == error.code())
 }
 
+/// Whether a refusal of the account leaves its password in doubt. The other reasons are only given to who knows the
+/// password, or to nobody whose attempt counts (a locked account).
+pub(super) fn may_be_wrong(error: &Error) -> bool {
+    ["home.guest_only", "home.refused", "home.wrong_password"].contains(&error.code())
+}
+
 /// The named error for a server's status.
 pub(super) fn status(server: &HomeServer, doing: Doing, status: NtStatus) -> Error {
     let words = doing.words();

@@ -36,13 +36,14 @@ impl Turn {
         let outcome = client.sign_in(identity).await;
         let word = match &outcome {
             Ok(()) => SignIn::Accepted,
-            Err(error) if refusal::is_of_the_account(error) => SignIn::Refused,
+            Err(error) if refusal::may_be_wrong(error) => SignIn::Refused,
+            Err(error) if refusal::is_of_the_account(error) => SignIn::Barred,
             Err(_) => SignIn::Unknown,
         };
         if let Some(gate) = gate {
             gate.after_sign_in(client.server(), word).await;
         }
-        if let (SignIn::Refused, Err(error)) = (word, &outcome) {
+        if let (SignIn::Refused | SignIn::Barred, Err(error)) = (word, &outcome) {
             *refused = Some(Refused { server: client.server().to_string(), code: error.code() });
         }
         Ok(outcome?)

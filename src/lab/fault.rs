@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::names::nearest;
 
-/// How many targets the lab's directory has.
+/// How many targets the lab's directory has unless its options say otherwise; faults are for these.
 pub const TARGETS: usize = 3;
 
 /// One thing that is wrong in the lab.
@@ -80,9 +80,13 @@ pub enum PolicyFault {
     Strict,
     /// Nobody may read it.
     Unreadable,
+    /// So many wrong passwords lock an account; 0: nothing does.
+    Lockout(u32),
+    /// A password filter refuses so many new passwords that satisfy the policy.
+    Filter(u32),
 }
 
-/// Every fault with what it does, for help. `N` is 1, 2 or 3; a time is e.g. `500ms`, `5s` or `2m`.
+/// Every fault with what it does, for help. `N` of a target is 1, 2 or 3; a time is e.g. `500ms`, `5s` or `2m`.
 const LIST: &[(&str, &str)] = &[
     ("target:N=down", "refuses connections"),
     ("target:N=hang", "takes connections and answers nothing"),
@@ -103,6 +107,8 @@ const LIST: &[(&str, &str)] = &[
     ("account=password-expired", "the service account's password is too old"),
     ("policy=strict", "passwords need 64 characters"),
     ("policy=unreadable", "nobody may read the password policy"),
+    ("policy=lockout:N", "N wrong passwords lock an account (5 otherwise); 0: nothing does"),
+    ("policy=filter:N", "a password filter refuses the first N new passwords, although they satisfy the policy"),
     ("pdc=forward", "targets ask the PDC emulator before they refuse a password, as Windows does by default"),
 ];
 
@@ -166,6 +172,14 @@ fn account(how: &str) -> Option<AccountFault> {
 }
 
 fn policy(how: &str) -> Option<PolicyFault> {
+    if let Some((what, number)) = how.split_once(':') {
+        let number = number.parse().ok()?;
+        return match what {
+            "lockout" => Some(PolicyFault::Lockout(number)),
+            "filter" => Some(PolicyFault::Filter(number)),
+            _ => None,
+        };
+    }
     match how {
         "strict" => Some(PolicyFault::Strict),
         "unreadable" => Some(PolicyFault::Unreadable),

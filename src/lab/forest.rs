@@ -28,10 +28,18 @@ pub(super) fn domain(faults: &[Fault]) -> Entry {
     entry.put("pwdHistoryLength", 24);
     entry.put("minPwdAge", -DAY);
     entry.put("maxPwdAge", -42 * DAY);
-    entry.put("lockoutThreshold", 5);
+    entry.put("lockoutThreshold", lockout_threshold(faults));
     entry.put("lockoutDuration", -30 * MINUTE);
     entry.put("lockOutObservationWindow", -30 * MINUTE);
     entry
+}
+
+fn lockout_threshold(faults: &[Fault]) -> u32 {
+    let told = |fault: &Fault| match fault {
+        Fault::Policy(PolicyFault::Lockout(threshold)) => Some(*threshold),
+        _ => None,
+    };
+    faults.iter().rev().find_map(told).unwrap_or(5)
 }
 
 pub(super) fn containers() -> Vec<Entry> {

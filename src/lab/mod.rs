@@ -75,6 +75,8 @@ pub struct LabOptions {
     pub flavour: Flavour,
     /// The time inside the lab; a caller that keeps a copy can let it pass.
     pub clock: Clock,
+    /// How many targets there are; [`TARGETS`] unless told.
+    pub targets: Option<usize>,
 }
 
 /// One of the lab's directory servers.
@@ -116,20 +118,21 @@ impl Lab {
     pub fn start(options: LabOptions) -> Result<Self> {
         let runtime = Handle::try_current()
             .map_err(|_| Error::new("lab.runtime", "the lab can only be started inside an asynchronous runtime"))?;
-        let LabOptions { port_base, faults, flavour, clock } = options;
-        let population = Population::new(&faults, clock.ticks())?;
-        let (directory, inbox) = directory(flavour, clock, &faults, &population);
+        let LabOptions { port_base, faults, flavour, clock, targets } = options;
+        let count = targets.unwrap_or(TARGETS);
+        let population = Population::new(&faults, clock.ticks(), count)?;
+        let (directory, inbox) = directory(flavour, clock, &faults, &population, count);
         let authority = Authority::new("Libretto lab")?;
         let mut tasks = JoinSet::new();
         let replica = directory.clone();
         tasks.spawn_on(async move { replica.replicate(inbox).await }, &runtime);
         let mut targets = Vec::new();
-        for index in 0..TARGETS {
+        for index in 0..count {
             let faults: Arc<[TargetFault]> = faults.iter().filter_map(|fault| of_target(*fault, index)).collect();
             let name = format!("dc{}.{DOMAIN}", index + 1);
             let down = faults.contains(&TargetFault::Down);
             let ldaps = Port::bind(port(port_base, index)?, down)?;
-            let starttls = Port::bind(port(port_base, TARGETS + index)?, down)?;
+            let starttls = Port::bind(port(port_base, count + index)?, down)?;
             let tls = authority.server(&name, &faults)?;
             targets.push(LabTarget { name, address: ldaps.address()?, starttls: starttls.address()? });
             let target = Target { index, directory: directory.clone(), tls, faults };
@@ -197,12 +200,18 @@ fn directory(
     clock: Clock,
     faults: &[Fault],
     population: &Population,
+    targets: usize,
 ) -> (Arc<Directory>, tokio::sync::mpsc::UnboundedReceiver<state::Shipment>) {
     let mut delays =
         faults.iter().filter_map(|fault| if let Fault::Replication(delay) = fault { Some(*delay) } else { None });
     let delay = delays.next_back().unwrap_or(Some(REPLICATION));
-    let (mut directory, inbox) = Directory::new(flavour, clock, delay, &population.objects, TARGETS);
+    let (mut directory, inbox) = Directory::new(flavour, clock, delay, &population.objects, targets);
     directory.pdc_forward = faults.contains(&Fault::PdcForward);
+    for fault in faults {
+        if let Fault::Policy(PolicyFault::Filter(refusals)) = fault {
+            directory.filter_refuses = (*refusals).into();
+        }
+    }
     directory.policy_hidden = faults.contains(&Fault::Policy(PolicyFault::Unreadable));
     (Arc::new(directory), inbox)
 }

@@ -1,5 +1,7 @@
 //! `unicodePwd`: a reset by an administrator, or a change by who knows the old password (MS-ADTS 3.1.1.3.1.5).
 
+use std::sync::atomic::Ordering;
+
 use ldap3_proto::proto::{LdapModify, LdapModifyType};
 use zeroize::Zeroizing;
 
@@ -7,7 +9,7 @@ use super::{
     entry::{Entry, Password},
     policy::Policy,
     state::{Change, Directory, World},
-    wording::Outcome,
+    wording::{Broken, Outcome},
 };
 
 impl Directory {
@@ -45,6 +47,10 @@ impl Directory {
         let reset = old.is_none();
         if let Err(broken) = policy.check(self.flavour, account, &new, reset, now) {
             return self.flavour.password_policy(reset, broken);
+        }
+        let one_less = |left: u32| left.checked_sub(1);
+        if self.filter_refuses.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            return self.flavour.password_policy(reset, Broken::Filter);
         }
         let mut passwords = login.passwords.clone();
         passwords.insert(0, Password { text: new, since: now });

@@ -7,7 +7,7 @@ use super::{
     DOMAIN, LabAccount,
     clock::{DAY, MINUTE, generalised},
     entry::{Entry, Login, Password, domain_sid, parse_sid, uac},
-    fault::{AccountFault, Fault, TARGETS},
+    fault::{AccountFault, Fault},
     forest::{BASE, containers, controller, domain, entry, partition},
 };
 use crate::{
@@ -49,10 +49,10 @@ pub(super) struct Population {
 }
 
 impl Population {
-    pub(super) fn new(faults: &[Fault], now: i64) -> Result<Self> {
+    pub(super) fn new(faults: &[Fault], now: i64, targets: usize) -> Result<Self> {
         let mut objects = vec![domain(faults)];
         objects.extend(containers());
-        objects.extend((1..=TARGETS).flat_map(controller));
+        objects.extend((1..=targets).flat_map(controller));
         objects.extend(GROUPS.iter().map(|(name, rid, members)| group(name, *rid, members)));
         objects.push(administrators());
         objects.push(fine_grained());
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn everyone_has_a_password_that_the_policy_accepts() {
         let now = 140_000_000_000_000_000;
-        let population = Population::new(&[], now).unwrap();
+        let population = Population::new(&[], now, 3).unwrap();
         assert_eq!(population.accounts[0].upn, "svc-libretto@lab.test");
         for account in &population.accounts {
             let entry = population.objects.iter().find(|e| e.text("samaccountname") == Some(&account.name)).unwrap();

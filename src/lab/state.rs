@@ -1,7 +1,7 @@
 //! The directory's state: one copy per target, and the writes that travel between them.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU32},
     time::Duration,
 };
 
@@ -26,6 +26,8 @@ pub(super) struct Directory {
     pub pdc_forward: bool,
     /// Whether the policy's attributes are hidden.
     pub policy_hidden: bool,
+    /// How many more new passwords a password filter refuses.
+    pub filter_refuses: AtomicU32,
     /// How long a write takes to the other targets; `None`: for ever.
     delay: Option<Duration>,
     outbox: UnboundedSender<Shipment>,
@@ -70,7 +72,8 @@ impl Directory {
     ) -> (Self, UnboundedReceiver<Shipment>) {
         let (outbox, inbox) = unbounded_channel();
         let world = Mutex::new(World { copies: vec![objects.to_vec(); targets], stamp: 0 });
-        (Self { flavour, clock, pdc_forward: false, policy_hidden: false, delay, outbox, world }, inbox)
+        let filter_refuses = AtomicU32::new(0);
+        (Self { flavour, clock, pdc_forward: false, policy_hidden: false, filter_refuses, delay, outbox, world }, inbox)
     }
 
     pub(super) fn world(&self) -> MutexGuard<'_, World> {

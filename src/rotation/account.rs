@@ -5,6 +5,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{
     books::Books,
     former,
+    lockout,
     request::{Mode, Request},
     rules::{self, Names},
     standing, stored,
@@ -16,6 +17,9 @@ use crate::{
     error::{Error, Result},
     secret::Secret,
 };
+
+/// The code of: the connection has another current version than the one that has just signed in.
+pub(super) const REPLACED: &str = "rotation.credential_replaced";
 
 /// What is known of the account.
 pub(super) struct Known {
@@ -51,6 +55,7 @@ pub(super) async fn read(session: &Session, request: &Request, stored: &mut Stor
     }
     let account = directory::account(session, &found.dn).await?;
     let (policy, doubts) = policy(session, &found.dn).await?;
+    remember(policy.as_ref(), stored, books, other_account).await?;
     let names = Names { account: found.sam_account_name.clone(), display: display_name(session, &found).await? };
     Ok(Known { account, names, policy, username, other_account, doubts })
 }
@@ -105,7 +110,15 @@ async fn learn(request: &Request, stored: &mut Stored, books: &Books, guid: &str
         })
         .await?;
     (stored.principal, stored.current) = (learned.principal, learned.current);
-    Ok(())
+    match (proven, stored.current.as_ref().map(|current| current.id)) {
+        (Some(signed_in), Some(current)) if signed_in != current => Err(Error::new(
+            REPLACED,
+            "the account is that of another connection, whose credential is newer and is used from now on",
+        )
+        .hint("do the same again")
+        .retryable()),
+        _ => Ok(()),
+    }
 }
 
 async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<String>)> {
@@ -122,6 +135,14 @@ async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<Stri
         }
         Err(error) => Err(error),
     }
+}
+
+/// Tells the store what wrong passwords do to the account, before the next is tried.
+async fn remember(policy: Option<&Policy>, stored: &Stored, books: &Books, other_account: bool) -> Result<()> {
+    let Some(policy) = policy.cloned() else { return Ok(()) };
+    let principal = stored.principal;
+    let account = (!other_account).then_some(principal);
+    books.with(move |books| lockout::learn(&books.store, account, principal, &policy)).await
 }
 
 async fn display_name(session: &Session, account: &Principal) -> Result<Option<String>> {

@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::report::Stage;
+use super::{lockout::LockoutOptions, report::Stage};
 use crate::{
-    directory::{Identity, Session},
+    directory::{Identity, Session, outcome},
     error::{Error, Result},
     secret::seal,
     store::{
         Store,
-        budget::{self, Protocol},
+        budget::{self, Answer, Ask, AttemptId},
         journal::{self, Progress},
         locks::PrincipalLock,
-        rows::PrincipalId,
+        rows::{CredentialId, PrincipalId, credentials::current, principals},
     },
 };
 
@@ -25,12 +25,13 @@ pub(super) struct Books {
     pub(super) store: Store,
     pub(super) identity: seal::Identity,
     who: String,
+    lockout: LockoutOptions,
     locks: Arc<Mutex<Vec<PrincipalLock>>>,
 }
 
 impl Books {
-    pub(super) fn new(store: &Store, identity: &seal::Identity, who: &str) -> Self {
-        Self { store: store.clone(), identity: identity.clone(), who: who.to_owned(), locks: Arc::default() }
+    pub(super) fn new(store: &Store, identity: &seal::Identity, who: &str, lockout: LockoutOptions) -> Self {
+        Self { store: store.clone(), identity: identity.clone(), who: who.to_owned(), lockout, locks: Arc::default() }
     }
 
     /// Performs what blocks.
@@ -47,6 +48,7 @@ impl Books {
     /// Takes a principal's lock, unless it is held already, and refuses one whose last rotation has not ended. Blocks.
     pub(super) fn lock(&self, principal: PrincipalId) -> Result<PrincipalId> {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let principal = self.store.read(|c| principals::surviving(c, principal))?;
         let principal = if let Some(held) = locks.iter().find(|lock| lock.principal() == principal) {
             held.principal()
         } else {
@@ -59,14 +61,69 @@ impl Books {
         Ok(principal)
     }
 
-    /// Signs in once. The attempt is on the disk before it is sent and is cleared when it was accepted.
+    /// Signs in once with the principal's current version, if the lockout budget has room for a wrong one. The attempt is on
+    /// the disk before it is sent and is cleared when it was accepted.
     pub(super) async fn sign_in(&self, session: &Session, identity: &Identity, principal: PrincipalId) -> Result<()> {
+        let current = self.with(move |b| b.store.read(|c| current(c, principals::surviving(c, principal)?))).await?;
+        self.sign_in_with(session, identity, principal, current.map(|current| current.id)).await
+    }
+
+    /// As [`Books::sign_in`], with this version.
+    pub(super) async fn sign_in_with(
+        &self,
+        session: &Session,
+        identity: &Identity,
+        principal: PrincipalId,
+        version: Option<CredentialId>,
+    ) -> Result<()> {
+        if self.lockout.insist {
+            return self.sign_in_always(session, identity, principal, version).await;
+        }
+        let ask = self.ask(session, identity, principal, version);
+        let ask = &ask;
+        let spend = || {
+            let ask = ask.clone();
+            self.with(move |b| budget::spend(&b.store, &ask))
+        };
+        let attempt = budget::patiently(spend).await?;
+        self.bind(session, identity, attempt).await
+    }
+
+    /// Signs in once whatever was spent: the proving bind after an acknowledged change.
+    pub(super) async fn sign_in_always(
+        &self,
+        session: &Session,
+        identity: &Identity,
+        principal: PrincipalId,
+        version: Option<CredentialId>,
+    ) -> Result<()> {
+        let ask = self.ask(session, identity, principal, version);
+        let attempt = self.with(move |b| budget::begin(&b.store, &ask)).await?;
+        self.bind(session, identity, attempt).await
+    }
+
+    fn ask(
+        &self,
+        session: &Session,
+        identity: &Identity,
+        principal: PrincipalId,
+        version: Option<CredentialId>,
+    ) -> Ask {
         let target = session.target().to_string();
-        let attempt = self.with(move |b| budget::begin(&b.store, principal, &target, Protocol::Ldap)).await?;
-        session.bind(identity).await?;
-        // One that stays on the books costs caution, not correctness.
-        let _ = self.with(move |b| budget::clear(&b.store, attempt)).await;
-        Ok(())
+        Ask { credential: version, assumed: self.lockout.assumed, ..Ask::ldap(principal, &identity.name, &target) }
+    }
+
+    async fn bind(&self, session: &Session, identity: &Identity, attempt: AttemptId) -> Result<()> {
+        let bound = session.bind(identity).await;
+        let answer = match &bound {
+            Ok(()) => Answer::Accepted,
+            Err(error) if outcome::may_be_wrong(error) => Answer::Wrong,
+            Err(error) if outcome::refuses_credential(error) => Answer::NotCounted,
+            Err(_) => Answer::None,
+        };
+        // One that stays on the books as it was costs caution, not correctness.
+        let _ = self.with(move |b| budget::answered(&b.store, attempt, answer)).await;
+        bound
     }
 
     /// Adds an event to the journal, and moves the rotation on when a stage is given.

@@ -181,7 +181,7 @@ pub(super) async fn prove(plan: &Plan, books: &Books, recorded: &Recorded) -> St
     let pinned = plan.pinned.name.clone();
     let identity = Identity { name: plan.username.clone(), password: plan.candidate.clone() };
     let proof = match connect(plan).await {
-        Ok(session) => books.sign_in(&session, &identity, recorded.candidate.principal).await.map(|()| session),
+        Ok(session) => prove_on(&session, books, &identity, recorded).await.map(|()| session),
         Err(error) => Err(error),
     };
     let session = match proof {
@@ -207,6 +207,12 @@ pub(super) async fn prove(plan: &Plan, books: &Books, recorded: &Recorded) -> St
         .await
         .map_err(|error| unsettled("the new password works, and the journal could not be written", &error))?;
     Ok((session, Verdict::Ok, note))
+}
+
+/// The one bind that no budget keeps from being sent: without it nobody knows which password the account has.
+async fn prove_on(session: &Session, books: &Books, identity: &Identity, recorded: &Recorded) -> Result<()> {
+    let candidate = &recorded.candidate;
+    books.sign_in_always(session, identity, candidate.principal, Some(candidate.id)).await
 }
 
 /// A fresh connection to the pinned target. Connecting costs no attempt, so it may be tried again.

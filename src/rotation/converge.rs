@@ -26,6 +26,7 @@ use crate::{
     directory::{self, Identity, Session, outcome},
     error::Result,
     secret::redact::redact,
+    store::rows::{CredentialId, PrincipalId},
     verdict::Verdict,
 };
 
@@ -49,7 +50,8 @@ struct Following<'a> {
     plan: &'a Plan,
     books: &'a Books,
     candidate: Identity,
-    principal: crate::store::rows::PrincipalId,
+    principal: PrincipalId,
+    version: CredentialId,
     /// `pwdLastSet` on the pinned target.
     mark: i64,
     deadline: Instant,
@@ -80,6 +82,7 @@ pub(super) async fn converge(
         books,
         candidate: Identity { name: plan.username.clone(), password: plan.candidate.clone() },
         principal: recorded.candidate.principal,
+        version: recorded.candidate.id,
         mark: *mark,
         deadline: begun + request.wait,
         refused: Mutex::new(None),
@@ -143,7 +146,7 @@ impl Following<'_> {
             return Fate::Left(format!("it has the change, and was not tried because {by} refused the password"));
         }
         let signed_in = match Session::open(&other.endpoint).await {
-            Ok(session) => self.books.sign_in(&session, &self.candidate, self.principal).await,
+            Ok(session) => self.books.sign_in_with(&session, &self.candidate, self.principal, Some(self.version)).await,
             Err(error) => Err(error),
         };
         match signed_in {

@@ -7,7 +7,8 @@
 //!    each target. The first target that can be written to signs in first, as a canary; then the pinned one, the PDC
 //!    emulator where it is known and answers; then the others, one by one. These sessions stay open. Any failure: stop.
 //! 2. **record**: the candidate is on the disk, encrypted, read back; the journal begins.
-//! 3. **change**: marked as sent, then one LDAP write on the pinned target: the account's own change (old and new), or a
+//! 3. **change**: marked as sent, then one LDAP write on the pinned target (a second one, with another candidate and a journal of
+//!    its own, where a password filter refused a generated one that satisfies the policy): the account's own change (old and new), or a
 //!    reset: over an administrative connection, or by the account itself where it is a domain administrator whose password
 //!    is younger than the minimum age.
 //! 4. **prove**: exactly one bind with the candidate there.
@@ -34,8 +35,7 @@
 //! | ended, `promoted`, `inconclusive` | all connections switched; `not-converged` events name targets | the new password; named targets may lag | look at the named targets |
 //! | ended, `promoted`, `ok` | all connections switched | the new password everywhere | nothing |
 //!
-//! Not here yet: recovery, undo, dependents, asking a target to fetch the one object, and the enforced lockout budget
-//! (attempts are written down before they are sent and cleared when accepted).
+//! Not here yet: recovery, undo, dependents, asking a target to fetch the one object.
 
 mod account;
 mod books;
@@ -43,6 +43,8 @@ mod change;
 mod controllers;
 mod converge;
 mod former;
+mod filtered;
+pub mod lockout;
 mod preflight;
 mod report;
 mod request;
@@ -75,14 +77,15 @@ use crate::{
 /// With verdict `failed` or `inconclusive`: the directory has the old password, and so has the store. With verdict
 /// `in-doubt`: the new one was sent, both are kept, and the journal waits for a recovery.
 /// `rotation.busy`, `rotation.unfinished`, `rotation.target_down`, `rotation.never_rotated`, `rotation.break_glass`,
-/// `rotation.other_account`, `rotation.other_customer`, `rotation.too_young`, `rotation.near_lockout`,
-/// `rotation.password_policy`, `rotation.password_history`, `rotation.unsettled` and the directory's own.
+/// `rotation.other_account`, `rotation.other_customer`, `rotation.too_young`, `rotation.near_lockout`, `rotation.budget_spent`,
+/// `rotation.password_policy`, `rotation.password_history`, `rotation.password_filter`, `rotation.unsettled` and the directory's own.
 pub async fn rotate(request: &Request, observer: &dyn Observer) -> Result<Outcome> {
-    let books = Books::new(&request.store, &request.identity, &request.who);
+    let books = Books::new(&request.store, &request.identity, &request.who, request.lockout);
     let mut log = Log { observer, stages: Vec::new() };
-    let plan = log.stage(Stage::Preflight, Box::pin(preflight::preflight(request, &books))).await?;
+    let mut plan = log.stage(Stage::Preflight, Box::pin(preflight::preflight(request, &books))).await?;
     let recorded = log.stage(Stage::Record, change::record(request, &plan, &books, observer)).await?;
-    log.stage(Stage::Change, change::change(&plan, &books, &recorded)).await?;
+    let changed = filtered::change(request, &mut plan, &books, recorded, observer);
+    let recorded = log.stage(Stage::Change, Box::pin(changed)).await?;
     let proof = log.stage(Stage::Prove, Box::pin(change::prove(&plan, &books, &recorded))).await?;
     let converged = converge::converge(request, &plan, &books, &recorded, &proof, observer);
     let targets = log.stage(Stage::Converge, converged).await?;

@@ -10,11 +10,12 @@ use super::{
     former,
     report::Staged,
     request::{Mode, Request},
+    rules::Names,
     standing,
     stored::{self, Stored},
 };
 use crate::{
-    directory::{self, Identity, Principal, outcome},
+    directory::{self, Identity, Policy, Principal, outcome},
     error::{Error, Result},
     secret::Secret,
     store::rows::PrincipalId,
@@ -37,6 +38,10 @@ pub(super) struct Plan {
     pub(super) candidate: Secret,
     /// The earlier version that it is the password of.
     pub(super) restores: Option<u32>,
+    /// The policy that it satisfies; `None` when it may not be read.
+    pub(super) policy: Option<Policy>,
+    /// The names that it may not hold.
+    pub(super) names: Names,
     /// Where the change goes.
     pub(super) pinned: Controller,
     /// The targets that must get it from there.
@@ -62,8 +67,16 @@ fn reader<'a>(request: &'a Request, stored: &'a Stored) -> Result<(&'a Identity,
     }
 }
 
-/// Looks at everything.
+/// Looks at everything. Where that brings to light that the account has a newer password than the one that signed in (a
+/// replaced one does for an hour), everything is looked at once more, signed in with that.
 pub(super) async fn preflight(request: &Request, books: &Books) -> Staged<Plan> {
+    match look_at_all(request, books).await {
+        Err(error) if error.code() == account::REPLACED => look_at_all(request, books).await,
+        looked => looked,
+    }
+}
+
+async fn look_at_all(request: &Request, books: &Books) -> Staged<Plan> {
     let mut stored = stored::read(request, books).await?;
     let (mut open, mut down) = controllers::open_all(&request.endpoints).await;
     refuse_down(&down, request.allow_down)?;
@@ -87,13 +100,15 @@ pub(super) async fn preflight(request: &Request, books: &Books) -> Staged<Plan> 
     };
     let note = note(&pinned, &others, &down, &known, (mode, restores));
     let before = before(request, mode, &stored, &known, (&pinned, &others), &down);
-    let Known { account, policy, username, .. } = known;
+    let Known { account, policy, names, username, .. } = known;
     let plan = Plan {
         stored,
         account: account.principal,
         username,
         mode,
-        history: policy.is_some_and(|policy| policy.rules.history > 0),
+        history: policy.as_ref().is_some_and(|policy| policy.rules.history > 0),
+        policy,
+        names,
         candidate,
         restores,
         pinned,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::lockout::LockoutOptions;
 use crate::{
     connection::{Connection, Scope},
     directory::{Endpoint, Identity},
@@ -49,6 +50,8 @@ pub struct Request {
     pub allow_down: bool,
     /// Rotate what is never rotated, and leave a policy that is not certain to the directory.
     pub insist: bool,
+    /// What is done about lockout.
+    pub lockout: LockoutOptions,
     /// How long the change may take to reach the other targets.
     pub wait: Duration,
     /// Cancelled: stop waiting for targets that lag and finish what was begun.

@@ -5,7 +5,7 @@ use crate::{
     connection::{self, Connection, Scope, credentials, credentials::Credential},
     directory::Identity,
     error::{Error, Result},
-    store::rows::PrincipalId,
+    store::rows::{PrincipalId, principals},
 };
 
 /// An emergency account's tag: it is rotated by hand.
@@ -28,7 +28,7 @@ pub(super) async fn read(request: &Request, books: &Books) -> Result<Stored> {
     let over_via = request.via.is_some();
     books
         .with(move |books| {
-            let principal = books.lock(connection.principal)?;
+            let principal = lock_all(books, &connection)?;
             refuse_bystanders(books, principal, &scope, insist)?;
             let current = credentials::current(&books.store, &connection)?;
             if current.is_none() && !over_via {
@@ -49,6 +49,19 @@ pub(super) async fn read(request: &Request, books: &Books) -> Result<Stored> {
         .await
 }
 
+/// Locks the account. While the directory has not said which account it is, every principal that may be the same one is
+/// locked with it, always in the same order, so that of two operators one goes on. Blocks.
+fn lock_all(books: &Books, connection: &Connection) -> Result<PrincipalId> {
+    let all = books.store.read(|c| {
+        let principal = principals::surviving(c, connection.principal)?;
+        principals::namesakes(c, principal, &connection.username)
+    })?;
+    for principal in all {
+        books.lock(principal)?;
+    }
+    books.lock(connection.principal)
+}
+
 /// The account learns its objectGUID. Another principal may turn out to be the same account: then that one's lock is
 /// taken as well, and its connections are looked at too. Blocks.
 pub(super) fn learn(
@@ -59,6 +72,10 @@ pub(super) fn learn(
     scope: &Scope,
     insist: bool,
 ) -> Result<()> {
+    // Before anything is merged: whoever has it locked is at work on the same account.
+    if let Some(known) = credentials::principal_of(&books.store, guid)? {
+        books.lock(known)?;
+    }
     let survivor = credentials::bind_principal(&books.store, connection.id, guid)?;
     stored.principal = books.lock(survivor)?;
     stored.current = credentials::current(&books.store, connection)?;

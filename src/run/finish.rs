@@ -144,7 +144,7 @@ fn record_not_started(world: &World, home: &Store, script: &Script) -> Result<()
 /// What changed, what did not, what is in doubt.
 fn sentences(writes: &[WriteRecord]) -> [Vec<String>; 3] {
     let sentences = |states: &[WriteState], did: bool| -> Vec<String> {
-        let fitting = writes.iter().filter(|write| states.contains(&write.state));
+        let fitting = writes.iter().filter(|write| states.contains(&write.state) && !write.is_repeated(writes));
         fitting
             .map(|write| if did { write.did.clone() } else { write.did_not.clone() })
             .filter(|text| !text.is_empty())

@@ -37,6 +37,8 @@ pub struct Request {
     pub customer: Option<String>,
     /// How long a change may take to reach every target.
     pub wait: Duration,
+    /// Sign in although the lockout budget is spent.
+    pub insist: bool,
     /// Answer yes to every question.
     pub yes: bool,
     /// Ask before each step.
@@ -116,6 +118,7 @@ pub fn prepare(host: &Host, request: &Request) -> Result<Prepared, Refusal> {
     }
     let options = RunOptions {
         wait: request.wait,
+        insist: request.insist,
         yes: request.yes || request.lab,
         ask_each_step: request.ask_each_step,
         lab: request.lab,

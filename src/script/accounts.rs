@@ -22,6 +22,9 @@ struct Known {
     refused: BTreeMap<String, Error>,
     accepted: BTreeSet<CredentialId>,
     turns: BTreeMap<String, Arc<tokio::sync::Mutex<()>>>,
+    queues: BTreeMap<String, Arc<tokio::sync::Mutex<()>>>,
+    spent: BTreeSet<String>,
+    counted: BTreeMap<String, u32>,
 }
 
 /// The right to try a password that nobody has accepted yet; others of the account wait until it is dropped.
@@ -47,7 +50,10 @@ impl Accounts {
 
     /// The account has another password now: what was learnt of the one before is no longer true.
     pub fn forget(&self, account: &str) {
-        self.known().refused.remove(account);
+        let mut known = self.known();
+        known.refused.remove(account);
+        known.spent.remove(account);
+        known.counted.remove(account);
     }
 
     /// Waits for the right to try a version. `None`: it was accepted before and needs none.
@@ -61,6 +67,30 @@ impl Accounts {
         };
         let turn = Turn(turn.lock_owned().await);
         (!self.known().accepted.contains(&credential)).then_some(turn)
+    }
+
+    /// Waits until no other sign-in of the account waits for its budget: one that asks is enough.
+    pub async fn queue(&self, account: &str) -> Turn {
+        let queue = Arc::clone(self.known().queues.entry(account.to_owned()).or_default());
+        Turn(queue.lock_owned().await)
+    }
+
+    /// Notes that the account's lockout budget is spent; `true` when that is news in this run.
+    pub fn budget_spent(&self, account: &str) -> bool {
+        self.known().spent.insert(account.to_owned())
+    }
+
+    /// Notes how many wrong passwords a controller has counted for the account now.
+    pub fn counted(&self, account: &str, wrong: u32) {
+        let mut known = self.known();
+        let most = known.counted.entry(account.to_owned()).or_default();
+        *most = wrong.max(*most);
+    }
+
+    /// The most that a controller has counted for the account, as far as this run has seen.
+    #[must_use]
+    pub fn counted_elsewhere(&self, account: &str) -> u32 {
+        self.known().counted.get(account).copied().unwrap_or(0)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

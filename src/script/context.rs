@@ -88,6 +88,8 @@ pub struct Missing {
 pub struct RunOptions {
     /// How long a change may take to reach every target (`--wait`).
     pub wait: Duration,
+    /// Sign in although the lockout budget is spent (`--insist`).
+    pub insist: bool,
     /// Answer yes to every question (`--yes`).
     pub yes: bool,
     /// Ask before each step (`--step`).

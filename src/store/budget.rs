@@ -1,19 +1,32 @@
-//! The lockout budget: how many sign-ins that may have been wrong ones a principal has behind it.
+//! The lockout budget: how many sign-ins that may have been wrong ones an account has behind it, and whether one more may go.
 //!
-//! An attempt is on the disk *before* it is sent and is cleared when it succeeded. One whose answer never came counts as
-//! a wrong one, also when the process that sent it is gone. All processes share the count.
+//! An attempt is on the disk *before* it is sent, and goes when it was accepted. One whose answer never came counts as a
+//! wrong one, also when the process that sent it is gone. All processes share the count. Rules are in [`lockout`].
+//!
+//! Directories count as long as no pause between two wrong passwords is longer than the observation window (MS-SAMR
+//! 3.1.1.7.1): an old one counts on while younger ones follow it. So it is counted here.
+
+mod rows;
 
 use std::time::Duration;
 
-use rusqlite::{Connection, named_params};
 use serde::Serialize;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+use self::rows::Counted;
 use super::{
-    Store, failed, moment,
-    rows::{PrincipalId, principals},
+    Store,
+    lockout::Rules,
+    rows::{CredentialId, PrincipalId},
 };
 use crate::error::{Error, Result};
+
+/// An answer takes no longer; an attempt that is older and has none will never have one.
+const IN_FLIGHT: Duration = Duration::from_secs(30);
+
+/// The pauses between two looks whether an attempt in flight was answered.
+const SHORTEST: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_millis(200);
 
 /// What a sign-in was sent over; a wrong password counts in the directory either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -38,123 +51,180 @@ impl Protocol {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptId(i64);
 
-/// Writes an attempt, whatever the count is: for the sign-in that is always allowed (the proving bind after an
-/// acknowledged change) and where the directory has no lockout. On the disk when it returns.
-pub fn begin(store: &Store, principal: PrincipalId, target: &str, protocol: Protocol) -> Result<AttemptId> {
-    store.write(|t| insert(t, principal, target, protocol, OffsetDateTime::now_utc()))
+/// A sign-in that somebody wants to send.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Whose.
+    pub principal: PrincipalId,
+    /// The name that signs in: other principals of the same name are the same account until the directory says otherwise.
+    pub name: String,
+    /// The version that it carries.
+    pub credential: Option<CredentialId>,
+    /// Where it goes.
+    pub target: String,
+    /// Over what.
+    pub protocol: Protocol,
+    /// The rules to go by where none were ever seen.
+    pub assumed: Rules,
+    /// Wrong passwords that a controller has counted and that are not in the store.
+    pub counted_elsewhere: u32,
 }
 
-/// Writes an attempt if fewer than `allowed` of this principal stand open within `window`, over all targets and
-/// protocols: controllers pass wrong passwords on to the PDC emulator, so one count per target would be too kind.
-/// Counting and writing are one transaction, so two processes cannot both take the last one.
+impl Ask {
+    /// An LDAP sign-in with a version of which nothing else is known.
+    #[must_use]
+    pub fn ldap(principal: PrincipalId, name: &str, target: &str) -> Self {
+        Self {
+            principal,
+            name: name.to_owned(),
+            credential: None,
+            target: target.to_owned(),
+            protocol: Protocol::Ldap,
+            assumed: Rules::ASSUMED,
+            counted_elsewhere: 0,
+        }
+    }
+}
+
+/// What [`spend`] answers when it refuses nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent {
+    /// The attempt is on the disk and may be sent.
+    Written(AttemptId),
+    /// Others are under way whose answers decide.
+    Wait,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The account was let in. The target begins its own count anew (seen on Samba 4.17), so what it had refused before
+    /// counts no more.
+    Accepted,
+    /// The password was not found wrong; the account was kept out for another reason, or is locked and counts nothing.
+    NotCounted,
+    /// The password was refused.
+    Wrong,
+    /// There was none.
+    None,
+}
+
+/// How an account's budget stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// Attempts that count.
+    pub open: u32,
+    /// How many may; `None`: nothing locks the account.
+    pub allowed: Option<u32>,
+    /// The rules that say so.
+    pub rules: Rules,
+    /// Whether the rules are assumed.
+    pub assumed: bool,
+    /// When the count begins anew, RFC 3339 in UTC, if none is added; `None` when it is 0.
+    pub until: Option<String>,
+}
+
+/// Writes an attempt, whatever the count is: for the proving bind after an acknowledged change, and for who insists. On the
+/// disk when it returns.
+pub fn begin(store: &Store, ask: &Ask) -> Result<AttemptId> {
+    store.write(|t| rows::insert(t, ask, OffsetDateTime::now_utc()))
+}
+
+/// Writes an attempt if the account's budget has room for a wrong one, over all targets and protocols: controllers pass
+/// wrong passwords on to the PDC emulator, so one count per target would be too kind. Counting and writing are one
+/// transaction, so two processes cannot both take the last one.
+///
+/// A version that a target has accepted and none has refused since is right until it is known to be wrong: it counts like
+/// any other, and one at a time may go even where the rules leave nothing for unproven ones.
 ///
 /// # Errors
 /// `rotation.budget_spent`: nothing was written and nothing may be sent.
-pub fn spend(
-    store: &Store,
-    principal: PrincipalId,
-    target: &str,
-    protocol: Protocol,
-    window: Duration,
-    allowed: u32,
-) -> Result<AttemptId> {
-    spend_at(store, principal, target, protocol, window, allowed, OffsetDateTime::now_utc())
+pub fn spend(store: &Store, ask: &Ask) -> Result<Spent> {
+    spend_at(store, ask, OffsetDateTime::now_utc())
 }
 
-fn spend_at(
-    store: &Store,
-    principal: PrincipalId,
-    target: &str,
-    protocol: Protocol,
-    window: Duration,
-    allowed: u32,
-    at: OffsetDateTime,
-) -> Result<AttemptId> {
+fn spend_at(store: &Store, ask: &Ask, at: OffsetDateTime) -> Result<Spent> {
     store.write(|t| {
-        let open = count_at(t, principal, None, window, at)?;
-        if open >= allowed {
-            return Err(Error::new(
-                "rotation.budget_spent",
-                format!(
-                    "{open} unproven sign-ins of this account stand within {} minutes and {allowed} are allowed: one \
-                     more could lock it",
-                    window.as_secs() / 60
-                ),
-            )
-            .hint("wait until the directory's observation window has passed, and give the right password then")
-            .with("target", target));
+        let counted = Counted::read(t, ask, at)?;
+        if counted.room(ask.counted_elsewhere) {
+            return rows::insert(t, ask, at).map(Spent::Written);
         }
-        insert(t, principal, target, protocol, at)
+        if counted.room_without_flying(ask.counted_elsewhere) {
+            return Ok(Spent::Wait);
+        }
+        Err(spent(ask, &counted))
     })
 }
 
-/// Marks an attempt as one that succeeded; it counts no more.
+/// Asks again and again, without blocking, until attempts in flight have made room or have taken it.
+pub async fn patiently<A>(mut ask: impl FnMut() -> A) -> Result<AttemptId>
+where
+    A: Future<Output = Result<Spent>>,
+{
+    let mut pause = SHORTEST;
+    loop {
+        match ask().await? {
+            Spent::Written(attempt) => return Ok(attempt),
+            Spent::Wait => tokio::time::sleep(pause).await,
+        }
+        pause = LONGEST.min(2 * pause);
+    }
+}
+
+/// Notes how an attempt ended.
+pub fn answered(store: &Store, attempt: AttemptId, answer: Answer) -> Result<()> {
+    store.write(|t| rows::settle(t, attempt, answer))
+}
+
+/// An attempt that succeeded; it counts no more.
 pub fn clear(store: &Store, attempt: AttemptId) -> Result<()> {
-    store.write(|t| {
-        t.execute("UPDATE attempt SET cleared_at = ?2 WHERE id = ?1", (attempt.0, moment::now())).map_err(failed)?;
-        Ok(())
+    answered(store, attempt, Answer::Accepted)
+}
+
+/// How the account stands that `name` and `principal` mean.
+pub fn standing(store: &Store, principal: PrincipalId, name: &str, assumed: Rules) -> Result<Standing> {
+    let ask = Ask { assumed, ..Ask::ldap(principal, name, "") };
+    store.read(|c| {
+        let counted = Counted::read(c, &ask, OffsetDateTime::now_utc())?;
+        Ok(Standing {
+            open: counted.open,
+            allowed: counted.rules.allowed(),
+            rules: counted.rules,
+            assumed: counted.assumed,
+            until: counted.until().map(whole_seconds),
+        })
     })
 }
 
-/// How many attempts of `principal` stand open within the last `window`, on one target or (with `None`) on all.
-pub fn count(store: &Store, principal: PrincipalId, target: Option<&str>, window: Duration) -> Result<u32> {
-    store.read(|c| count_at(c, principal, target, window, OffsetDateTime::now_utc()))
+fn whole_seconds(at: OffsetDateTime) -> String {
+    at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default()
 }
 
-fn insert(
-    c: &Connection,
-    principal: PrincipalId,
-    target: &str,
-    protocol: Protocol,
-    at: OffsetDateTime,
-) -> Result<AttemptId> {
-    let row = (principals::surviving(c, principal)?, target, protocol.as_str(), moment::text(at));
-    c.execute("INSERT INTO attempt (principal, target, protocol, at) VALUES (?1, ?2, ?3, ?4)", row).map_err(failed)?;
-    Ok(AttemptId(c.last_insert_rowid()))
-}
-
-/// Attempts later than `at` count too: a clock that was set back must not make room.
-fn count_at(
-    c: &Connection,
-    principal: PrincipalId,
-    target: Option<&str>,
-    window: Duration,
-    at: OffsetDateTime,
-) -> Result<u32> {
-    let principal = principals::surviving(c, principal)?;
-    c.query_row(
-        "SELECT count(*) FROM attempt WHERE principal = :principal AND cleared_at IS NULL AND at > :since
-            AND (:target IS NULL OR target = :target)",
-        named_params! { ":principal": principal, ":since": moment::text(at - window), ":target": target },
-        |row| row.get(0),
-    )
-    .map_err(failed)
+fn spent(ask: &Ask, counted: &Counted) -> Error {
+    let minutes = counted.rules.window.as_secs().div_ceil(60);
+    let threshold = counted.rules.threshold;
+    let wrong =
+        if threshold == 1 { "1 wrong password locks".to_owned() } else { format!("{threshold} wrong passwords lock") };
+    let allowed = counted.allowed.unwrap_or(0);
+    let open = counted.open + ask.counted_elsewhere;
+    let sign_ins = if open == 1 { "sign-in that was not accepted" } else { "sign-ins that were not accepted" };
+    let known = if counted.assumed { " (assumed: the directory's rules were never seen)" } else { "" };
+    let message = match (allowed, open) {
+        (0, 0) => format!("not tried: {wrong} {}{known}, so no password is tried there that is not proven", ask.name),
+        _ => format!(
+            "not tried: {} has {open} {sign_ins} within {minutes} minutes, and {allowed} may be; {wrong} it{known}",
+            ask.name
+        ),
+    };
+    let until = counted.until().map(whole_seconds);
+    let wait = until.as_ref().map_or_else(String::new, |until| format!("wait until {until}, or "));
+    let tell =
+        if counted.assumed { "; `[lockout] threshold` in config.toml says what the directory allows" } else { "" };
+    let error = Error::new("rotation.budget_spent", message)
+        .hint(format!("see that the password is right, then {wait}insist with --insist{tell}"))
+        .with("target", ask.target.clone());
+    until.into_iter().fold(error, |error, until| error.with("until", until))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const WINDOW: Duration = Duration::from_mins(30);
-
-    #[test]
-    fn an_attempt_counts_until_it_is_cleared_or_the_window_has_passed() {
-        let store = Store::temporary().unwrap();
-        let principal = store.write(|t| principals::insert(t, "ad", "lab.test", "svc")).unwrap();
-        let start = OffsetDateTime::now_utc();
-        let spend = |at| spend_at(&store, principal, "dc1", Protocol::Ldap, WINDOW, 2, at);
-        let first = spend(start).unwrap();
-        spend(start + Duration::from_mins(10)).unwrap();
-        let refused = spend(start + Duration::from_mins(11)).unwrap_err();
-        assert_eq!(refused.code(), "rotation.budget_spent");
-        clear(&store, first).unwrap();
-        spend(start + Duration::from_mins(12)).unwrap();
-        assert_eq!(spend(start + Duration::from_mins(12)).unwrap_err().code(), "rotation.budget_spent");
-        assert!(spend(start + Duration::from_mins(41)).is_ok(), "the one of minute 10 is out of the window");
-        assert_eq!(
-            spend(start).unwrap_err().code(),
-            "rotation.budget_spent",
-            "a clock that was set back makes no room"
-        );
-    }
-}
+mod tests;

@@ -9,6 +9,10 @@ use serde::Serialize;
 use super::{Store, failed, failure::files_failed, files, moment, rows, rows::PrincipalId};
 use crate::error::{Error, Result};
 
+/// How often, and how far apart, the row is looked at before nobody is named.
+const LOOKS: u8 = 50;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// Who holds a principal's lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Holder {
@@ -55,6 +59,19 @@ impl PrincipalLock {
     }
 }
 
+/// Refuses while somebody holds the principal's lock. Does not take it.
+///
+/// # Errors
+/// `rotation.busy`, with who holds it and since when.
+pub fn refuse_held(store: &Store, principal: PrincipalId) -> Result<()> {
+    let principal = store.read(|c| rows::principals::surviving(c, principal))?;
+    let path = store.home().join("locks").join(format!("principal-{}.lock", principal.0));
+    match File::open(path).and_then(|file| file.try_lock_shared().map_err(Into::into)) {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(busy(store, principal)),
+        _ => Ok(()),
+    }
+}
+
 impl Drop for PrincipalLock {
     fn drop(&mut self) {
         // A row that stays behind misleads nobody: the next holder overwrites it, and without the file lock it is not asked.
@@ -74,7 +91,11 @@ fn set_holder(store: &Store, principal: PrincipalId, who: Option<&str>) -> Resul
 }
 
 fn busy(store: &Store, principal: PrincipalId) -> Error {
-    let holder = store.read(|c| rows::principals::holder(c, principal)).ok().flatten();
+    // Whoever has just taken the lock has yet to say who it is.
+    let holder = (0..LOOKS).find_map(|look| {
+        std::thread::sleep(PAUSE * u32::from(look > 0));
+        store.read(|c| rows::principals::holder(c, principal)).ok().flatten()
+    });
     let (who, since) = holder
         .map_or_else(|| ("another process".to_owned(), "just now".to_owned()), |holder| (holder.who, holder.since));
     Error::new("rotation.busy", format!("{who} is changing this account's credential since {since}"))

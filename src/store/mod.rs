@@ -11,6 +11,7 @@ mod failure;
 mod files;
 pub mod journal;
 pub mod ledger;
+pub mod lockout;
 pub mod locks;
 mod moment;
 mod open;

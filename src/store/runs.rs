@@ -128,6 +128,18 @@ pub struct WriteRecord {
     pub settled_at: Option<String>,
 }
 
+impl WriteRecord {
+    /// Whether it was refused and the same was tried again in the same part of the run: only the last try tells how it ended.
+    #[must_use]
+    pub fn is_repeated(&self, all: &[Self]) -> bool {
+        let same = |other: &Self| {
+            (&other.path, &other.kind, &other.did_not) == (&self.path, &self.kind, &self.did_not)
+                && other.number > self.number
+        };
+        self.state == WriteState::Failed && !self.did_not.is_empty() && all.iter().any(same)
+    }
+}
+
 impl PartKind {
     pub(super) fn as_str(self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@ mod input {
     crate::support::case::cases!("input": unknown_names, parameters, literal_secrets, csv_import, config);
 }
 mod faults {
-    crate::support::case::cases!("faults": targets, hanging, accounts, own_ca);
+    crate::support::case::cases!("faults": targets, hanging, accounts, filters, own_ca);
 }
 mod completing;
 mod homes;

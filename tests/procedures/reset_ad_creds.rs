@@ -84,6 +84,8 @@ fn a_wrong_password_is_tried_once_and_the_old_one_stays() {
         },
         5,
     );
+    // So that it is known what the account can take.
+    assert_eq!(service.run(&["connections", "test", "corp"]).code, Some(0));
     let program = service.program.clone().env("NEW", "Wrong-Password-2!");
     let run = program.args(["run", "reset_ad_creds", "connection=corp", "password=env:NEW", "--json"]).run();
     let [one, two, three] = addresses();

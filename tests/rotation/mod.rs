@@ -4,7 +4,9 @@ mod abandoned;
 mod back;
 mod customers;
 mod faults;
+mod filters;
 mod given;
+mod operators;
 mod refusals;
 mod samba;
 mod smooth;
@@ -17,7 +19,9 @@ use libretto::{
     directory::{Endpoint, Identity, Limits, Target, Tls},
     error::{Error, Result},
     lab::{Fault, Flavour, Lab, LabOptions},
-    rotation::{Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via, rotate},
+    rotation::{
+        Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via, lockout::LockoutOptions, rotate,
+    },
     secret::{Secret, generate::Recipe, seal},
     store::{Store, journal},
     verdict::Verdict,
@@ -141,6 +145,7 @@ pub fn request(store: &Store, connection: &Connection, endpoints: Vec<Endpoint>)
         candidate_of: None,
         allow_down: false,
         insist: false,
+        lockout: LockoutOptions::default(),
         wait: Duration::from_secs(20),
         hurry: CancellationToken::new(),
     }

@@ -6,7 +6,8 @@ use libretto::{
     error::Error,
     store::{
         Store,
-        budget::{self, Protocol},
+        budget::{self, Answer, Ask, Protocol, Spent},
+        lockout::{self, Rules},
         rows::PrincipalId,
     },
 };
@@ -56,13 +57,14 @@ fn folder_and_files_are_the_owners_alone() {
 fn a_store_of_a_newer_version() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
+    let known: i64 = raw(folder.path()).query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     raw(folder.path()).pragma_update(None, "user_version", 999).unwrap();
     let error = Store::open(folder.path()).unwrap_err();
     assert_eq!(
         told(&error),
         (
             "store.newer",
-            "the store has schema version 999, this program knows up to 2",
+            format!("the store has schema version 999, this program knows up to {known}").as_str(),
             "use the newer Libretto that wrote it; nothing was changed"
         )
     );
@@ -114,7 +116,7 @@ fn a_full_disk_refuses_and_loses_nothing() {
     disk.fill();
     let mut written = 1;
     let error = loop {
-        match budget::begin(&store, principal, "dc1", Protocol::Ldap) {
+        match budget::begin(&store, &ask(principal, "dc1")) {
             Ok(_) => written += 1,
             Err(error) => break error,
         }
@@ -126,8 +128,8 @@ fn a_full_disk_refuses_and_loses_nothing() {
     let other = disk.path().join("other");
     assert_eq!(Store::open(&other).unwrap_err().code(), "store.full", "a new store, too");
     disk.make_room();
-    budget::begin(&store, principal, "dc1", Protocol::Ldap).unwrap();
-    let open = budget::count(&store, principal, None, std::time::Duration::from_mins(5)).unwrap();
+    budget::begin(&store, &ask(principal, "dc1")).unwrap();
+    let open = standing(&store, principal);
     assert_eq!(open, written + 1, "what was answered as written is there, what was refused is not");
 }
 
@@ -138,11 +140,11 @@ fn a_store_that_another_process_holds() {
     let principal = budget_row(&store, folder.path()).unwrap();
     let other = raw(folder.path());
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let error = budget::begin(&store, principal, "dc1", Protocol::Ldap).unwrap_err();
+    let error = budget::begin(&store, &ask(principal, "dc1")).unwrap_err();
     assert_eq!((error.code(), error.is_retryable()), ("store.locked", true));
     Store::open(folder.path()).unwrap().runs(1).unwrap();
     other.execute_batch("ROLLBACK").unwrap();
-    budget::begin(&store, principal, "dc1", Protocol::Ldap).unwrap();
+    budget::begin(&store, &ask(principal, "dc1")).unwrap();
 }
 
 #[test]
@@ -163,26 +165,30 @@ fn the_last_attempt_is_given_once_across_stores() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let principal = budget_row(&store, folder.path()).unwrap();
-    let hour = std::time::Duration::from_hours(1);
+    lockout::learn_domain(&store, principal, Rules { threshold: 6, ..Rules::ASSUMED }).unwrap();
     let given = thread::scope(|scope| {
         let tries: Vec<_> = (0..8)
             .map(|at| {
                 let home = folder.path();
                 scope.spawn(move || {
                     let protocol = if at % 2 == 0 { Protocol::Ldap } else { Protocol::Smb };
-                    let target = format!("dc{at}");
-                    budget::spend(&Store::open(home).unwrap(), principal, &target, protocol, hour, 4)
+                    let ask = Ask { protocol, ..ask(principal, &format!("dc{at}")) };
+                    budget::spend(&Store::open(home).unwrap(), &ask).unwrap()
                 })
             })
             .collect();
         tries.into_iter().map(|one| one.join().unwrap()).collect::<Vec<_>>()
     });
-    let refused: Vec<_> = given.iter().filter_map(|one| one.as_ref().err()).map(Error::code).collect();
-    assert_eq!(refused, ["rotation.budget_spent"; 5], "one stood open, three were left");
-    let first = given.iter().flatten().next().unwrap();
-    budget::clear(&store, *first).unwrap();
-    assert_eq!(budget::count(&store, principal, None, hour).unwrap(), 3);
-    assert_eq!(budget::count(&store, principal, Some("dc"), hour).unwrap(), 1, "by target");
+    let written: Vec<_> =
+        given.iter().filter_map(|one| if let Spent::Written(attempt) = one { Some(*attempt) } else { None }).collect();
+    assert_eq!(written.len(), 3, "one was under way, three were left");
+    budget::clear(&store, written[0]).unwrap();
+    assert_eq!(standing(&store, principal), 3);
+    for attempt in written {
+        budget::answered(&store, attempt, Answer::Wrong).unwrap();
+    }
+    assert!(matches!(budget::spend(&store, &ask(principal, "dc")).unwrap(), Spent::Written(_)));
+    assert_eq!(budget::spend(&store, &ask(principal, "dc")).unwrap(), Spent::Wait, "two may still be accepted");
 }
 
 #[test]
@@ -200,5 +206,13 @@ fn budget_row(store: &Store, home: &Path) -> libretto::error::Result<PrincipalId
     let other = raw(home);
     other.execute("INSERT INTO principal (kind, domain, label) VALUES ('ad', 'lab.test', 'svc')", []).unwrap();
     let principal = PrincipalId(other.last_insert_rowid());
-    budget::begin(store, principal, "dc", Protocol::Ldap).map(|_| principal)
+    budget::begin(store, &ask(principal, "dc")).map(|_| principal)
+}
+
+fn ask(principal: PrincipalId, target: &str) -> Ask {
+    Ask::ldap(principal, "svc", target)
+}
+
+fn standing(store: &Store, principal: PrincipalId) -> u32 {
+    budget::standing(store, principal, "svc", Rules::ASSUMED).unwrap().open
 }

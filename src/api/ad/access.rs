@@ -1,5 +1,6 @@
 //! From a connection to its targets, and to a session on one of them.
 
+use super::lockout;
 use crate::{
     api::{
         credentials::{self, SignIn},
@@ -84,6 +85,7 @@ pub(super) async fn session(context: &Context, connection: &Connection) -> Resul
         match Session::connect_through(&endpoint, &identity, &gate).await {
             Ok(session) => {
                 credentials::accepted(context, connection, &sign_in, &endpoint.target.to_string()).await?;
+                lockout::look(context, connection, &session, &sign_in.username).await;
                 return Ok(session);
             }
             Err(error) if outcome::refuses_credential(&error) => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{access, reads};
+use super::{access, lockout, reads};
 use crate::{
     connection::Connection,
     directory::{self, Account, Entry, Group, Policy, Principal},
@@ -73,13 +73,17 @@ print(found.len());"#,
 async fn account(context: Context, (connection, name): (Connection, Option<String>)) -> Result<Record<Account>> {
     let session = access::session(&context, &connection).await?;
     let principal = access::account(&context, &session, &connection, name.as_deref()).await?;
-    directory::account(&session, &principal.dn).await.map(Record)
+    let account = directory::account(&session, &principal.dn).await?;
+    lockout::counted(&context, &connection, &account).await;
+    Ok(Record(account))
 }
 
 async fn policy(context: Context, (connection, name): (Connection, Option<String>)) -> Result<Record<Policy>> {
     let session = access::session(&context, &connection).await?;
     let principal = access::account(&context, &session, &connection, name.as_deref()).await?;
-    directory::policy(&session, &principal.dn).await.map(Record)
+    let policy = directory::policy(&session, &principal.dn).await?;
+    lockout::of_account(&context, &connection, &principal.guid, &policy).await?;
+    Ok(Record(policy))
 }
 
 async fn find_user(context: Context, (connection, name): (Connection, String)) -> Result<Record<Principal>> {

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod changes;
 mod identify;
+mod lockout;
 mod rotate;
 mod targets;
 

@@ -16,7 +16,9 @@ use crate::{
         former::{self, Which},
     },
     error::{Error, Result},
-    rotation::{self, Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via},
+    rotation::{
+        self, Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via, lockout::LockoutOptions,
+    },
     script::{
         context::{Context, CredentialState, Write},
         operation::Namespace,
@@ -130,6 +132,7 @@ async fn request(context: &Context, connection: &Connection, options: Options) -
         password: options.password,
         allow_down: options.allow_down,
         insist: options.insist,
+        lockout: LockoutOptions { assumed: world.config.lockout.rules(), insist: world.options.insist },
         wait: options.wait.map_or(world.options.wait, |Span(wait)| wait),
         hurry: context.hurry.clone(),
     })
@@ -238,6 +241,11 @@ impl Reporter {
                 change.pinned
             ),
         };
+        // A second announcement follows a refusal: the first write is settled.
+        let refused = self.write.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(refused) = refused {
+            refused.settle(WriteState::Failed).await?;
+        }
         let write = self.context.write("ad.rotate", &change.pinned, &did, &unchanged(&change.account)).await?;
         *self.write.lock().unwrap_or_else(PoisonError::into_inner) = Some(write);
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{access, reads, tests};
+use super::{access, lockout, reads, tests};
 use crate::{
     api::{
         credentials::{self, SignIn},
@@ -132,6 +132,7 @@ async fn conclude(
     match (reports.iter().find(|report| report.verdict == Verdict::Ok), refusal) {
         (Some(accepting), _) => {
             credentials::accepted(context, connection, sign_in, &accepting.target).await?;
+            lockout::of_domain(context, connection, accepting.lockout).await?;
             // The test has passed; whose account it is can be learnt another time.
             if let Err(error) = learn(context, connection, sign_in, &accepting.target).await {
                 tracing::debug!(connection = connection.name, "the account's objectGUID is not known yet: {error}");
@@ -153,8 +154,10 @@ async fn learn(context: &Context, connection: &Connection, sign_in: &SignIn, tar
     let gate = SignInGate::new(context, connection, sign_in);
     let session = Session::connect_through(&endpoint, &access::identity(sign_in), &gate).await?;
     let account = directory::resolve(&session, &sign_in.username).await?;
-    context.blocking(move |context| bind_principal(&context.world.store, id, &account.guid)).await?;
-    Ok(())
+    let guid = account.guid.clone();
+    context.blocking(move |context| bind_principal(&context.world.store, id, &guid)).await?;
+    let policy = directory::policy(&session, &account.dn).await?;
+    lockout::of_account(context, connection, &account.guid, &policy).await
 }
 
 async fn certificate(

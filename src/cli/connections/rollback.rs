@@ -35,6 +35,7 @@ pub(super) fn rollback(session: &Session, args: &RollbackArgs) -> Result<u8, Ref
         customer: None,
         wait: args.wait,
         yes: true,
+        insist: false,
         ask_each_step: false,
         home: session.home.clone(),
     };

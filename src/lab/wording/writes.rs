@@ -13,6 +13,8 @@ pub(in crate::lab) enum Broken {
     Current,
     History,
     MinimumAge,
+    /// A password filter of the controllers; the text says no more than that of any other rule.
+    Filter,
 }
 
 impl Flavour {
@@ -28,6 +30,8 @@ impl Flavour {
                     Broken::Current => "the password was already used (previous password)!".to_owned(),
                     Broken::History => "the password was already used (in history)!".to_owned(),
                     Broken::MinimumAge => "password is too young to change!".to_owned(),
+                    // `check password script` of smb.conf.
+                    Broken::Filter => "the password does not meet the complexity criteria!".to_owned(),
                 };
                 refusal(
                     Code::ConstraintViolation,

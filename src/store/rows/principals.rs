@@ -56,6 +56,37 @@ pub(crate) fn account(c: &Connection, principal: PrincipalId) -> Result<String> 
     .map_err(failed)
 }
 
+/// The domain that the principal is of, as its connection names it.
+pub(crate) fn domain(c: &Connection, principal: PrincipalId) -> Result<String> {
+    c.query_row("SELECT domain FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
+}
+
+/// A name without its domain: the same account whether it is written `LAB\svc` or `svc@lab.test`.
+pub(crate) fn bare_name(name: &str) -> String {
+    let name = name.rsplit('\\').next().unwrap_or(name);
+    name.split('@').next().unwrap_or(name).to_lowercase()
+}
+
+/// All principals that may be the same account as this one, itself among them, in the order of their numbers: while its
+/// objectGUID is unknown, those whose connections in the domain use the same name.
+pub(crate) fn namesakes(c: &Connection, principal: PrincipalId, name: &str) -> Result<Vec<PrincipalId>> {
+    let mut found = vec![principal];
+    if guid(c, principal)?.is_none() {
+        let (domain, name) = (domain(c, principal)?, bare_name(name));
+        let mut query = c
+            .prepare_cached("SELECT DISTINCT principal, username FROM connection WHERE domain = ?1 AND kind = 'ad'")
+            .map_err(failed)?;
+        let rows = query.query_map([domain], |row| Ok((row.get(0)?, row.get::<_, String>(1)?))).map_err(failed)?;
+        let all: Vec<(PrincipalId, String)> = rows.collect::<Result<_, _>>().map_err(failed)?;
+        found.extend(
+            all.into_iter().filter(|(_, username)| bare_name(username) == name).map(|(principal, _)| principal),
+        );
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
 /// Who took the principal's lock last and has not given it back.
 pub(crate) fn holder(c: &Connection, principal: PrincipalId) -> Result<Option<Holder>> {
     c.query_row("SELECT lock_holder, lock_since FROM principal WHERE uid = ?1", [principal], |row| {
@@ -102,6 +133,7 @@ fn merge(c: &Connection, from: PrincipalId, to: PrincipalId) -> Result<()> {
     for sql in [
         "UPDATE connection SET principal = ?2 WHERE principal = ?1",
         "UPDATE attempt SET principal = ?2 WHERE principal = ?1",
+        "UPDATE OR IGNORE lockout SET principal = ?2 WHERE principal = ?1",
         "UPDATE rotation SET principal = ?2 WHERE principal = ?1",
         "UPDATE principal SET merged_into = ?2, lock_holder = NULL, lock_since = NULL WHERE uid = ?1",
     ] {

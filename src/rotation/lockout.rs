@@ -1,0 +1,53 @@
+//! What a rotation does about lockout: the rules are remembered whenever they are read, and every sign-in goes by them.
+
+use crate::{
+    directory::{FineGrained, PasswordPolicy, Policy, policy::Lockout},
+    error::Result,
+    store::{
+        Store,
+        lockout::{self, Rules},
+        rows::PrincipalId,
+    },
+};
+
+/// How careful a rotation is with sign-ins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockoutOptions {
+    /// The rules to go by where none were ever seen.
+    pub assumed: Rules,
+    /// Sign in although the budget is spent.
+    pub insist: bool,
+}
+
+impl Default for LockoutOptions {
+    fn default() -> Self {
+        Self { assumed: Rules::ASSUMED, insist: false }
+    }
+}
+
+impl From<Lockout> for Rules {
+    fn from(seen: Lockout) -> Self {
+        Self::of_seconds(seen.threshold, seen.window, seen.duration)
+    }
+}
+
+impl From<&PasswordPolicy> for Rules {
+    fn from(policy: &PasswordPolicy) -> Self {
+        Self::of_seconds(policy.lockout_threshold, policy.lockout_window, policy.lockout_duration)
+    }
+}
+
+/// Remembers what a policy says of an account: as its own where the policy is a fine-grained one, else as its domain's.
+/// `of_domain`: any principal of the same domain, where the account itself is none that the store knows. Blocks.
+pub fn learn(store: &Store, account: Option<PrincipalId>, of_domain: PrincipalId, policy: &Policy) -> Result<()> {
+    let rules = Rules::from(&policy.rules);
+    match (&policy.fine_grained, account) {
+        (FineGrained::Applies { .. }, Some(account)) => lockout::learn_principal(store, account, Some(rules)),
+        (FineGrained::Applies { .. }, None) => Ok(()),
+        (FineGrained::None, Some(account)) => {
+            lockout::learn_principal(store, account, None)?;
+            lockout::learn_domain(store, of_domain, rules)
+        }
+        (FineGrained::None | FineGrained::Unknown { .. }, _) => lockout::learn_domain(store, of_domain, rules),
+    }
+}

@@ -1,0 +1,204 @@
+//! The attempts of an account as the store has them, and what they leave.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, named_params};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{Answer, Ask, AttemptId, IN_FLIGHT};
+use crate::{
+    error::Result,
+    store::{
+        failed,
+        lockout::{self, Rules},
+        moment,
+        rows::principals,
+    },
+};
+
+/// More wrong passwords than any threshold (MS-ADTS allows 65,535, nobody more than some dozens); older ones change nothing.
+const MOST: u32 = 1000;
+
+/// Attempts of one account. Of several principals with the same name and domain one objectGUID at most is known: they may be
+/// one account, and are counted as one.
+const OF_ACCOUNT: &str = "(a.principal = :principal OR (a.domain = :domain AND a.name = :name
+    AND (:provisional OR (SELECT directory_guid FROM principal WHERE uid = a.principal) IS NULL)))";
+
+/// What counts against an account now.
+pub(super) struct Counted {
+    pub(super) rules: Rules,
+    pub(super) assumed: bool,
+    /// How many wrong ones there may be; `None`: nothing locks the account.
+    pub(super) allowed: Option<u32>,
+    /// Whether the version that asks was accepted by a target and refused by none since.
+    proven: bool,
+    /// Attempts that count.
+    pub(super) open: u32,
+    /// Those of them that may still be answered.
+    flying: u32,
+    /// Those that a target has forgiven. The PDC emulator may remember them.
+    forgiven: u32,
+    last: Option<OffsetDateTime>,
+}
+
+struct Attempt {
+    at: OffsetDateTime,
+    answered: bool,
+    forgiven: bool,
+    /// Never answered, and it carried a version that a target accepts.
+    harmless: bool,
+}
+
+impl Counted {
+    pub(super) fn read(c: &Connection, ask: &Ask, now: OffsetDateTime) -> Result<Self> {
+        let principal = principals::surviving(c, ask.principal)?;
+        let known = lockout::known_in(c, principal)?;
+        let rules = known.unwrap_or(ask.assumed);
+        let mut counted = Self {
+            rules,
+            assumed: known.is_none(),
+            allowed: rules.allowed(),
+            proven: is_proven(c, ask)?,
+            open: 0,
+            flying: 0,
+            forgiven: 0,
+            last: None,
+        };
+        if counted.allowed.is_none() {
+            return Ok(counted);
+        }
+        let mut after = now;
+        for attempt in attempts(c, ask, rules.window, now)? {
+            // One of the future counts: a clock that was set back must not make room.
+            if after - attempt.at > rules.window {
+                break;
+            }
+            after = attempt.at;
+            counted.last = counted.last.or(Some(attempt.at));
+            let flies = !attempt.answered && now - attempt.at < IN_FLIGHT;
+            match (attempt.forgiven, flies) {
+                (true, _) => counted.forgiven += 1,
+                (false, true) => (counted.open, counted.flying) = (counted.open + 1, counted.flying + 1),
+                (false, false) => counted.open += 1,
+            }
+        }
+        Ok(counted)
+    }
+
+    /// Whether one more may be sent.
+    pub(super) fn room(&self, elsewhere: u32) -> bool {
+        self.has_room(self.open + elsewhere, elsewhere)
+    }
+
+    /// Whether one more could be sent if all that fly were accepted.
+    pub(super) fn room_without_flying(&self, elsewhere: u32) -> bool {
+        self.has_room(self.open - self.flying + elsewhere, elsewhere)
+    }
+
+    /// Forgiven ones are no reason to go as far as the threshold: they count up to the one before it.
+    fn has_room(&self, open: u32, elsewhere: u32) -> bool {
+        let Some(allowed) = self.allowed else { return true };
+        if self.proven {
+            return open < allowed.max(1);
+        }
+        open < allowed && self.forgiven + self.open + elsewhere < self.rules.threshold - 1
+    }
+
+    /// When the count begins anew.
+    pub(super) fn until(&self) -> Option<OffsetDateTime> {
+        self.last.filter(|_| self.open > 0 || self.forgiven > 0).map(|last| last + self.rules.window)
+    }
+}
+
+/// Attempts that may have been wrong, the latest first.
+fn attempts(c: &Connection, ask: &Ask, window: Duration, now: OffsetDateTime) -> Result<Vec<Attempt>> {
+    let principal = principals::surviving(c, ask.principal)?;
+    let sql = format!(
+        "SELECT a.at, a.answer IS NOT NULL, a.cleared_at IS NOT NULL,
+            coalesce(k.accepted_at > :since AND coalesce(k.refused_at, '') < k.accepted_at, 0)
+                AND a.answer IS NOT 'wrong'
+         FROM attempt a LEFT JOIN credential k ON k.id = a.credential
+         WHERE {OF_ACCOUNT} ORDER BY a.at DESC LIMIT :most"
+    );
+    let mut query = c.prepare_cached(&sql).map_err(failed)?;
+    let rows = query
+        .query_map(
+            named_params! {
+                ":principal": principal,
+                ":domain": principals::domain(c, principal)?.to_lowercase(),
+                ":name": principals::bare_name(&ask.name),
+                ":provisional": principals::guid(c, principal)?.is_none(),
+                ":since": moment::text(now - window),
+                ":most": MOST,
+            },
+            |row| {
+                let at: String = row.get(0)?;
+                Ok(Attempt {
+                    at: OffsetDateTime::parse(&at, &Rfc3339).unwrap_or(now),
+                    answered: row.get(1)?,
+                    forgiven: row.get(2)?,
+                    harmless: row.get(3)?,
+                })
+            },
+        )
+        .map_err(failed)?;
+    let all: Vec<Attempt> = rows.collect::<Result<_, _>>().map_err(failed)?;
+    // An answer may still come to one that flies, whatever is known of its version.
+    let counts = |one: &Attempt| !one.harmless || (!one.answered && now - one.at < IN_FLIGHT);
+    Ok(all.into_iter().filter(counts).collect())
+}
+
+fn is_proven(c: &Connection, ask: &Ask) -> Result<bool> {
+    let Some(credential) = ask.credential else { return Ok(false) };
+    c.query_row(
+        "SELECT coalesce(proven_at, '') <> '' AND coalesce(refused_at, '') <= max(proven_at, coalesce(accepted_at, ''))
+         FROM credential WHERE id = ?1",
+        [credential],
+        |row| row.get(0),
+    )
+    .map_err(failed)
+}
+
+pub(super) fn insert(c: &Connection, ask: &Ask, at: OffsetDateTime) -> Result<AttemptId> {
+    let principal = principals::surviving(c, ask.principal)?;
+    let domain = principals::domain(c, principal)?.to_lowercase();
+    c.prepare_cached(
+        "INSERT INTO attempt (principal, target, protocol, at, credential, domain, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .and_then(|mut insert| {
+        let row = (
+            principal,
+            &ask.target,
+            ask.protocol.as_str(),
+            moment::text(at),
+            ask.credential,
+            domain,
+            principals::bare_name(&ask.name),
+        );
+        insert.insert(row)
+    })
+    .map(AttemptId)
+    .map_err(failed)
+}
+
+pub(super) fn settle(c: &Connection, attempt: AttemptId, answer: Answer) -> Result<()> {
+    let now = moment::now();
+    let steps: &[&str] = match answer {
+        Answer::Accepted => &[
+            "UPDATE credential SET accepted_at = ?2 WHERE id = (SELECT credential FROM attempt WHERE id = ?1)",
+            "UPDATE attempt SET cleared_at = ?2 WHERE answer IS NOT NULL AND cleared_at IS NULL
+                AND (principal, target) = (SELECT principal, target FROM attempt WHERE id = ?1)",
+            "DELETE FROM attempt WHERE id = ?1 AND ?2 <> ''",
+        ],
+        Answer::NotCounted => &["DELETE FROM attempt WHERE id = ?1 AND ?2 <> ''"],
+        Answer::Wrong => &[
+            "UPDATE credential SET refused_at = ?2 WHERE id = (SELECT credential FROM attempt WHERE id = ?1)",
+            "UPDATE attempt SET answer = 'wrong' WHERE id = ?1 AND ?2 <> ''",
+        ],
+        Answer::None => &["UPDATE attempt SET answer = 'none' WHERE id = ?1 AND ?2 <> ''"],
+    };
+    for sql in steps {
+        c.prepare_cached(sql).and_then(|mut step| step.execute((attempt.0, &now))).map_err(failed)?;
+    }
+    Ok(())
+}
