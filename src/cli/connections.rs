@@ -93,6 +93,9 @@ fn with_directory(fields: Fields, directory: DirectoryFields) -> Fields {
         ca: directory.ca,
         pin: directory.pin,
         via: directory.via,
+        // An empty name takes them all away.
+        dependents: given(directory.dependent)
+            .map(|names| names.into_iter().filter(|name| !name.is_empty()).collect()),
         ..fields
     }
 }
@@ -228,6 +231,7 @@ fn facts(store: &Store, connection: &Connection) -> Result<serde_json::Map<Strin
             };
             fact("trusts", trust.into());
             fact("via", ad.via.clone().into());
+            fact("dependents", ad.dependents.clone().into());
         }
         Settings::MsOnline(online) => {
             fact("ad", online.ad.clone().into());

@@ -126,7 +126,7 @@ async fn display_name(session: &Session, account: &Principal) -> Result<Option<S
 /// An account that is younger than the minimum age and a domain administrator, as the article wants service accounts to
 /// be, resets itself. Any other has to wait, or needs an administrative connection.
 pub(super) async fn judge(known: &Known, request: &Request, session: &Session) -> Result<Mode> {
-    refuse(known, request, &session.target().to_string())?;
+    refuse(known, request, session)?;
     if request.via.is_some() {
         return Ok(Mode::Reset);
     }
@@ -142,7 +142,7 @@ pub(super) async fn judge(known: &Known, request: &Request, session: &Session) -
 
 /// Whether the account is a domain administrator or an administrator of the domain's controllers, also through other
 /// groups (well-known SIDs: MS-DTYP 2.4.2.4).
-async fn is_administrator(session: &Session, dn: &str) -> Result<bool> {
+pub(super) async fn is_administrator(session: &Session, dn: &str) -> Result<bool> {
     const DOMAIN_ADMINS: u32 = 512;
     const ADMINISTRATORS: &str = "S-1-5-32-544";
     let groups = directory::groups(session, dn, true).await?;
@@ -152,7 +152,9 @@ async fn is_administrator(session: &Session, dn: &str) -> Result<bool> {
     }))
 }
 
-fn refuse(known: &Known, request: &Request, target: &str) -> Result<()> {
+/// Refuses what is never rotated, what no password opens, and what a wrong one more would lock.
+pub(super) fn refuse(known: &Known, request: &Request, session: &Session) -> Result<()> {
+    let target = &session.target().to_string();
     standing::refuse_never_rotated(&known.account.principal, &known.username, request.insist)?;
     standing::refuse_barred(&known.account, request.via.is_some())?;
     let Some(policy) = &known.policy else { return Ok(()) };
@@ -161,7 +163,7 @@ fn refuse(known: &Known, request: &Request, target: &str) -> Result<()> {
 
 /// Whether what breaks the policy is refused here. Where a fine-grained policy may apply that cannot be read, a run that
 /// insists leaves it to the directory.
-fn binds(policy: &Policy, request: &Request) -> bool {
+pub(super) fn binds(policy: &Policy, request: &Request) -> bool {
     policy.is_certain() || !request.insist
 }
 

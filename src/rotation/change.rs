@@ -38,8 +38,12 @@ pub(super) struct Recorded {
 /// journal was never sent, and what the observer has to have on its own disk is there before anything can be in doubt.
 pub(super) async fn record(request: &Request, plan: &Plan, books: &Books, observer: &dyn Observer) -> Staged<Recorded> {
     let candidate = candidate(request, plan, books).await?;
-    let announcement =
-        Announcement { account: plan.username.clone(), pinned: plan.pinned.name.clone(), version: candidate.version };
+    let announcement = Announcement {
+        account: plan.username.clone(),
+        pinned: plan.pinned.name.clone(),
+        version: candidate.version,
+        of: plan.of,
+    };
     let begun = match observer.change_announced(&announcement).await {
         Ok(()) => begin(request, plan, books, &candidate).await,
         Err(error) => Err(error),
@@ -94,7 +98,7 @@ async fn begin(request: &Request, plan: &Plan, books: &Books, candidate: &Creden
         pinned_target: Some(plan.pinned.name.clone()),
         candidate: Some(candidate.id),
         before: plan.before.clone(),
-        options: request.options(),
+        options: plan.options(request),
     };
     books.with(move |books| journal::begin(&books.store, &new)).await
 }

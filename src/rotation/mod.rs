@@ -42,10 +42,13 @@ mod books;
 mod change;
 mod controllers;
 mod converge;
+mod dependents;
+mod outcome;
 mod preflight;
 mod report;
 mod request;
 mod rules;
+mod sequel;
 mod standing;
 mod stored;
 
@@ -53,16 +56,20 @@ use serde_json::json;
 
 use books::Books;
 use change::Recorded;
+use dependents::Handing;
 use preflight::Plan;
 use report::{Log, Staged};
+use sequel::Sequel;
 
-pub use report::{Announcement, Observer, Outcome, Stage, StageReport, TargetReport};
-pub use request::{Request, USUAL_WAIT, Via};
+pub use dependents::{Dependent, Dependents, Found, NewSecret, Open, OtherConnection, open_dependents, retry_dependents};
+pub use report::{Announcement, DependentReport, Observer, Outcome, Stage, StageReport, TargetReport};
+pub use request::{OnFailure, Request, USUAL_WAIT, Via};
 
 use crate::{
     connection::credentials,
+    directory::Identity,
     error::{Error, Result},
-    store::{events::Failure, journal},
+    store::journal,
     verdict::Verdict,
 };
 
@@ -78,21 +85,101 @@ use crate::{
 /// `rotation.password_policy`, `rotation.password_history`, `rotation.unsettled` and the directory's own.
 pub async fn rotate(request: &Request, observer: &dyn Observer) -> Result<Outcome> {
     let books = Books::new(&request.store, &request.identity, &request.who);
-    let mut log = Log { observer, stages: Vec::new() };
-    let plan = log.stage(Stage::Preflight, Box::pin(preflight::preflight(request, &books))).await?;
-    let recorded = log.stage(Stage::Record, change::record(request, &plan, &books, observer)).await?;
-    log.stage(Stage::Change, change::change(&plan, &books, &recorded)).await?;
-    let proof = log.stage(Stage::Prove, Box::pin(change::prove(&plan, &books, &recorded))).await?;
-    let converged = converge::converge(request, &plan, &books, &recorded, &proof, observer);
+    let mut log = Log { observer, stages: Vec::new(), of: "" };
+    let done = transaction(request, &books, &mut log, None).await?;
+    if request.revoke {
+        return Box::pin(sequel::revoke(request, done, &books, log)).await;
+    }
+    if request.on_failure == OnFailure::Undo && sequel::calls_for_undo(&done.dependents) {
+        return Box::pin(sequel::undo(request, done, &books, log)).await;
+    }
+    Ok(outcome::of(done, log.stages, Vec::new()))
+}
+
+/// A change that was made, proven and promoted.
+struct Done {
+    plan: Plan,
+    recorded: Recorded,
+    targets: Vec<TargetReport>,
+    dependents: Vec<DependentReport>,
+    connections: Vec<String>,
+}
+
+/// All stages once.
+async fn transaction(
+    request: &Request,
+    books: &Books,
+    log: &mut Log<'_>,
+    sequel: Option<&Sequel>,
+) -> Result<Done> {
+    let observer = log.observer;
+    let plan = log.stage(Stage::Preflight, Box::pin(preflight::preflight(request, books, sequel))).await?;
+    let recorded = log.stage(Stage::Record, change::record(request, &plan, books, observer)).await?;
+    log.stage(Stage::Change, change::change(&plan, books, &recorded)).await?;
+    let proof = log.stage(Stage::Prove, Box::pin(change::prove(&plan, books, &recorded))).await?;
+    let converged = converge::converge(request, &plan, books, &recorded, &proof, observer);
     let targets = log.stage(Stage::Converge, converged).await?;
-    let connections = log.stage(Stage::Promote, promote(&plan, &books, &recorded, &targets)).await?;
-    Ok(outcome(plan, &recorded, targets, connections, log.stages))
+    let mut done = Done { plan, recorded, targets, dependents: Vec::new(), connections: Vec::new() };
+    // A password that is replaced at once is nothing for them.
+    if done.plan.has_dependents() && !request.revoke {
+        let handed = log.stage(Stage::Dependents, Box::pin(hand(request, &done, books, observer)));
+        done.dependents = handed.await?;
+    }
+    done.connections = log.stage(Stage::Promote, promote(request, &done, books)).await?;
+    Ok(done)
+}
+
+/// Hands the new password to everything that depends on it. What becomes of that does not stop the promotion: the directory
+/// has the new one.
+async fn hand(request: &Request, done: &Done, books: &Books, observer: &dyn Observer) -> Staged<Vec<DependentReport>> {
+    let handing = Handing { books, rotation: &done.recorded.rotation, observer, hurry: &request.hurry };
+    let noted = async {
+        let reports = done.hand(&handing).await?;
+        books.event(handing.rotation, Some(Stage::Promote), "dependents-ended", None, json!({})).await?;
+        Ok(reports)
+    };
+    let reports = noted
+        .await
+        .map_err(|error: Error| unsettled("the new password works, and the journal could not be written", &error))?;
+    let taken = reports.iter().filter(|one| one.verdict == Verdict::Ok).count();
+    let note = format!("{taken} of {} have taken it", reports.len());
+    let verdict = reports.iter().map(|one| one.verdict).max().unwrap_or(Verdict::Ok);
+    Ok((reports, verdict, note))
+}
+
+impl Done {
+    /// Tells of the other connections, and hands the new password to everything else.
+    async fn hand(&self, handing: &Handing<'_>) -> Result<Vec<DependentReport>> {
+        let mut reports = Vec::new();
+        for (name, endpoints) in &self.plan.connections {
+            let its: Vec<String> = endpoints.iter().map(|endpoint| endpoint.target.to_string()).collect();
+            let report = dependents::of_connection(name, &its, &self.targets);
+            handing.note(&report).await?;
+            reports.push(report);
+        }
+        let unproven = self.targets.iter().filter(|target| target.verdict != Verdict::Ok);
+        let unproven: Vec<String> = unproven.map(|target| target.target.clone()).collect();
+        let is_down = |target: &&String| self.plan.down.iter().any(|down| down.target == **target);
+        let lagging = unproven.iter().find(|target| !is_down(target)).cloned();
+        let secret = NewSecret {
+            identity: Identity { name: self.plan.username.clone(), password: self.plan.candidate.clone() },
+            principal: self.recorded.candidate.principal,
+            credential: self.recorded.candidate.id,
+            version: self.recorded.candidate.version,
+            unproven,
+        };
+        reports.extend(handing.all(&self.plan.dependents, &secret, lagging.as_deref()).await?);
+        Ok(reports)
+    }
 }
 
 /// Switches every connection of the account, then ends the journal.
-async fn promote(plan: &Plan, books: &Books, recorded: &Recorded, targets: &[TargetReport]) -> Staged<Vec<String>> {
+async fn promote(request: &Request, done: &Done, books: &Books) -> Staged<Vec<String>> {
+    let Done { plan, recorded, .. } = done;
     let (id, pinned, rotation) = (recorded.candidate.id, plan.pinned.name.clone(), recorded.rotation.clone());
-    let (principal, verdict) = (recorded.candidate.principal, worst(targets));
+    // With the second change still to come this is half of what was asked for.
+    let verdict = promote_verdict(done).max(if request.revoke { Verdict::Partial } else { Verdict::Ok });
+    let principal = recorded.candidate.principal;
     let data = json!({ "version": recorded.candidate.version });
     let connections = books
         .with(move |books| {
@@ -107,47 +194,9 @@ async fn promote(plan: &Plan, books: &Books, recorded: &Recorded, targets: &[Tar
     Ok((connections, Verdict::Ok, note))
 }
 
-fn worst(targets: &[TargetReport]) -> Verdict {
-    targets.iter().map(|target| target.verdict).max().unwrap_or(Verdict::Ok)
-}
-
-fn outcome(
-    plan: Plan,
-    recorded: &Recorded,
-    targets: Vec<TargetReport>,
-    connections: Vec<String>,
-    stages: Vec<StageReport>,
-) -> Outcome {
-    Outcome {
-        verdict: worst(&targets),
-        principal: plan.username,
-        guid: plan.account.guid,
-        version: recorded.candidate.version,
-        pinned: plan.pinned.name,
-        connections,
-        error: shortfall(&targets).as_ref().map(Failure::from),
-        targets,
-        stages,
-    }
-}
-
-/// What is left to say where not every target has the new password.
-fn shortfall(targets: &[TargetReport]) -> Option<Error> {
-    let bad: Vec<&TargetReport> = targets.iter().filter(|target| target.verdict != Verdict::Ok).collect();
-    let first = bad.iter().max_by_key(|target| target.verdict)?;
-    let names: Vec<&str> = bad.iter().map(|target| target.target.as_str()).collect();
-    let message = format!(
-        "the password is changed and current, and {} of {} targets are not proven ({}): {}",
-        bad.len(),
-        targets.len(),
-        names.join(", "),
-        first.note
-    );
-    let error = match first.verdict {
-        Verdict::Failed => Error::new("rotation.target_refuses", message),
-        _ => Error::inconclusive("rotation.not_converged", message),
-    };
-    Some(error.hint("see to their replication; test them once they have the change, not before: a sign-in with the new password counts as a wrong one there"))
+/// What the journal says of a change that was promoted.
+fn promote_verdict(done: &Done) -> Verdict {
+    outcome::worst(&done.targets).max(dependents::worst(&done.dependents))
 }
 
 /// Something went wrong once the change was sent: both passwords are kept and the journal stays open.

@@ -1,5 +1,7 @@
 //! Preflight: everything that can be known before something is touched. It only reads; whatever it refuses is as it was.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -7,13 +9,16 @@ use super::{
     account::{self, Known},
     books::Books,
     controllers::{self, Controller, Down},
-    report::Staged,
+    dependents::{self, Found, OtherConnection, Planned},
+    report::{Stage, Staged},
     request::{Mode, Request},
+    sequel::{self, Sequel},
     standing,
     stored::{self, Stored},
 };
 use crate::{
-    directory::{self, Identity, Principal, outcome},
+    connection::{self, Connection, Scope, credentials},
+    directory::{self, Endpoint, Identity, Principal, outcome},
     error::{Error, Result},
     secret::Secret,
     store::rows::PrincipalId,
@@ -40,14 +45,41 @@ pub(super) struct Plan {
     pub(super) others: Vec<Controller>,
     /// The targets that did not answer.
     pub(super) down: Vec<Down>,
+    /// The account's other connections, each with its targets.
+    pub(super) connections: Vec<(String, Vec<Endpoint>)>,
+    /// What else has to take the new password.
+    pub(super) dependents: Vec<Planned>,
     /// For the journal.
     pub(super) before: Value,
+    /// Of which change of a rotation this is.
+    pub(super) of: &'static str,
+    /// The rotation that this change follows.
+    after: Option<String>,
 }
 
 impl Plan {
     /// Who signs in for the sessions, and whose attempts these are.
     pub(super) fn reader<'a>(&'a self, request: &'a Request) -> Result<(&'a Identity, PrincipalId)> {
         reader(request, &self.stored)
+    }
+
+    /// Whether anything has to take the new password besides the targets.
+    pub(super) fn has_dependents(&self) -> bool {
+        !self.connections.is_empty() || !self.dependents.is_empty()
+    }
+
+    /// What comes when the targets have the new password.
+    pub(super) fn after_converge(&self) -> Stage {
+        if self.has_dependents() { Stage::Dependents } else { Stage::Promote }
+    }
+
+    /// What was asked for, as the journal keeps it.
+    pub(super) fn options(&self, request: &Request) -> Value {
+        let mut options = request.options();
+        if let (Some(after), Some(options)) = (&self.after, options.as_object_mut()) {
+            options.insert(format!("{}_of", self.of), after.clone().into());
+        }
+        options
     }
 }
 
@@ -60,24 +92,40 @@ fn reader<'a>(request: &'a Request, stored: &'a Stored) -> Result<(&'a Identity,
 }
 
 /// Looks at everything.
-pub(super) async fn preflight(request: &Request, books: &Books) -> Staged<Plan> {
+pub(super) async fn preflight(request: &Request, books: &Books, sequel: Option<&Sequel>) -> Staged<Plan> {
     let mut stored = stored::read(request, books).await?;
     let (mut open, mut down) = controllers::open_all(&request.endpoints).await;
     refuse_down(&down, request.allow_down)?;
     controllers::one_domain(&open)?;
     let canary = controllers::first_writable(&open)?;
     sign_in(request, books, &stored, &open[canary]).await?;
-    let pinned = controllers::pin(&mut open, canary).await?;
+    let pinned = match sequel {
+        Some(sequel) => sequel.pinned(&open)?,
+        None => controllers::pin(&mut open, canary).await?,
+    };
     if pinned != canary {
         sign_in(request, books, &stored, &open[pinned]).await?;
     }
     let known = account::read(&open[pinned].session, request, &mut stored, books).await?;
-    let mode = account::judge(&known, request, &open[pinned].session).await?;
+    let mode = match sequel {
+        Some(sequel) => sequel.mode(&known, request, &open[pinned].session).await?,
+        None => account::judge(&known, request, &open[pinned].session).await?,
+    };
+    sequel::refuse_impossible(&known, request, &open[pinned].session, &stored, books).await?;
     open[pinned].before = mark(&open[pinned], &known.account.principal.dn).await?;
+    let Found { connections, others: dependents } = found(request, &stored, &known, books).await?;
+    let connections = join(request, connections, &mut open, &mut down).await?;
     let (pinned, others) = others(request, books, &stored, &known, open, (pinned, canary), &mut down).await?;
-    let candidate = account::candidate(&known, request, &stored, books).await?;
-    let note = note(&pinned, &others, &down, &known, mode);
-    let before = before(request, mode, &stored, &known, (&pinned, &others), &down);
+    let candidate = match sequel.and_then(|sequel| sequel.former.clone()) {
+        Some(former) => former,
+        None => account::candidate(&known, request, &stored, books).await?,
+    };
+    let dependents = dependents::ask(dependents, request.allow_down).await?;
+    let mut note = note(&pinned, &others, &down, &known, mode);
+    if sequel.is_none() {
+        note = format!("{note}; {}", of_dependents(&connections, &dependents));
+    }
+    let before = before(request, mode, &stored, &known, (&pinned, &others), &down, &dependents);
     let Known { account, policy, username, .. } = known;
     let plan = Plan {
         stored,
@@ -89,7 +137,11 @@ pub(super) async fn preflight(request: &Request, books: &Books) -> Staged<Plan> 
         pinned,
         others,
         down,
+        connections,
+        dependents,
         before,
+        of: sequel.map_or("", |sequel| sequel.of),
+        after: sequel.map(|sequel| sequel.after.clone()),
     };
     Ok((plan, Verdict::Ok, note))
 }
@@ -116,6 +168,60 @@ async fn sign_in(request: &Request, books: &Books, stored: &Stored, controller: 
         .sign_in(&controller.session, identity, principal)
         .await
         .map_err(|error| error.context(format!("{} cannot sign in on {}", identity.name, controller.name)))
+}
+
+/// What has to take the new password besides the targets.
+async fn found(request: &Request, stored: &Stored, known: &Known, books: &Books) -> Result<Found> {
+    let (own, principal, other_account, guid) =
+        (request.connection.clone(), stored.principal, known.other_account, known.account.principal.guid.clone());
+    let connections = books
+        .with(move |books| {
+            let store = &books.store;
+            let principal = if other_account { credentials::principal_of(store, &guid)? } else { Some(principal) };
+            let names = principal.map_or_else(|| Ok(Vec::new()), |one| credentials::connections_of(store, one))?;
+            let others = names.iter().filter(|name| !name.eq_ignore_ascii_case(&own.name));
+            let others = others.map(|name| connection::get(store, name, &Scope::all()));
+            std::iter::once(Ok(own.clone())).chain(others).collect::<Result<Vec<Connection>>>()
+        })
+        .await?;
+    request.dependents.of(&connections).await
+}
+
+/// Opens the targets that other connections of the account bring along. Nobody signs in yet.
+async fn join(
+    request: &Request,
+    connections: Vec<OtherConnection>,
+    open: &mut Vec<Controller>,
+    down: &mut Vec<Down>,
+) -> Result<Vec<(String, Vec<Endpoint>)>> {
+    let mut known: HashSet<String> = open.iter().map(|one| one.name.clone()).collect();
+    known.extend(down.iter().map(|one| one.target.clone()));
+    for other in &connections {
+        let mut more = other.endpoints.clone();
+        more.retain(|endpoint| known.insert(endpoint.target.to_string()));
+        let (mut opened, mut failed) = controllers::open_all(&more).await;
+        opened.iter_mut().for_each(|one| one.of = Some(other.name.clone()));
+        failed.iter_mut().for_each(|one| one.of = Some(other.name.clone()));
+        open.append(&mut opened);
+        down.append(&mut failed);
+    }
+    refuse_down(down, request.allow_down)?;
+    controllers::one_domain(open)?;
+    Ok(connections.into_iter().map(|other| (other.name, other.endpoints)).collect())
+}
+
+fn of_dependents(connections: &[(String, Vec<Endpoint>)], dependents: &[Planned]) -> String {
+    let count = |kind: &str| dependents.iter().filter(|one| one.dependent.kind() == kind).count();
+    let counted = [
+        (connections.len(), "other connection", "other connections"),
+        (count("home-server"), "home server", "home servers"),
+        (count("procedure"), "declared procedure", "declared procedures"),
+    ];
+    let counted = counted.into_iter().filter(|(number, ..)| *number > 0);
+    let words: Vec<String> =
+        counted.map(|(number, one, many)| format!("{number} {}", if number == 1 { one } else { many })).collect();
+    let known = if words.is_empty() { "no dependents".to_owned() } else { format!("depending on it: {}", words.join(", ")) };
+    format!("{known}; {}", dependents::UNKNOWN)
 }
 
 /// `pwdLastSet`; `None` where it may not be read.
@@ -149,7 +255,7 @@ async fn others(
                 return Err(error);
             }
             Err(error) => {
-                down.push(Down { target: controller.name, error });
+                down.push(Down { target: controller.name, error, of: controller.of });
                 refuse_down(down, request.allow_down)?;
             }
         }
@@ -203,6 +309,7 @@ fn before(
     known: &Known,
     (pinned, others): (&Controller, &[Controller]),
     down: &[Down],
+    dependents: &[Planned],
 ) -> Value {
     let answering = std::iter::once(pinned).chain(others);
     let mut targets: Vec<Value> = answering
@@ -217,5 +324,9 @@ fn before(
         "previous": stored.current.as_ref().map(|current| current.id),
         "policy": known.policy,
         "targets": targets,
+        "dependents": dependents
+            .iter()
+            .map(|one| json!({"kind": one.dependent.kind(), "name": one.dependent.name()}))
+            .collect::<Vec<_>>(),
     })
 }

@@ -1,10 +1,11 @@
 //! What a rotation is asked to do.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::dependents::Dependents;
 use crate::{
     connection::{Connection, Scope},
     directory::{Endpoint, Identity},
@@ -44,8 +45,35 @@ pub struct Request {
     pub insist: bool,
     /// How long the change may take to reach the other targets.
     pub wait: Duration,
+    /// Who knows what else has to take the new password.
+    pub dependents: Arc<dyn Dependents>,
+    /// What is done when a dependent cannot take it.
+    pub on_failure: OnFailure,
+    /// Somebody knows the password who must not any more: it is changed twice, for the one before still binds for an hour.
+    pub revoke: bool,
     /// Cancelled: stop waiting for targets that lag and finish what was begun.
     pub hurry: CancellationToken,
+}
+
+/// What a rotation does when a dependent cannot take the new password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// Keep the new password; the rotation is partial.
+    #[default]
+    Keep,
+    /// Put the old one back.
+    Undo,
+}
+
+impl OnFailure {
+    /// The word in scripts and in the journal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Undo => "undo",
+        }
+    }
 }
 
 /// How the password is written.
@@ -90,6 +118,8 @@ impl Request {
             "wait_seconds": self.wait.as_secs(),
             "via": self.via.as_ref().map(|via| &via.connection),
             "username": self.username,
+            "on_failure": self.on_failure.as_str(),
+            "revoke": self.revoke,
             "password": if self.password.is_some() { "given" } else { "generated" },
         })
     }

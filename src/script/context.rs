@@ -59,6 +59,8 @@ pub struct World {
     pub identity: OnceLock<Identity>,
     /// What became of connections' credentials in this run.
     pub credentials: Mutex<BTreeMap<ConnectionId, CredentialState>>,
+    /// How other runs are started from this one.
+    pub procedures: Arc<dyn Procedures>,
     /// What was learnt of accounts by signing in.
     pub accounts: Accounts,
     /// Writes that were announced and not settled yet.
@@ -72,6 +74,62 @@ pub enum CredentialState {
     Candidate(CredentialId),
     /// It is current, and these targets may not have it yet: a sign-in there would count as a wrong password.
     Lagging(Vec<String>),
+    /// A rotation that is not over has given it this one, which is proven, and started this run to hand it on. These targets
+    /// may not have it yet.
+    Handed {
+        /// Its row.
+        credential: CredentialId,
+        /// As in `Lagging`.
+        lagging: Vec<String>,
+    },
+}
+
+impl CredentialState {
+    /// The targets where a sign-in would count as a wrong password.
+    #[must_use]
+    pub fn lagging(&self) -> &[String] {
+        match self {
+            Self::Candidate(_) => &[],
+            Self::Lagging(targets) | Self::Handed { lagging: targets, .. } => targets,
+        }
+    }
+}
+
+/// Starts runs of other scripts. Both calls block.
+pub trait Procedures: Send + Sync {
+    /// Sees that the script exists, passes the check and takes a connection. Nothing is touched.
+    ///
+    /// # Errors
+    /// `dependent.unfit`.
+    fn look(&self, world: &World, order: &Order) -> Result<()>;
+
+    /// Performs the script as a run of its own, with the grants that it declares less what this run denies.
+    ///
+    /// # Errors
+    /// Of a run that could not begin.
+    fn perform(&self, world: &World, order: &Order) -> Result<Performed>;
+}
+
+/// A run that another one starts.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The script's name.
+    pub script: String,
+    /// Its parameter `connection`.
+    pub connection: String,
+    /// What it knows of credentials from the start.
+    pub credentials: Vec<(ConnectionId, CredentialState)>,
+}
+
+/// How such a run ended.
+#[derive(Debug, Clone)]
+pub struct Performed {
+    /// Its id.
+    pub run: String,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// What ended it, if anything did.
+    pub error: Option<Failure>,
 }
 
 /// Something that the lab has no server for.

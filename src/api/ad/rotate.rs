@@ -1,19 +1,21 @@
 //! `ad::rotate`: the credential transaction, as scripts call it and as runs show it.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use futures_util::future::BoxFuture;
 use rhai::Dynamic;
 
-use super::{access, writes};
+use super::{access, dependents::OfAccount, writes};
 use crate::{
     api::credentials,
     connection::{self, Connection, Scope},
     error::{Error, Result},
-    rotation::{self, Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via},
+    rotation::{
+        self, Announcement, DependentReport, Observer, OnFailure, Outcome, Request, Stage, StageReport, TargetReport, Via,
+    },
     script::{
         context::{Context, CredentialState, Write},
         operation::Namespace,
@@ -27,13 +29,17 @@ use crate::{
 pub(super) fn register(namespace: Namespace) -> Namespace {
     namespace.operation(
         writes(
-            "rotate(conn: connection, options?: map) -> record of verdict, principal, version, pinned, connections, targets, stages, error",
+            "rotate(conn: connection, options?: map) -> record of verdict, principal, version, pinned, connections, targets, dependents, access_ends, stages, error",
             "Gives the connection's account a new password, in the directory and in the store, and loses neither: preflight, record, \
-             change on one target (the PDC emulator where it answers), prove with one sign-in, wait until the other targets have it, make \
-             it current for every connection of the account. The account changes its own password; with `via` on the connection an \
+             change on one target (the PDC emulator where it answers), prove with one sign-in, wait until the other targets have it, hand \
+             it to what depends on it (the account's other connections, home-directory servers where the script has `home:test`, \
+             declared procedures), make it current for every connection of the account. A dependent that cannot take it makes the \
+             verdict `partial`. The account changes its own password; with `via` on the connection an \
              administrative one resets it. Options: `password` (generated for the policy when left out), `username` (another account needs \
              `via`), `allow_down` (go on without targets that are down), `insist` (also what is never rotated: built-in, managed and \
-             `break-glass` accounts), `wait` (how long targets may lag; `--wait` unless told). A target that lags is `inconclusive` and is \
+             `break-glass` accounts), `wait` (how long targets may lag; `--wait` unless told), `on_failure` (`keep`, or `undo`: when a dependent fails, the old \
+             password is put back, where the policy lets it), `revoke` (`now`: somebody knows the old one who must not, so it is changed \
+             twice, and `access_ends` says when that ends). A target that lags is `inconclusive` and is \
              not signed in on in this run. Needs the grant `connection:write` as well.",
             r#"let rotated = ad::rotate(conn::get("lab-ad")); print(`version ${rotated.version}: ${rotated.verdict}`);"#,
         ),
@@ -48,6 +54,8 @@ struct Options {
     allow_down: bool,
     insist: bool,
     wait: Option<Span>,
+    on_failure: OnFailure,
+    revoke: bool,
 }
 
 impl FromScript for Options {
@@ -61,20 +69,53 @@ impl FromScript for Options {
             allow_down: fields.take("allow_down")?.unwrap_or(false),
             insist: fields.take("insist")?.unwrap_or(false),
             wait: fields.take("wait")?,
+            on_failure: match fields.take::<String>("on_failure")?.as_deref() {
+                None | Some("keep") => OnFailure::Keep,
+                Some("undo") => OnFailure::Undo,
+                Some(other) => return Err(format!("on_failure must be keep or undo, not {other}")),
+            },
+            revoke: fields.take::<Now>("revoke")?.is_some_and(|Now(now)| now),
         };
         fields.finish().map(|()| options)
     }
 }
 
+/// `"now"`, or a truth value; `"no"` is none.
+struct Now(bool);
+
+impl FromScript for Now {
+    const TYPE: &'static str = "text";
+
+    fn from_script(value: Dynamic) -> Result<Self, String> {
+        if let Ok(now) = value.as_bool() {
+            return Ok(Self(now));
+        }
+        match String::from_script(value)?.as_str() {
+            "now" => Ok(Self(true)),
+            "no" => Ok(Self(false)),
+            other => Err(format!("revoke must be now or no, not {other}")),
+        }
+    }
+}
+
 async fn rotate(context: Context, (connection, options): (Connection, Option<Options>)) -> Result<Record<Outcome>> {
     context.world.grants.require("connection:write", "ad::rotate")?;
-    let reporter = Reporter { context: context.clone(), connection: connection.clone(), write: Mutex::new(None) };
-    let rotated = match request(&context, &connection, options.unwrap_or_default()).await {
+    let options = options.unwrap_or_default();
+    let reporter = Reporter {
+        context: context.clone(),
+        connection: connection.clone(),
+        twice: options.revoke || options.on_failure == OnFailure::Undo,
+        write: Mutex::new(None),
+    };
+    let rotated = match request(&context, &connection, options).await {
         Ok(request) => Box::pin(rotation::rotate(&request, &reporter)).await,
         Err(error) => Err(error),
     };
     let rotated = reporter.settle(rotated).await?;
     note(&context, &connection, &rotated).await?;
+    if let Some(ends) = &rotated.access_ends {
+        context.check_finished("access ends", Verdict::Ok, Duration::ZERO, ends, None);
+    }
     Ok(Record(rotated))
 }
 
@@ -96,6 +137,9 @@ async fn request(context: &Context, connection: &Connection, options: Options) -
         allow_down: options.allow_down,
         insist: options.insist,
         wait: options.wait.map_or(world.options.wait, |Span(wait)| wait),
+        dependents: Arc::new(OfAccount::new(context)),
+        on_failure: options.on_failure,
+        revoke: options.revoke,
         hurry: context.hurry.clone(),
     })
 }
@@ -150,8 +194,16 @@ async fn note(context: &Context, connection: &Connection, rotated: &Outcome) -> 
 struct Reporter {
     context: Context,
     connection: Connection,
-    /// From before the write is sent until it is known what became of it; an interrupt waits as long.
-    write: Mutex<Option<Write>>,
+    /// Whether the first change may not be the last.
+    twice: bool,
+    /// From before a write is sent until it is known what became of it; an interrupt waits as long.
+    write: Mutex<Option<Sent>>,
+}
+
+/// A write, and what is known of it so far.
+struct Sent {
+    write: Write,
+    state: WriteState,
 }
 
 impl Reporter {
@@ -159,7 +211,11 @@ impl Reporter {
     async fn settle(&self, rotated: Result<Outcome>) -> Result<Outcome> {
         let write = self.write.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (write, &rotated) {
-            (Some(write), _) => write.settle_by(rotated).await,
+            (Some(Sent { write, state }), Ok(_)) => {
+                write.settle(state).await?;
+                rotated
+            }
+            (Some(Sent { write, .. }), Err(_)) => write.settle_by(rotated).await,
             // Somebody else's rotation says what becomes of the password.
             (None, Err(error)) if error.verdict() == Verdict::InDoubt || error.code() == "rotation.busy" => rotated,
             (None, Err(_)) => {
@@ -173,13 +229,48 @@ impl Reporter {
     }
 
     async fn announce(&self, change: &Announcement) -> Result<()> {
-        let did = format!(
-            "password of {} changed in {} on {}, version {} is current in {}",
-            change.account, self.connection.domain, change.pinned, change.version, self.connection.name
-        );
-        let write = self.context.write("ad.rotate", &change.pinned, &did, &unchanged(&change.account)).await?;
-        *self.write.lock().unwrap_or_else(PoisonError::into_inner) = Some(write);
+        let before = self.write.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Sent { write, state }) = before {
+            write.settle(state).await?;
+        }
+        let (did, did_not) = self.sentences(change);
+        let write = self.context.write("ad.rotate", &change.pinned, &did, &did_not).await?;
+        let sent = Sent { write, state: WriteState::Done };
+        *self.write.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent);
         Ok(())
+    }
+
+    /// What the end of the run says of a change that was made, and of one that was not.
+    fn sentences(&self, change: &Announcement) -> (String, String) {
+        let Announcement { account, pinned, version, of } = change;
+        let (domain, name) = (&self.connection.domain, &self.connection.name);
+        let current = format!("version {version} is current in {name}");
+        match *of {
+            "undo" => (
+                format!("the old password of {account} is back in {domain} on {pinned}, {current}"),
+                format!("the old password of {account} was not put back"),
+            ),
+            "revoke" => (
+                format!("password of {account} changed a second time in {domain} on {pinned}, {current}: the one that was known is refused from now on; Kerberos tickets issued before live on, by default for 10 hours"),
+                format!("password of {account} was not changed a second time: the one before the change still binds for an hour"),
+            ),
+            _ if self.twice => {
+                (format!("password of {account} changed in {domain} on {pinned} to version {version}"), unchanged(account))
+            }
+            _ => (format!("password of {account} changed in {domain} on {pinned}, {current}"), unchanged(account)),
+        }
+    }
+
+    /// What a stage's end says of the write that was announced.
+    fn note_state(&self, report: &StageReport) {
+        let state = match (report.stage, report.verdict) {
+            (Stage::Record | Stage::Change, Verdict::InDoubt) => WriteState::InDoubt,
+            (Stage::Record | Stage::Change, verdict) if verdict != Verdict::Ok => WriteState::Failed,
+            _ => return,
+        };
+        if let Some(sent) = self.write.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            sent.state = state;
+        }
     }
 }
 
@@ -189,14 +280,25 @@ fn unchanged(account: &str) -> String {
 
 impl Observer for Reporter {
     fn stage_ended(&self, report: &StageReport, error: Option<&Error>) {
+        self.note_state(report);
         let took = Duration::from_millis(report.ms);
         let note = if error.is_some() { "" } else { report.note.as_str() };
-        self.context.check_finished(report.stage.as_str(), report.verdict, took, note, error);
+        let key = [report.of, report.stage.as_str()].join(" ");
+        self.context.check_finished(key.trim_start(), report.verdict, took, note, error);
     }
 
     fn target_ended(&self, report: &TargetReport) {
         let took = Duration::from_millis(report.ms);
-        self.context.check_finished(&report.target, report.verdict, took, &report.note, None);
+        let key = match &report.connection {
+            Some(connection) => format!("{connection} {}", report.target),
+            None => report.target.clone(),
+        };
+        self.context.check_finished(&key, report.verdict, took, &report.note, None);
+    }
+
+    fn dependent_ended(&self, report: &DependentReport) {
+        let took = Duration::from_millis(report.ms);
+        self.context.check_finished(&report.name, report.verdict, took, &report.note, None);
     }
 
     fn change_announced<'a>(&'a self, change: &'a Announcement) -> BoxFuture<'a, Result<()>> {
