@@ -94,8 +94,7 @@ fn with_directory(fields: Fields, directory: DirectoryFields) -> Fields {
         pin: directory.pin,
         via: directory.via,
         // An empty name takes them all away.
-        dependents: given(directory.dependent)
-            .map(|names| names.into_iter().filter(|name| !name.is_empty()).collect()),
+        dependents: given(directory.dependent).map(|names| names.into_iter().filter(|name| !name.is_empty()).collect()),
         ..fields
     }
 }

@@ -93,7 +93,8 @@ pub(super) async fn converge(
         tell(&other.name, other.of.as_ref(), fate)
     });
     reports.extend(join_all(others).await);
-    let of_down = |down: &Down| tell(&down.target, down.of.as_ref(), Fate::Left(format!("it was down: {}", down.error)));
+    let of_down =
+        |down: &Down| tell(&down.target, down.of.as_ref(), Fate::Left(format!("it was down: {}", down.error)));
     reports.extend(plan.down.iter().map(of_down));
     note_all(plan, books, recorded, &reports)
         .await

@@ -1,11 +1,12 @@
 //! The credential transaction: a new password for a connection's account, never lost, never the only copy of itself.
 //!
-//! [`rotate`] performs six stages. Each is told to an [`Observer`] and, from `record` on, journalled (`store::journal`) so
+//! [`rotate`] performs seven stages. Each is told to an [`Observer`] and, from `record` on, journalled (`store::journal`) so
 //! that a process that ends anywhere leaves what a recovery needs. The lock on the principal is held throughout.
 //!
 //! 1. **preflight** reads: the account (objectGUID), its state, the policy that applies, lockout counts, `pwdLastSet` on
 //!    each target. The first target that can be written to signs in first, as a canary; then the pinned one, the PDC
-//!    emulator where it is known and answers; then the others, one by one. These sessions stay open. Any failure: stop.
+//!    emulator where it is known and answers; then the others, one by one, also those of the account's other connections. These
+//!    sessions stay open. Every dependent is asked whether it answers. Any failure: stop.
 //! 2. **record**: the candidate is on the disk, encrypted, read back; the journal begins.
 //! 3. **change**: marked as sent, then one LDAP write on the pinned target: the account's own change (old and new), or a
 //!    reset: over an administrative connection, or by the account itself where it is a domain administrator whose password
@@ -13,7 +14,16 @@
 //! 4. **prove**: exactly one bind with the candidate there.
 //! 5. **converge**: on each other target `pwdLastSet` is read over the open session until it is the pinned one's, then one
 //!    bind. One that does not get there in time is inconclusive, named and journalled; the rotation goes on.
-//! 6. **promote**: candidate to current, current to previous, for all connections of the account, in one transaction.
+//! 6. **dependents**: what else signs in as the account is handed the new password, each with its own verdict: home servers,
+//!    declared procedures; other connections are proven by then. Left out where there are none. One that fails does not stop
+//!    the promotion, for the directory has the new password: the rotation is `partial`. None is tried while a target lags.
+//! 7. **promote**: candidate to current, current to previous, for all connections of the account, in one transaction.
+//!
+//! Two kinds of request make a second change when the first has ended, all seven stages again, with a version row and a
+//! journal of its own, on the targets that have the first: `on_failure = undo`, when a dependent failed, sets the old
+//! password again (options `undo_of`: the rotation before); `revoke` sets another new one (`revoke_of`), for the password
+//! before a change still binds for an hour, and hands only that to the dependents. Both are resets, unless the policy has
+//! neither history nor minimum age; preflight of the first refuses what could not be done.
 //!
 //! What a rotation leaves that ends at any instruction (killed, out of power, its future dropped at any `await`). "Stage"
 //! is the journal's; a store call that is under way when the future is dropped still completes, under the lock.
@@ -29,13 +39,23 @@
 //! | `prove`, `change-acknowledged` | the same | the new password | one bind with the candidate there, then as below |
 //! | `prove`, `not-proven` | the same | the new password, unless something set another one | the same |
 //! | `converge`, `proven` | candidate with proof | the new password; other targets may lag | promote; look at the targets that have no event |
-//! | `promote`, `converge-ended` | candidate with proof, an event per target | the new password | promote, end the journal |
+//! | `dependents`, `converge-ended` or `dependent-*` | candidate with proof, an event per target and per dependent so far | the new password | promote, end the journal as `partial`; hand the password to the dependents in `before.dependents` without `dependent-ok` or `dependent-skipped` ([`open_dependents`], [`retry_dependents`]); one that was being handed it may have it |
+//! | `promote`, `converge-ended` (no dependents) or `dependents-ended` | candidate with proof, an event per target and dependent | the new password | promote, end the journal |
 //! | `promote`, and the candidate is current | the same | the new password | end the journal |
 //! | ended, `promoted`, `inconclusive` | all connections switched; `not-converged` events name targets | the new password; named targets may lag | look at the named targets |
+//! | ended, `promoted`, `partial` | all connections switched; `dependent-failed` and `dependent-open` events name dependents | the new password | hand it to those that are open; with `on_failure: undo` in the options nobody begins the undo anew |
+//! | ended, `promoted`, `partial`, options `revoke: true`, and no later rotation | all connections switched | the first of two new passwords; the one that was known binds for an hour | hand it to the dependents; say that access has not ended, and to revoke again |
+//! | ended, `dependents-retried`, any | an event per dependent that was tried again | the new password | as the verdict says |
+//! | ended, `undone`, `failed` (options of a later one: `undo_of`) | the new version retired, the old password in a later one | the old password | nothing |
+//! | ended, `revoked` (options of a later one: `revoke_of`) | the version that was known retired | the later one's | nothing |
+//! | ended, `not-revoked`, `partial` | all connections switched | the first of two new passwords | say that access has not ended, and to revoke again |
 //! | ended, `promoted`, `ok` | all connections switched | the new password everywhere | nothing |
 //!
-//! Not here yet: recovery, undo, dependents, asking a target to fetch the one object, and the enforced lockout budget
-//! (attempts are written down before they are sent and cleared when accepted).
+//! A rotation with `undo_of` or `revoke_of` in its options leaves what any other one does: its candidate is what was sent last.
+//! But the candidate of an undo is the password before the present one, which binds for an hour also where the write was not
+//! applied: there a bind proves nothing after `change-sent` without `change-acknowledged`, and only `pwdLastSet` tells.
+//!
+//! Not here yet: asking a target to fetch the one object.
 
 mod account;
 mod books;
@@ -61,7 +81,9 @@ use preflight::Plan;
 use report::{Log, Staged};
 use sequel::Sequel;
 
-pub use dependents::{Dependent, Dependents, Found, NewSecret, Open, OtherConnection, open_dependents, retry_dependents};
+pub use dependents::{
+    Dependent, Dependents, Found, NewSecret, Open, OtherConnection, open_dependents, retry_dependents,
+};
 pub use report::{Announcement, DependentReport, Observer, Outcome, Stage, StageReport, TargetReport};
 pub use request::{OnFailure, Request, USUAL_WAIT, Via};
 
@@ -82,7 +104,8 @@ use crate::{
 /// `in-doubt`: the new one was sent, both are kept, and the journal waits for a recovery.
 /// `rotation.busy`, `rotation.unfinished`, `rotation.target_down`, `rotation.never_rotated`, `rotation.break_glass`,
 /// `rotation.other_account`, `rotation.other_customer`, `rotation.too_young`, `rotation.near_lockout`,
-/// `rotation.password_policy`, `rotation.password_history`, `rotation.unsettled` and the directory's own.
+/// `rotation.password_policy`, `rotation.password_history`, `rotation.dependent_down`, `rotation.undo_impossible`,
+/// `rotation.revoke_impossible`, `rotation.unsettled` and the directory's own.
 pub async fn rotate(request: &Request, observer: &dyn Observer) -> Result<Outcome> {
     let books = Books::new(&request.store, &request.identity, &request.who);
     let mut log = Log { observer, stages: Vec::new(), of: "" };
@@ -106,12 +129,7 @@ struct Done {
 }
 
 /// All stages once.
-async fn transaction(
-    request: &Request,
-    books: &Books,
-    log: &mut Log<'_>,
-    sequel: Option<&Sequel>,
-) -> Result<Done> {
+async fn transaction(request: &Request, books: &Books, log: &mut Log<'_>, sequel: Option<&Sequel>) -> Result<Done> {
     let observer = log.observer;
     let plan = log.stage(Stage::Preflight, Box::pin(preflight::preflight(request, books, sequel))).await?;
     let recorded = log.stage(Stage::Record, change::record(request, &plan, books, observer)).await?;
@@ -142,7 +160,11 @@ async fn hand(request: &Request, done: &Done, books: &Books, observer: &dyn Obse
         .await
         .map_err(|error: Error| unsettled("the new password works, and the journal could not be written", &error))?;
     let taken = reports.iter().filter(|one| one.verdict == Verdict::Ok).count();
-    let note = format!("{taken} of {} have taken it", reports.len());
+    let left_out = reports.iter().filter(|one| one.verdict == Verdict::Skipped).count();
+    let note = match left_out {
+        0 => format!("{taken} of {} have taken it", reports.len()),
+        _ => format!("{taken} of {} have taken it, {left_out} left out", reports.len()),
+    };
     let verdict = reports.iter().map(|one| one.verdict).max().unwrap_or(Verdict::Ok);
     Ok((reports, verdict, note))
 }

@@ -4,11 +4,7 @@ use super::{
     Done, dependents,
     report::{DependentReport, Outcome, StageReport, TargetReport},
 };
-use crate::{
-    error::Error,
-    store::events::Failure,
-    verdict::Verdict,
-};
+use crate::{error::Error, store::events::Failure, verdict::Verdict};
 
 /// That of the target that is worst off.
 pub(super) fn worst(targets: &[TargetReport]) -> Verdict {

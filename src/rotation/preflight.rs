@@ -1,7 +1,5 @@
 //! Preflight: everything that can be known before something is touched. It only reads; whatever it refuses is as it was.
 
-use std::collections::HashSet;
-
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -9,7 +7,7 @@ use super::{
     account::{self, Known},
     books::Books,
     controllers::{self, Controller, Down},
-    dependents::{self, Found, OtherConnection, Planned},
+    dependents::{self, Found, Planned},
     report::{Stage, Staged},
     request::{Mode, Request},
     sequel::{self, Sequel},
@@ -17,7 +15,6 @@ use super::{
     stored::{self, Stored},
 };
 use crate::{
-    connection::{self, Connection, Scope, credentials},
     directory::{self, Endpoint, Identity, Principal, outcome},
     error::{Error, Result},
     secret::Secret,
@@ -113,8 +110,8 @@ pub(super) async fn preflight(request: &Request, books: &Books, sequel: Option<&
     };
     sequel::refuse_impossible(&known, request, &open[pinned].session, &stored, books).await?;
     open[pinned].before = mark(&open[pinned], &known.account.principal.dn).await?;
-    let Found { connections, others: dependents } = found(request, &stored, &known, books).await?;
-    let connections = join(request, connections, &mut open, &mut down).await?;
+    let Found { connections, others: dependents } = dependents::find(request, &stored, &known, books).await?;
+    let connections = dependents::join(request, connections, &mut open, &mut down).await?;
     let (pinned, others) = others(request, books, &stored, &known, open, (pinned, canary), &mut down).await?;
     let candidate = match sequel.and_then(|sequel| sequel.former.clone()) {
         Some(former) => former,
@@ -123,7 +120,7 @@ pub(super) async fn preflight(request: &Request, books: &Books, sequel: Option<&
     let dependents = dependents::ask(dependents, request.allow_down).await?;
     let mut note = note(&pinned, &others, &down, &known, mode);
     if sequel.is_none() {
-        note = format!("{note}; {}", of_dependents(&connections, &dependents));
+        note = format!("{note}; {}", dependents::words(&connections, &dependents));
     }
     let before = before(request, mode, &stored, &known, (&pinned, &others), &down, &dependents);
     let Known { account, policy, username, .. } = known;
@@ -146,7 +143,7 @@ pub(super) async fn preflight(request: &Request, books: &Books, sequel: Option<&
     Ok((plan, Verdict::Ok, note))
 }
 
-fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
+pub(super) fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
     let Some(first) = down.first().filter(|_| !allow_down) else { return Ok(()) };
     let names: Vec<&str> = down.iter().map(|down| down.target.as_str()).collect();
     Err(Error::new(
@@ -168,60 +165,6 @@ async fn sign_in(request: &Request, books: &Books, stored: &Stored, controller: 
         .sign_in(&controller.session, identity, principal)
         .await
         .map_err(|error| error.context(format!("{} cannot sign in on {}", identity.name, controller.name)))
-}
-
-/// What has to take the new password besides the targets.
-async fn found(request: &Request, stored: &Stored, known: &Known, books: &Books) -> Result<Found> {
-    let (own, principal, other_account, guid) =
-        (request.connection.clone(), stored.principal, known.other_account, known.account.principal.guid.clone());
-    let connections = books
-        .with(move |books| {
-            let store = &books.store;
-            let principal = if other_account { credentials::principal_of(store, &guid)? } else { Some(principal) };
-            let names = principal.map_or_else(|| Ok(Vec::new()), |one| credentials::connections_of(store, one))?;
-            let others = names.iter().filter(|name| !name.eq_ignore_ascii_case(&own.name));
-            let others = others.map(|name| connection::get(store, name, &Scope::all()));
-            std::iter::once(Ok(own.clone())).chain(others).collect::<Result<Vec<Connection>>>()
-        })
-        .await?;
-    request.dependents.of(&connections).await
-}
-
-/// Opens the targets that other connections of the account bring along. Nobody signs in yet.
-async fn join(
-    request: &Request,
-    connections: Vec<OtherConnection>,
-    open: &mut Vec<Controller>,
-    down: &mut Vec<Down>,
-) -> Result<Vec<(String, Vec<Endpoint>)>> {
-    let mut known: HashSet<String> = open.iter().map(|one| one.name.clone()).collect();
-    known.extend(down.iter().map(|one| one.target.clone()));
-    for other in &connections {
-        let mut more = other.endpoints.clone();
-        more.retain(|endpoint| known.insert(endpoint.target.to_string()));
-        let (mut opened, mut failed) = controllers::open_all(&more).await;
-        opened.iter_mut().for_each(|one| one.of = Some(other.name.clone()));
-        failed.iter_mut().for_each(|one| one.of = Some(other.name.clone()));
-        open.append(&mut opened);
-        down.append(&mut failed);
-    }
-    refuse_down(down, request.allow_down)?;
-    controllers::one_domain(open)?;
-    Ok(connections.into_iter().map(|other| (other.name, other.endpoints)).collect())
-}
-
-fn of_dependents(connections: &[(String, Vec<Endpoint>)], dependents: &[Planned]) -> String {
-    let count = |kind: &str| dependents.iter().filter(|one| one.dependent.kind() == kind).count();
-    let counted = [
-        (connections.len(), "other connection", "other connections"),
-        (count("home-server"), "home server", "home servers"),
-        (count("procedure"), "declared procedure", "declared procedures"),
-    ];
-    let counted = counted.into_iter().filter(|(number, ..)| *number > 0);
-    let words: Vec<String> =
-        counted.map(|(number, one, many)| format!("{number} {}", if number == 1 { one } else { many })).collect();
-    let known = if words.is_empty() { "no dependents".to_owned() } else { format!("depending on it: {}", words.join(", ")) };
-    format!("{known}; {}", dependents::UNKNOWN)
 }
 
 /// `pwdLastSet`; `None` where it may not be read.

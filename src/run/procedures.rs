@@ -12,8 +12,9 @@ use crate::{
     error::{Error, Result},
     host::Host,
     script::{
-        context::{Interrupt, Order, Performed, Procedures, World},
+        context::{Interrupt, World},
         params::{Param, ParamType},
+        procedures::{Order, Performed, Procedures},
     },
     verdict::Verdict,
 };

@@ -12,6 +12,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("add_ad", include_str!("../../scripts/add_ad.rhai")),
     ("health_check", include_str!("../../scripts/health_check.rhai")),
     ("reset_ad_creds", include_str!("../../scripts/reset_ad_creds.rhai")),
+    ("revoke_access", include_str!("../../scripts/revoke_access.rhai")),
     ("test_connections", include_str!("../../scripts/test_connections.rhai")),
 ];
 

@@ -115,7 +115,8 @@ async fn one_that_fails_leaves_the_rotation_partial_and_can_be_retried() {
 
     let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
     let rotation = journal::history(&rig.store, current.principal).unwrap().swap_remove(0);
-    let open: Vec<String> = open_dependents(&rig.store, &rotation.id).unwrap().into_iter().map(|one| one.name).collect();
+    let open: Vec<String> =
+        open_dependents(&rig.store, &rotation.id).unwrap().into_iter().map(|one| one.name).collect();
     assert_eq!(open, ["pool"]);
     let secret = NewSecret {
         identity: Identity { name: current.username, password: rig.password(2) },
@@ -137,10 +138,14 @@ async fn one_that_fails_leaves_the_rotation_partial_and_can_be_retried() {
 #[tokio::test]
 async fn what_may_pass_is_tried_again() {
     let rig = Rig::new(Flavour::Samba, &[]);
-    let (slow, stuck) = (Stand::failing("slow", &[passing, passing]), Stand::failing("stuck", &[passing, passing, passing]));
+    let (slow, stuck) =
+        (Stand::failing("slow", &[passing, passing]), Stand::failing("stuck", &[passing, passing, passing]));
     let outcome = run(&Request { dependents: found(&[&slow, &stuck]), ..rig.request() }).await.unwrap();
     assert_eq!(told(&outcome), ["slow ok", "stuck inconclusive"]);
-    assert_eq!((outcome.verdict.as_str(), outcome.error.unwrap().code.as_str()), ("inconclusive", "rotation.dependents_open"));
+    assert_eq!(
+        (outcome.verdict.as_str(), outcome.error.unwrap().code.as_str()),
+        ("inconclusive", "rotation.dependents_open")
+    );
     assert_eq!((slow.took().len(), stuck.took().len()), (1, 0));
 }
 
@@ -211,7 +216,10 @@ async fn another_connections_target_that_is_down_stops_it() {
     assert_eq!(error.code(), "rotation.target_down");
     assert_eq!(rig.picture(), "v1 current proven; no journal");
     let outcome = run(&Request { allow_down: true, ..request }).await.unwrap();
-    assert_eq!((told(&outcome), verdicts(&outcome)), (vec!["other inconclusive".to_owned()], vec!["ok", "ok", "inconclusive"]));
+    assert_eq!(
+        (told(&outcome), verdicts(&outcome)),
+        (vec!["other inconclusive".to_owned()], vec!["ok", "ok", "inconclusive"])
+    );
 }
 
 #[test]
@@ -226,4 +234,40 @@ fn declared_procedures_are_names_of_scripts() {
     connection::edit(&rig.store, "corp", &Scope::all(), &change).unwrap();
     let again = connection::get(&rig.store, "corp", &Scope::all()).unwrap();
     assert_eq!(again.ad().unwrap(), &settings);
+}
+
+/// Never answers; says time is up when it is asked.
+#[derive(Debug)]
+struct Stuck(tokio_util::sync::CancellationToken);
+
+impl Dependent for Stuck {
+    fn name(&self) -> &'static str {
+        "stuck"
+    }
+
+    fn kind(&self) -> &'static str {
+        "procedure"
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn take<'a>(&'a self, _: &'a NewSecret) -> BoxFuture<'a, Result<String>> {
+        self.0.cancel();
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_leaves_the_dependents_open_and_promotes() {
+    let rig = Rig::new(Flavour::Samba, &[]);
+    let request = rig.request();
+    let (stuck, pool) = (Arc::new(Stuck(request.hurry.clone())), Stand::well("pool"));
+    let others: Vec<Arc<dyn Dependent>> = vec![stuck, pool.clone()];
+    let request = Request { dependents: Arc::new(Found { connections: Vec::new(), others }), ..request };
+    let outcome = run(&request).await.unwrap();
+    assert_eq!(told(&outcome), ["stuck inconclusive", "pool inconclusive"]);
+    assert!(pool.took().is_empty());
+    assert_eq!(rig.picture(), "v2 current sent proven, v1 previous proven; promote, ended inconclusive");
 }

@@ -204,7 +204,10 @@ impl Witness {
 
 impl Observer for Witness {
     fn stage_ended(&self, report: &StageReport, _: Option<&Error>) {
-        self.told.lock().unwrap().push(format!("{} {} {}", report.of, report.stage.as_str(), report.verdict).trim_start().to_owned());
+        self.told
+            .lock()
+            .unwrap()
+            .push(format!("{} {} {}", report.of, report.stage.as_str(), report.verdict).trim_start().to_owned());
         if let Some((stage, hurry)) = &self.hurry_after
             && *stage == report.stage.as_str()
         {

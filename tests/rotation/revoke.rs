@@ -23,7 +23,8 @@ async fn the_password_that_was_known_is_refused_at_once() {
             assert_eq!(rig.says(target, rig.password(3).expose()).await, "");
         }
         let proven = if over_admin { "" } else { " proven" };
-        let expected = format!("v3 current sent proven, v2 previous sent proven, v1 retired{proven}; promote, ended ok");
+        let expected =
+            format!("v3 current sent proven, v2 previous sent proven, v1 retired{proven}; promote, ended ok");
         assert_eq!(rig.picture(), expected);
         let history = credentials::history(&rig.store, &rig.connection).unwrap();
         assert!(history[2].why.as_ref().unwrap().starts_with("revoked"));
@@ -72,9 +73,13 @@ async fn a_second_change_that_the_run_cannot_record_is_told_and_the_dependents_g
     let rig = Rig::new(Flavour::Samba, &[]);
     let pool = Stand::well("pool");
     let witness = Witness { refuse_after: Some(1), ..Witness::default() };
-    let outcome = rotate(&Request { revoke: true, dependents: found(&[&pool]), ..rig.request() }, &witness).await.unwrap();
+    let outcome =
+        rotate(&Request { revoke: true, dependents: found(&[&pool]), ..rig.request() }, &witness).await.unwrap();
     let error = outcome.error.clone().unwrap();
-    assert_eq!((outcome.verdict.as_str(), error.code.as_str(), outcome.version), ("partial", "rotation.not_revoked", 2));
+    assert_eq!(
+        (outcome.verdict.as_str(), error.code.as_str(), outcome.version),
+        ("partial", "rotation.not_revoked", 2)
+    );
     assert_eq!(pool.took(), [rig.password(2).expose().to_owned()]);
     assert!(outcome.access_ends.is_none());
     assert_eq!(rig.says(1, rig.password(2).expose()).await, "");

@@ -11,7 +11,8 @@ async fn an_account_changes_its_own_password_everywhere() {
     let outcome = rotate(&rig.request(), &witness).await.unwrap();
     assert_eq!(witness.told(), ["preflight ok", "record ok", "change ok", "prove ok", "converge ok", "promote ok"]);
     let pinned = rig.lab.targets()[0].address.to_string();
-    let announced = Announcement { account: "svc-libretto@lab.test".to_owned(), pinned: pinned.clone(), version: 2, of: "" };
+    let announced =
+        Announcement { account: "svc-libretto@lab.test".to_owned(), pinned: pinned.clone(), version: 2, of: "" };
     assert_eq!(*witness.announced.lock().unwrap(), [announced]);
     assert_eq!((outcome.version, outcome.verdict.as_str(), outcome.pinned.as_str()), (2, "ok", pinned.as_str()));
     assert_eq!(outcome.connections, ["corp"]);

@@ -1,6 +1,6 @@
 //! `on_failure=undo`: the old password is put back, as a transaction of its own, where the policy lets it.
 
-use libretto::rotation::OnFailure;
+use libretto::{rotation::OnFailure, store::locks::PrincipalLock};
 
 use super::{
     dependents::{Stand, broken, found, told},
@@ -81,14 +81,38 @@ async fn a_password_that_was_never_proven_is_not_put_back() {
     assert_eq!(rig.picture(), "v1 current; no journal");
 }
 
+/// Whatever an undo leaves that ends anywhere: what was sent last is the current version, or a recovery is to look at it.
 #[tokio::test]
-async fn an_undo_that_is_not_answered_waits_for_a_recovery() {
-    // The second change that the pinned target gets is not answered.
-    let rig = Rig::new(Flavour::Windows, &["replication=off"]);
-    let task = Stand::failing("task", &[broken]);
-    let mut request = undoing(&rig, &[&task]);
-    request.endpoints.truncate(1);
-    let outcome = run(&request).await.unwrap();
-    assert_eq!(outcome.error.unwrap().code, "rotation.undone");
-    assert_eq!(rig.says(1, rig.old()).await, "");
+async fn wherever_an_undo_is_dropped_the_store_knows_what_was_sent_last() {
+    let mut seen = std::collections::BTreeSet::new();
+    for polls in (1..).step_by(5) {
+        let rig = Rig::new(Flavour::Windows, &["replication=30ms"]);
+        let task = Stand::failing("task", &[broken]);
+        let request = undoing(&rig, &[&task]);
+        let done = abandoned::Cut::after(run(&request), polls).await;
+        crate::lab::until("the lock is free", || async {
+            PrincipalLock::take(&rig.store, rig.connection.principal, "test").is_ok()
+        })
+        .await;
+        let versions = credentials::history(&rig.store, &rig.connection).unwrap();
+        let last = versions.iter().filter(|one| one.sent_at.is_some()).max_by_key(|one| one.version);
+        let unfinished = journal::unfinished_of(&rig.store, versions[0].principal).unwrap();
+        let picture = rig.picture();
+        match (last, unfinished) {
+            (Some(last), Some(rotation)) if last.id == rotation.candidate.unwrap() => {}
+            (Some(last), None) => assert_eq!(last.state.as_str(), "current", "{picture}"),
+            (None, _) | (Some(_), Some(_)) => {}
+        }
+        assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"], "{picture}");
+        let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
+        assert_eq!(rig.says(1, rig.password(current.version).expose()).await, "", "{picture}");
+        seen.insert(picture.split("; ").last().unwrap().to_owned());
+        if done.is_some() {
+            break;
+        }
+        assert!(polls < 4000, "it never ends");
+    }
+    for stage in ["change, unfinished", "converge, unfinished", "promote, ended ok"] {
+        assert!(seen.contains(stage), "{stage}: {seen:#?}");
+    }
 }

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod changes;
 mod dependents;
+mod reporter;
 mod rotate;
 mod targets;
 

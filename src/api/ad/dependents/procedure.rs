@@ -8,7 +8,10 @@ use crate::{
     connection::{Connection, credentials},
     error::{Error, Result},
     rotation::{Dependent, NewSecret},
-    script::context::{Context, CredentialState, Order, Performed},
+    script::{
+        context::{Context, CredentialState},
+        procedures::{Order, Performed},
+    },
     verdict::Verdict,
 };
 

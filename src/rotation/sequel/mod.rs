@@ -5,10 +5,15 @@
 //! change and no others: any other one would count the sign-in as a wrong password. The first one has ended before the
 //! second begins, so that a crash in between leaves nothing in doubt.
 
+mod allowed;
+
 use std::sync::Arc;
 
 use serde_json::json;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+
+use allowed::former;
+pub(super) use allowed::refuse_impossible;
 
 use super::{
     Done,
@@ -19,8 +24,6 @@ use super::{
     outcome, promote_verdict,
     report::{DependentReport, Log, Outcome},
     request::{Mode, OnFailure, Request},
-    rules,
-    stored::Stored,
     transaction,
 };
 use crate::{
@@ -66,86 +69,6 @@ impl Sequel {
     }
 }
 
-/// Before anything is touched: whether the second change that may follow, or will, is one that the policy lets through.
-pub(super) async fn refuse_impossible(
-    known: &Known,
-    request: &Request,
-    session: &Session,
-    stored: &Stored,
-    books: &Books,
-) -> Result<()> {
-    let undo = request.on_failure == OnFailure::Undo;
-    if undo && request.revoke {
-        return Err(Error::new("rotation.undo_impossible", "a password that is revoked is not put back")
-            .hint("leave out either revoke or on_failure=undo"));
-    }
-    if undo {
-        refuse_former(known, stored, books).await?;
-    }
-    if request.via.is_some() || !(undo || request.revoke) {
-        return Ok(());
-    }
-    let policy = known.policy.as_ref().filter(|policy| policy.is_certain()).map(|policy| &policy.rules);
-    if policy.is_some_and(|rules| rules.min_age == 0 && (request.revoke || rules.history == 0))
-        || account::is_administrator(session, &known.account.principal.dn).await?
-    {
-        return Ok(());
-    }
-    let what_forbids = match policy {
-        None => "the policy that applies to it is not certain",
-        Some(rules) if undo && rules.history > 0 => "the old password is in the history",
-        Some(_) => "the minimum age of a password forbids a second change",
-    };
-    let hint = "name an administrative connection (via), whose reset skips history and minimum age";
-    Err(if undo {
-        let said = format!("the old password could not be put back by the account itself: {what_forbids}");
-        Error::new("rotation.undo_impossible", said).hint(format!("{hint}; or rotate without on_failure=undo"))
-    } else {
-        let said = format!("the account itself cannot change its password twice: {what_forbids}");
-        Error::new("rotation.revoke_impossible", said).hint(hint)
-    })
-}
-
-/// A former password is put back only where it is known to be the one, and the policy still takes it.
-async fn refuse_former(known: &Known, stored: &Stored, books: &Books) -> Result<()> {
-    let refused = |said: String, hint: &str| Err(Error::new("rotation.undo_impossible", said).hint(hint.to_owned()));
-    if known.other_account {
-        return refused(
-            format!("the present password of {} is not known, so it could not be put back", known.username),
-            "rotate another account without on_failure=undo",
-        );
-    }
-    match &stored.current {
-        Some(current) if current.proven_at.is_some() => {}
-        _ => {
-            let said = "the stored password was never proven, so it may not be the one to put back";
-            return refused(said.to_owned(), "test the connection first: libretto connections test NAME");
-        }
-    }
-    let former = former(stored, books).await?;
-    let broken = known.policy.as_ref().and_then(|policy| rules::broken(former.expose(), &policy.rules, &known.names));
-    match broken {
-        None => Ok(()),
-        Some(why) => refused(
-            format!("the old password could not be put back, for it breaks the policy: {why}"),
-            "rotate without on_failure=undo",
-        ),
-    }
-}
-
-async fn former(stored: &Stored, books: &Books) -> Result<Secret> {
-    if let Some(old) = &stored.old {
-        return Ok(old.password.clone());
-    }
-    let current = stored.current.clone();
-    books
-        .with(move |books| match &current {
-            Some(current) => credentials::open(&books.store, &books.identity, current),
-            None => Err(Error::new("connection.no_credential", "there is no former password")),
-        })
-        .await
-}
-
 /// Puts the old password back.
 pub(super) async fn undo(request: &Request, first: Done, books: &Books, log: Log<'_>) -> Result<Outcome> {
     let names: Vec<&str> = first.dependents.iter().filter(|one| failed(one)).map(|one| one.name.as_str()).collect();
@@ -162,11 +85,12 @@ pub(super) async fn undo(request: &Request, first: Done, books: &Books, log: Log
     match second {
         Ok(second) => {
             let said = format!("undone: {why}");
-            end_first(books, &first, Verdict::Failed, "undone", &second, Some((first.recorded.candidate.id, said))).await;
+            end_first(books, &first, Verdict::Failed, "undone", &second, Some((first.recorded.candidate.id, said)))
+                .await;
             let message = format!("the old password is back (version {}): {why}", second.recorded.candidate.version);
             let error = Error::new("rotation.undone", format!("{message}{}", left(&second)))
                 .hint("mend what keeps it from taking a new password, then rotate again");
-            let earlier = first.dependents.into_iter().filter(|one| failed(one)).collect();
+            let earlier = first.dependents.into_iter().filter(failed).collect();
             let mut outcome = outcome::of(second, log.stages, earlier);
             (outcome.verdict, outcome.error) = (Verdict::Failed, Some(Failure::from(&error)));
             Ok(outcome)
@@ -213,7 +137,8 @@ pub(super) async fn revoke(request: &Request, first: Done, books: &Books, log: L
     let (second, log) = second(request, &first, books, (log, "revoke"), None, |_| true).await;
     match second {
         Ok(second) => {
-            let known = first.plan.stored.current.as_ref().filter(|one| one.principal == second.recorded.candidate.principal);
+            let known =
+                first.plan.stored.current.as_ref().filter(|one| one.principal == second.recorded.candidate.principal);
             let retired = known.map(|one| (one.id, "revoked: replaced twice, so that it binds no more".to_owned()));
             end_first(books, &first, outcome::worst(&first.targets), "revoked", &second, retired).await;
             let unproven = first.targets.into_iter().filter(|target| target.verdict != Verdict::Ok);
@@ -233,8 +158,7 @@ pub(super) async fn revoke(request: &Request, first: Done, books: &Books, log: L
 
 /// The second change did not come about: the dependents get the password of the first.
 async fn changed_once(request: &Request, mut first: Done, books: &Books, log: Log<'_>, why: &Error) -> Result<Outcome> {
-    let handing =
-        Handing { books, rotation: &first.recorded.rotation, observer: log.observer, hurry: &request.hurry };
+    let handing = Handing { books, rotation: &first.recorded.rotation, observer: log.observer, hurry: &request.hurry };
     first.dependents = first.hand(&handing).await?;
     let (id, verdict) = (first.recorded.rotation.clone(), promote_verdict(&first).max(Verdict::Partial));
     let data = json!({"code": why.code(), "message": redact(why.message())});
@@ -255,7 +179,8 @@ fn access_ends(outcome: &Outcome) -> String {
     } else {
         format!("the password that was known is refused from now on, but for {}, which lag", unproven.join(", "))
     };
-    let until = OffsetDateTime::now_utc().replace_nanosecond(0).map_or(None, |now| (now + TICKET).format(&Rfc3339).ok());
+    let until =
+        OffsetDateTime::now_utc().replace_nanosecond(0).map_or(None, |now| (now + TICKET).format(&Rfc3339).ok());
     let until = until.map(|until| format!(", until {until}")).unwrap_or_default();
     format!(
         "{passwords}; Kerberos tickets that were issued before live on, by default for 10 hours{until}: to end them sooner, \
@@ -273,8 +198,7 @@ async fn second<'a>(
     takes: impl Fn(&str) -> bool,
 ) -> (Result<Done>, Log<'a>) {
     log.of = of;
-    let sequel =
-        Sequel { of, after: first.recorded.rotation.clone(), pinned: first.plan.pinned.name.clone(), former };
+    let sequel = Sequel { of, after: first.recorded.rotation.clone(), pinned: first.plan.pinned.name.clone(), former };
     let done = match next(request, first, books, takes).await {
         Ok(request) => Box::pin(transaction(&request, books, &mut log, Some(&sequel))).await,
         Err(error) => Err(error),
@@ -298,7 +222,8 @@ async fn next(request: &Request, first: &Done, books: &Books, takes: impl Fn(&st
         endpoints: endpoints.iter().filter(is_proven).cloned().collect(),
     });
     let others = first.plan.dependents.iter().filter(|one| takes(one.dependent.name()));
-    let found = Found { connections: connections.collect(), others: others.map(|one| Arc::clone(&one.dependent)).collect() };
+    let found =
+        Found { connections: connections.collect(), others: others.map(|one| Arc::clone(&one.dependent)).collect() };
     Ok(Request {
         connection,
         endpoints,
