@@ -16,7 +16,7 @@ pub enum Verdict {
     NotStarted,
     /// It could not be told, e.g. a time-out of a read.
     Inconclusive,
-    /// Of a whole run only: something changed and something did not.
+    /// Of a whole run, or of a rotation: something changed and something did not.
     Partial,
     /// It did not work.
     Failed,

@@ -60,7 +60,8 @@ pub(super) fn namespace() -> Namespace {
                 grant: Some("connection:write"),
                 doc: "Stores a new connection, its credential as not yet proven. Fields as on the command line: `name`, `domain`, `username`, \
                       `password` (a secret), `kind` (`ad` unless told), `targets` and `home_servers` (arrays, or texts with spaces, or `;`, \
-                      between), `tags`, `customer`, `ca` (a path), `tls`, `pin`, `via`.",
+                      between), `tags`, `customer`, `ca` (a path), `tls`, `pin`, `via`, `dependents` (scripts to perform when the account has a \
+                      new password).",
                 example: r#"let conn = conn::add(#{ name: "second", domain: "lab.test", username: "alice@lab.test", password: secret::generate() });
 print(conn.name);"#,
             },
@@ -85,6 +86,16 @@ print(conn.name);"#,
                 example: r#"let conn = conn::get("lab-ad"); conn::set_credentials(conn, conn.username);"#,
             },
             set_credentials,
+        )
+        .operation(
+            Spec {
+                signature: "secret(conn: connection) -> secret",
+                grant: Some("connection:secret"),
+                doc: "The password that the connection signs in with, to be handed on to what needs it as well. In a procedure that a \
+                      connection declares as a dependent it is the new one. It prints as `[secret]`.",
+                example: r#"let password = conn::secret(conn::get("lab-ad")); print(password);"#,
+            },
+            secret,
         )
 }
 
@@ -199,6 +210,7 @@ impl FromScript for Described {
                 tls: fields.take("tls")?,
                 pin: fields.take("pin")?,
                 via: fields.take("via")?,
+                dependents: fields.take::<Texts<' '>>("dependents")?.map(|texts| texts.0),
                 ..connection::fields::Fields::default()
             },
         };
@@ -282,6 +294,10 @@ fn refuse_former(context: &Context, connection: &Connection, password: &Secret) 
         }
     }
     Ok(())
+}
+
+async fn secret(context: Context, (connection,): (Connection,)) -> Result<Secret> {
+    super::credentials::sign_in(&context, &connection).await.map(|sign_in| sign_in.password)
 }
 
 async fn set_credentials(

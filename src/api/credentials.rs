@@ -41,20 +41,25 @@ pub async fn sign_in(context: &Context, connection: &Connection) -> Result<SignI
         .blocking(move |context| {
             let store = &context.world.store;
             let connection = &connection::by_id(store, id)?;
+            let handed = matches!(state, Some(CredentialState::Handed { .. }));
             let credential = match state {
-                Some(CredentialState::Candidate(id)) => credentials::by_id(store, id)?,
+                Some(CredentialState::Candidate(id) | CredentialState::Handed { credential: id, .. }) => {
+                    credentials::by_id(store, id)?
+                }
                 _ => credentials::current(store, connection)?.ok_or_else(|| no_credential(connection))?,
             };
             let account = account_key(store, &connection.domain, &credential)?;
             if let Some(why) = context.world.accounts.refusal(&account) {
                 return Err(refused_before(connection, &why));
             }
-            credentials::refuse_unfinished(store, credential.principal)?;
+            if !handed {
+                credentials::refuse_unfinished(store, credential.principal)?;
+            }
             let password = match credential.reference {
                 Some(_) => credentials::fetch(store, &context.world.host, &credential)?,
                 None => credentials::open(store, context.identity()?, &credential)?,
             };
-            let is_candidate = credential.state == credentials::State::Candidate;
+            let is_candidate = credential.state == credentials::State::Candidate && !handed;
             Ok(SignIn { username: credential.username.clone(), password, credential, is_candidate, account })
         })
         .await
@@ -129,7 +134,9 @@ pub async fn accepted(context: &Context, connection: &Connection, sign_in: &Sign
 /// The store's.
 pub async fn refused(context: &Context, connection: &Connection, sign_in: &SignIn, why: &Error) -> Result<()> {
     context.world.accounts.refuse(&sign_in.account, why);
-    context.note_credential(connection.id, None);
+    if !matches!(context.credential_state(connection.id), Some(CredentialState::Handed { .. })) {
+        context.note_credential(connection.id, None);
+    }
     if !sign_in.is_candidate {
         return Ok(());
     }

@@ -98,9 +98,8 @@ impl SignInGate {
 
     /// A controller that lags would count the new password as a wrong one; a file server may ask just that controller.
     fn refuse_lagging(&self, server: &str, protocol: Protocol) -> Result<()> {
-        let Some(CredentialState::Lagging(targets)) = self.context.credential_state(self.connection.id) else {
-            return Ok(());
-        };
+        let state = self.context.credential_state(self.connection.id);
+        let targets = state.as_ref().map_or(&[][..], CredentialState::lagging);
         let lagging = match protocol {
             Protocol::Ldap => targets.iter().find(|target| *target == server),
             Protocol::Smb => targets.first(),

@@ -78,7 +78,7 @@ async fn test_servers(
     Ok(test(&context, &connection, servers, options).await?.into_iter().map(Record).collect())
 }
 
-fn of_connection(server: &connection::HomeServer) -> Result<HomeServer> {
+pub(super) fn of_connection(server: &connection::HomeServer) -> Result<HomeServer> {
     let provider = match server.provider {
         connection::Provider::UncDirect => Provider::UncDirect,
         connection::Provider::Local => Provider::Local,
@@ -106,9 +106,7 @@ async fn test(
         reports.extend(test_present(context, connection, &present, options).await?);
     }
     for report in &reports {
-        let note =
-            [report.dialect.map(|dialect| format!("SMB {dialect}")), report.encrypted.then(|| "encrypted".to_owned())];
-        let note = note.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let note = note(report.dialect, report.encrypted);
         context.check_finished(
             &report.server.to_string(),
             report.verdict,
@@ -120,6 +118,24 @@ async fn test(
     Ok(reports)
 }
 
+/// What there is to say of a server that took the account.
+pub(super) fn note(dialect: Option<&str>, encrypted: bool) -> String {
+    let parts = [dialect.map(|dialect| format!("SMB {dialect}")), encrypted.then(|| "encrypted".to_owned())];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// How servers are reached: names are looked up where `config.toml` says.
+pub(super) fn options(context: &Context) -> Result<Options> {
+    let dns = context.world.config.dns.server.map(Dns::server).transpose()?;
+    let resolver = dns.map(|dns| Arc::new(Names(dns)) as Arc<dyn Resolve>);
+    Ok(Options { resolver, ..Options::default() })
+}
+
+/// What stands before the sign-ins.
+pub(super) fn gate(context: &Context, connection: &Connection, sign_in: &SignIn) -> Arc<dyn homes::Gate> {
+    Arc::new(SignInGate::new(context, connection, sign_in))
+}
+
 async fn test_present(
     context: &Context,
     connection: &Connection,
@@ -128,19 +144,10 @@ async fn test_present(
 ) -> Result<Vec<ServerReport>> {
     let sign_in = credentials::sign_in(context, connection).await?;
     let identity = Identity::new(sign_in.username.clone(), sign_in.password.clone())?;
-    let resolver = context
-        .world
-        .config
-        .dns
-        .server
-        .map(Dns::server)
-        .transpose()?
-        .map(|dns| Arc::new(Names(dns)) as Arc<dyn Resolve>);
     let options = Options {
         probe: options.is_some_and(|options| options.probe),
-        resolver,
-        gate: Some(Arc::new(SignInGate::new(context, connection, &sign_in))),
-        ..Options::default()
+        gate: Some(gate(context, connection, &sign_in)),
+        ..self::options(context)?
     };
     let reports = homes::test_servers(servers, &identity, &options).await;
     conclude(context, connection, &sign_in, &reports).await?;

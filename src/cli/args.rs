@@ -295,6 +295,9 @@ pub struct DirectoryFields {
     /// Administrative connection that changes are made over
     #[arg(long, add = complete::connections())]
     pub via: Option<String>,
+    /// Script to perform when the account has a new password; may be repeated
+    #[arg(long, value_name = "SCRIPT", add = complete::scripts())]
+    pub dependent: Vec<String>,
 }
 
 /// `connections add msonline`.

@@ -98,6 +98,8 @@ fn with_directory(fields: Fields, directory: DirectoryFields) -> Fields {
         ca: directory.ca,
         pin: directory.pin,
         via: directory.via,
+        // An empty name takes them all away.
+        dependents: given(directory.dependent).map(|names| names.into_iter().filter(|name| !name.is_empty()).collect()),
         ..fields
     }
 }
@@ -234,6 +236,7 @@ fn facts(store: &Store, connection: &Connection, assumed: Rules) -> Result<serde
             };
             fact("trusts", trust.into());
             fact("via", ad.via.clone().into());
+            fact("dependents", ad.dependents.clone().into());
         }
         Settings::MsOnline(online) => {
             fact("ad", online.ad.clone().into());
@@ -265,18 +268,8 @@ fn lockout(store: &Store, connection: &Connection, assumed: Rules) -> Result<Opt
 
 /// The bundled procedure does it, so that a test here is a run like any other.
 fn test(session: &Session, selector: Option<String>, insist: bool) -> Result<u8, Refusal> {
-    let request = Request {
-        script: "test_connections".to_owned(),
-        values: selector.map(|selector| ("connections".to_owned(), selector)).into_iter().collect(),
-        lab: false,
-        faults: Vec::new(),
-        deny: Vec::new(),
-        customer: None,
-        wait: std::time::Duration::ZERO,
-        insist,
-        yes: session.global.yes,
-        ask_each_step: false,
-        home: session.home.clone(),
-    };
+    let values = selector.map(|selector| ("connections".to_owned(), selector)).into_iter().collect();
+    let request =
+        Request { insist, yes: session.global.yes, ..Request::new("test_connections", values, &session.home) };
     run::perform(session, &request)
 }

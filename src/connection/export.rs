@@ -34,6 +34,7 @@ pub fn as_json(connection: &Connection) -> Value {
             put("ca_pem", ad.ca_pem.as_deref().map(Value::from));
             put("pin", ad.pin.clone().map(Value::from));
             put("via", ad.via.clone().map(Value::from));
+            put("dependents", list(ad.dependents.clone()));
         }
         Settings::MsOnline(online) => {
             put("ad", online.ad.clone().map(Value::from));

@@ -45,6 +45,8 @@ pub struct Fields {
     pub pin: Option<String>,
     /// Name of the administrative connection.
     pub via: Option<String>,
+    /// Names of scripts; none takes them away.
+    pub dependents: Option<Vec<String>>,
     /// Name of the `ad` connection of an `msonline` one.
     pub ad: Option<String>,
     /// An app's id.
@@ -152,6 +154,9 @@ impl Fields {
             ca_pem,
             pin: faults.optional("pin", self.pin.as_deref(), before.pin, syntax::pin),
             via: faults.optional("via", self.via.as_deref(), before.via, syntax::name),
+            dependents: faults
+                .all("dependents", self.dependents.as_deref(), syntax::script)
+                .unwrap_or(before.dependents),
         }
     }
 
@@ -176,6 +181,7 @@ impl Fields {
             ("tls", self.tls.is_some()),
             ("pin", self.pin.is_some()),
             ("via", self.via.is_some()),
+            ("dependents", self.dependents.is_some()),
         ];
         let msonline = [
             ("ad", self.ad.is_some()),

@@ -88,6 +88,9 @@ pub struct AdSettings {
     /// The name of the administrative connection that changes are made over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
+    /// Scripts that are performed when the account has a new password, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dependents: Vec<String>,
 }
 
 /// A home-directory file server.

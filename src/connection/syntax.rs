@@ -34,6 +34,15 @@ pub(super) fn domain(text: &str) -> Result<String> {
         .hint("give the full name, e.g. corp.example.com; one with other than ASCII letters in its xn-- form"))
 }
 
+/// The name of a script, not its path: a path would be looked up in whatever folder somebody works in.
+pub(super) fn script(text: &str) -> Result<String> {
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+        return Ok(text.to_owned());
+    }
+    Err(Error::new("connection.bad_dependent", format!("{text:?} is not the name of a script"))
+        .hint("give the name of one in the home's scripts folder, or of a bundled one: `libretto list`"))
+}
+
 /// An account's name as it goes to the server; its form (UPN, `DOMAIN\user`, DN) is the server's to judge.
 pub(super) fn username(text: &str) -> Result<String> {
     let text = text.trim();

@@ -95,6 +95,17 @@ pub fn refuses_credential(error: &Error) -> bool {
     refusal::is_of_the_account(error)
 }
 
+/// Whether a server answers; nobody signs in.
+///
+/// # Errors
+/// Of a server that does not, or with which no dialect can be agreed on.
+pub async fn answers(server: &HomeServer, options: &Options) -> Result<()> {
+    if server.provider != Provider::UncDirect {
+        return Ok(());
+    }
+    Client::negotiate(server, options).await.map(|_| ())
+}
+
 /// Tests one server. What goes wrong is in the report.
 pub async fn test_server(server: &HomeServer, identity: &Identity, options: &Options) -> ServerReport {
     test_in_turn(server, identity, options, &Turn::default()).await

@@ -4,8 +4,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     books::Books,
-    former,
-    lockout,
+    former, lockout,
     request::{Mode, Request},
     rules::{self, Names},
     standing, stored,
@@ -157,7 +156,7 @@ async fn display_name(session: &Session, account: &Principal) -> Result<Option<S
 /// An account that is younger than the minimum age and a domain administrator, as the article wants service accounts to
 /// be, resets itself. Any other has to wait, or needs an administrative connection.
 pub(super) async fn judge(known: &Known, request: &Request, books: &Books, session: &Session) -> Result<Mode> {
-    refuse(known, request, &session.target().to_string())?;
+    refuse(known, request, session)?;
     if request.via.is_some() {
         return Ok(Mode::Reset);
     }
@@ -176,7 +175,7 @@ pub(super) async fn judge(known: &Known, request: &Request, books: &Books, sessi
 
 /// Whether the account is a domain administrator or an administrator of the domain's controllers, also through other
 /// groups (well-known SIDs: MS-DTYP 2.4.2.4).
-async fn is_administrator(session: &Session, dn: &str) -> Result<bool> {
+pub(super) async fn is_administrator(session: &Session, dn: &str) -> Result<bool> {
     const DOMAIN_ADMINS: u32 = 512;
     const ADMINISTRATORS: &str = "S-1-5-32-544";
     let groups = directory::groups(session, dn, true).await?;
@@ -186,7 +185,9 @@ async fn is_administrator(session: &Session, dn: &str) -> Result<bool> {
     }))
 }
 
-fn refuse(known: &Known, request: &Request, target: &str) -> Result<()> {
+/// Refuses what is never rotated, what no password opens, and what a wrong one more would lock.
+pub(super) fn refuse(known: &Known, request: &Request, session: &Session) -> Result<()> {
+    let target = &session.target().to_string();
     standing::refuse_never_rotated(&known.account.principal, &known.username, request.insist)?;
     standing::refuse_barred(&known.account, request.via.is_some())?;
     let Some(policy) = &known.policy else { return Ok(()) };

@@ -43,6 +43,7 @@ pub(super) async fn record(request: &Request, plan: &Plan, books: &Books, observ
         pinned: plan.pinned.name.clone(),
         version: candidate.version,
         restores: plan.restores,
+        of: plan.of,
     };
     let begun = match observer.change_announced(&announcement).await {
         Ok(()) => begin(request, plan, books, &candidate).await,
@@ -99,7 +100,7 @@ async fn begin(request: &Request, plan: &Plan, books: &Books, candidate: &Creden
         pinned_target: Some(plan.pinned.name.clone()),
         candidate: Some(candidate.id),
         before: plan.before.clone(),
-        options: request.options(),
+        options: plan.options(request),
     };
     books.with(move |books| journal::begin(&books.store, &new)).await
 }

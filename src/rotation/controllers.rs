@@ -24,12 +24,16 @@ pub(super) struct Controller {
     domain: String,
     /// `pwdLastSet` of the account before the change, in ticks; `None` where it may not be read.
     pub(super) before: Option<i64>,
+    /// The other connection of the account that brought it.
+    pub(super) of: Option<String>,
 }
 
 /// A target that does not answer, or not as it should.
 pub(super) struct Down {
     pub(super) target: String,
     pub(super) error: Error,
+    /// The other connection of the account that brought it.
+    pub(super) of: Option<String>,
 }
 
 /// Connects to one target and asks its rootDSE. Nobody signs in.
@@ -38,7 +42,7 @@ async fn open(endpoint: &Endpoint) -> Result<Controller> {
     let root = session.root_dse().await?;
     let (read_only, server, domain) = (root.is_read_only(), root.server_name.clone(), root.domain());
     let name = endpoint.target.to_string();
-    Ok(Controller { endpoint: endpoint.clone(), name, session, read_only, server, domain, before: None })
+    Ok(Controller { endpoint: endpoint.clone(), name, session, read_only, server, domain, before: None, of: None })
 }
 
 /// Connects to all targets at once.
@@ -47,7 +51,7 @@ pub(super) async fn open_all(endpoints: &[Endpoint]) -> (Vec<Controller>, Vec<Do
     for (endpoint, opened) in endpoints.iter().zip(join_all(endpoints.iter().map(open)).await) {
         match opened {
             Ok(controller) => controllers.push(controller),
-            Err(error) => down.push(Down { target: endpoint.target.to_string(), error }),
+            Err(error) => down.push(Down { target: endpoint.target.to_string(), error, of: None }),
         }
     }
     (controllers, down)

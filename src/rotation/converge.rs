@@ -16,9 +16,9 @@ use tokio::{
 use super::{
     books::Books,
     change::Recorded,
-    controllers::Controller,
+    controllers::{Controller, Down},
     preflight::Plan,
-    report::{Observer, Stage, Staged, TargetReport, milliseconds},
+    report::{Observer, Staged, TargetReport, milliseconds},
     request::Request,
     unsettled,
 };
@@ -69,12 +69,12 @@ pub(super) async fn converge(
     observer: &dyn Observer,
 ) -> Staged<Vec<TargetReport>> {
     let begun = Instant::now();
-    let tell = |target: &str, fate: Fate| {
-        let report = report(target, fate, begun);
+    let tell = |target: &str, of: Option<&String>, fate: Fate| {
+        let report = TargetReport { connection: of.cloned(), ..report(target, fate, begun) };
         observer.target_ended(&report);
         report
     };
-    let mut reports = vec![tell(&plan.pinned.name, Fate::Proven)];
+    let mut reports = vec![tell(&plan.pinned.name, plan.pinned.of.as_ref(), Fate::Proven)];
     let mark = directory::pwd_last_set(proof, &plan.account.dn).await;
     let following = mark.as_ref().ok().map(|mark| Following {
         request,
@@ -93,11 +93,13 @@ pub(super) async fn converge(
             Some(following) => following.follow(other).await,
             None => Fate::Left(format!("when the password was set on {} may not be read", plan.pinned.name)),
         };
-        tell(&other.name, fate)
+        tell(&other.name, other.of.as_ref(), fate)
     });
     reports.extend(join_all(others).await);
-    reports.extend(plan.down.iter().map(|down| tell(&down.target, Fate::Left(format!("it was down: {}", down.error)))));
-    note_all(books, recorded, &reports)
+    let of_down =
+        |down: &Down| tell(&down.target, down.of.as_ref(), Fate::Left(format!("it was down: {}", down.error)));
+    reports.extend(plan.down.iter().map(of_down));
+    note_all(plan, books, recorded, &reports)
         .await
         .map_err(|error| unsettled("the new password works, and the journal could not be written", &error))?;
     let verdict = reports.iter().map(|report| report.verdict).max().unwrap_or(Verdict::Ok);
@@ -112,11 +114,11 @@ fn report(target: &str, fate: Fate, begun: Instant) -> TargetReport {
         Fate::Left(why) => (Verdict::Inconclusive, why),
         Fate::Refused(why) => (Verdict::Failed, why),
     };
-    TargetReport { target: target.to_owned(), verdict, ms: milliseconds(begun.elapsed()), note }
+    TargetReport { target: target.to_owned(), verdict, ms: milliseconds(begun.elapsed()), note, connection: None }
 }
 
 /// The journal remembers what is left to settle.
-async fn note_all(books: &Books, recorded: &Recorded, reports: &[TargetReport]) -> Result<()> {
+async fn note_all(plan: &Plan, books: &Books, recorded: &Recorded, reports: &[TargetReport]) -> Result<()> {
     for report in reports.iter().skip(1) {
         let what = match report.verdict {
             Verdict::Ok => "converged",
@@ -126,7 +128,7 @@ async fn note_all(books: &Books, recorded: &Recorded, reports: &[TargetReport]) 
         let data = json!({"ms": report.ms, "note": redact(&report.note)});
         books.event(&recorded.rotation, None, what, Some(&report.target), data).await?;
     }
-    books.event(&recorded.rotation, Some(Stage::Promote), "converge-ended", None, json!({})).await
+    books.event(&recorded.rotation, Some(plan.after_converge()), "converge-ended", None, json!({})).await
 }
 
 impl Following<'_> {

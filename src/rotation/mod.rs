@@ -1,11 +1,12 @@
 //! The credential transaction: a new password for a connection's account, never lost, never the only copy of itself.
 //!
-//! [`rotate`] performs six stages. Each is told to an [`Observer`] and, from `record` on, journalled (`store::journal`) so
+//! [`rotate`] performs seven stages. Each is told to an [`Observer`] and, from `record` on, journalled (`store::journal`) so
 //! that a process that ends anywhere leaves what a recovery needs. The lock on the principal is held throughout.
 //!
 //! 1. **preflight** reads: the account (objectGUID), its state, the policy that applies, lockout counts, `pwdLastSet` on
 //!    each target. The first target that can be written to signs in first, as a canary; then the pinned one, the PDC
-//!    emulator where it is known and answers; then the others, one by one. These sessions stay open. Any failure: stop.
+//!    emulator where it is known and answers; then the others, one by one, also those of the account's other connections. These
+//!    sessions stay open. Every dependent is asked whether it answers. Any failure: stop.
 //! 2. **record**: the candidate is on the disk, encrypted, read back; the journal begins.
 //! 3. **change**: marked as sent, then one LDAP write on the pinned target (a second one, with another candidate and a journal of
 //!    its own, where a password filter refused a generated one that satisfies the policy): the account's own change (old and new), or a
@@ -14,7 +15,16 @@
 //! 4. **prove**: exactly one bind with the candidate there.
 //! 5. **converge**: on each other target `pwdLastSet` is read over the open session until it is the pinned one's, then one
 //!    bind. One that does not get there in time is inconclusive, named and journalled; the rotation goes on.
-//! 6. **promote**: candidate to current, current to previous, for all connections of the account, in one transaction.
+//! 6. **dependents**: what else signs in as the account is handed the new password, each with its own verdict: home servers,
+//!    declared procedures; other connections are proven by then. Left out where there are none. One that fails does not stop
+//!    the promotion, for the directory has the new password: the rotation is `partial`. None is tried while a target lags.
+//! 7. **promote**: candidate to current, current to previous, for all connections of the account, in one transaction.
+//!
+//! Two kinds of request make a second change when the first has ended, all seven stages again, with a version row and a
+//! journal of its own, on the targets that have the first: `on_failure = undo`, when a dependent failed, sets the old
+//! password again (options `undo_of`: the rotation before); `revoke` sets another new one (`revoke_of`), for the password
+//! before a change still binds for an hour, and hands only that to the dependents. Both are resets, unless the policy has
+//! neither history nor minimum age; preflight of the first refuses what could not be done.
 //!
 //! What a rotation leaves that ends at any instruction (killed, out of power, its future dropped at any `await`). "Stage"
 //! is the journal's; a store call that is under way when the future is dropped still completes, under the lock.
@@ -30,25 +40,39 @@
 //! | `prove`, `change-acknowledged` | the same | the new password | one bind with the candidate there, then as below |
 //! | `prove`, `not-proven` | the same | the new password, unless something set another one | the same |
 //! | `converge`, `proven` | candidate with proof | the new password; other targets may lag | promote; look at the targets that have no event |
-//! | `promote`, `converge-ended` | candidate with proof, an event per target | the new password | promote, end the journal |
+//! | `dependents`, `converge-ended` or `dependent-*` | candidate with proof, an event per target and per dependent so far | the new password | promote, end the journal as `partial`; hand the password to the dependents in `before.dependents` without `dependent-ok` or `dependent-skipped` ([`open_dependents`], [`retry_dependents`]); one that was being handed it may have it |
+//! | `promote`, `converge-ended` (no dependents) or `dependents-ended` | candidate with proof, an event per target and dependent | the new password | promote, end the journal |
 //! | `promote`, and the candidate is current | the same | the new password | end the journal |
 //! | ended, `promoted`, `inconclusive` | all connections switched; `not-converged` events name targets | the new password; named targets may lag | look at the named targets |
+//! | ended, `promoted`, `partial` | all connections switched; `dependent-failed` and `dependent-open` events name dependents | the new password | hand it to those that are open; with `on_failure: undo` in the options nobody begins the undo anew |
+//! | ended, `promoted`, `partial`, options `revoke: true`, and no later rotation | all connections switched | the first of two new passwords; the one that was known binds for an hour | hand it to the dependents; say that access has not ended, and to revoke again |
+//! | ended, `dependents-retried`, any | an event per dependent that was tried again | the new password | as the verdict says |
+//! | ended, `undone`, `failed` (options of a later one: `undo_of`) | the new version retired, the old password in a later one | the old password | nothing |
+//! | ended, `revoked` (options of a later one: `revoke_of`) | the version that was known retired | the later one's | nothing |
+//! | ended, `not-revoked`, `partial` | all connections switched | the first of two new passwords | say that access has not ended, and to revoke again |
 //! | ended, `promoted`, `ok` | all connections switched | the new password everywhere | nothing |
 //!
-//! Not here yet: recovery, undo, dependents, asking a target to fetch the one object.
+//! A rotation with `undo_of` or `revoke_of` in its options leaves what any other one does: its candidate is what was sent last.
+//! But the candidate of an undo is the password before the present one, which binds for an hour also where the write was not
+//! applied: there a bind proves nothing after `change-sent` without `change-acknowledged`, and only `pwdLastSet` tells.
+//!
+//! Not here yet: asking a target to fetch the one object.
 
 mod account;
 mod books;
 mod change;
 mod controllers;
 mod converge;
-mod former;
+mod dependents;
 mod filtered;
+mod former;
 pub mod lockout;
+mod outcome;
 mod preflight;
 mod report;
 mod request;
 mod rules;
+mod sequel;
 mod standing;
 mod stored;
 
@@ -56,16 +80,22 @@ use serde_json::json;
 
 use books::Books;
 use change::Recorded;
+use dependents::Handing;
 use preflight::Plan;
 use report::{Log, Staged};
+use sequel::Sequel;
 
-pub use report::{Announcement, Observer, Outcome, Stage, StageReport, TargetReport};
-pub use request::{Request, USUAL_WAIT, Via};
+pub use dependents::{
+    Dependent, Dependents, Found, NewSecret, Open, OtherConnection, open_dependents, retry_dependents,
+};
+pub use report::{Announcement, DependentReport, Observer, Outcome, Stage, StageReport, TargetReport};
+pub use request::{OnFailure, Request, USUAL_WAIT, Via};
 
 use crate::{
     connection::credentials,
+    directory::Identity,
     error::{Error, Result},
-    store::{events::Failure, journal},
+    store::journal,
     verdict::Verdict,
 };
 
@@ -78,25 +108,105 @@ use crate::{
 /// `in-doubt`: the new one was sent, both are kept, and the journal waits for a recovery.
 /// `rotation.busy`, `rotation.unfinished`, `rotation.target_down`, `rotation.never_rotated`, `rotation.break_glass`,
 /// `rotation.other_account`, `rotation.other_customer`, `rotation.too_young`, `rotation.near_lockout`, `rotation.budget_spent`,
-/// `rotation.password_policy`, `rotation.password_history`, `rotation.password_filter`, `rotation.unsettled` and the directory's own.
+/// `rotation.password_policy`, `rotation.password_history`, `rotation.password_filter`, `rotation.dependent_down`,
+/// `rotation.undo_impossible`, `rotation.revoke_impossible`, `rotation.unsettled` and the directory's own.
 pub async fn rotate(request: &Request, observer: &dyn Observer) -> Result<Outcome> {
     let books = Books::new(&request.store, &request.identity, &request.who, request.lockout);
-    let mut log = Log { observer, stages: Vec::new() };
-    let mut plan = log.stage(Stage::Preflight, Box::pin(preflight::preflight(request, &books))).await?;
-    let recorded = log.stage(Stage::Record, change::record(request, &plan, &books, observer)).await?;
-    let changed = filtered::change(request, &mut plan, &books, recorded, observer);
+    let mut log = Log { observer, stages: Vec::new(), of: "" };
+    let done = transaction(request, &books, &mut log, None).await?;
+    if request.revoke {
+        return Box::pin(sequel::revoke(request, done, &books, log)).await;
+    }
+    if request.on_failure == OnFailure::Undo && sequel::calls_for_undo(&done.dependents) {
+        return Box::pin(sequel::undo(request, done, &books, log)).await;
+    }
+    Ok(outcome::of(done, log.stages, Vec::new()))
+}
+
+/// A change that was made, proven and promoted.
+struct Done {
+    plan: Plan,
+    recorded: Recorded,
+    targets: Vec<TargetReport>,
+    dependents: Vec<DependentReport>,
+    connections: Vec<String>,
+}
+
+/// All stages once.
+async fn transaction(request: &Request, books: &Books, log: &mut Log<'_>, sequel: Option<&Sequel>) -> Result<Done> {
+    let observer = log.observer;
+    let mut plan = log.stage(Stage::Preflight, Box::pin(preflight::preflight(request, books, sequel))).await?;
+    let recorded = log.stage(Stage::Record, change::record(request, &plan, books, observer)).await?;
+    let changed = filtered::change(request, &mut plan, books, recorded, observer);
     let recorded = log.stage(Stage::Change, Box::pin(changed)).await?;
-    let proof = log.stage(Stage::Prove, Box::pin(change::prove(&plan, &books, &recorded))).await?;
-    let converged = converge::converge(request, &plan, &books, &recorded, &proof, observer);
+    let proof = log.stage(Stage::Prove, Box::pin(change::prove(&plan, books, &recorded))).await?;
+    let converged = converge::converge(request, &plan, books, &recorded, &proof, observer);
     let targets = log.stage(Stage::Converge, converged).await?;
-    let connections = log.stage(Stage::Promote, promote(&plan, &books, &recorded, &targets)).await?;
-    Ok(outcome(plan, &recorded, targets, connections, log.stages))
+    let mut done = Done { plan, recorded, targets, dependents: Vec::new(), connections: Vec::new() };
+    // A password that is replaced at once is nothing for them.
+    if done.plan.has_dependents() && !request.revoke {
+        let handed = log.stage(Stage::Dependents, Box::pin(hand(request, &done, books, observer)));
+        done.dependents = handed.await?;
+    }
+    done.connections = log.stage(Stage::Promote, promote(request, &done, books)).await?;
+    Ok(done)
+}
+
+/// Hands the new password to everything that depends on it. What becomes of that does not stop the promotion: the directory
+/// has the new one.
+async fn hand(request: &Request, done: &Done, books: &Books, observer: &dyn Observer) -> Staged<Vec<DependentReport>> {
+    let handing = Handing { books, rotation: &done.recorded.rotation, observer, hurry: &request.hurry };
+    let noted = async {
+        let reports = done.hand(&handing).await?;
+        books.event(handing.rotation, Some(Stage::Promote), "dependents-ended", None, json!({})).await?;
+        Ok(reports)
+    };
+    let reports = noted
+        .await
+        .map_err(|error: Error| unsettled("the new password works, and the journal could not be written", &error))?;
+    let taken = reports.iter().filter(|one| one.verdict == Verdict::Ok).count();
+    let left_out = reports.iter().filter(|one| one.verdict == Verdict::Skipped).count();
+    let note = match left_out {
+        0 => format!("{taken} of {} have taken it", reports.len()),
+        _ => format!("{taken} of {} have taken it, {left_out} left out", reports.len()),
+    };
+    let verdict = reports.iter().map(|one| one.verdict).max().unwrap_or(Verdict::Ok);
+    Ok((reports, verdict, note))
+}
+
+impl Done {
+    /// Tells of the other connections, and hands the new password to everything else.
+    async fn hand(&self, handing: &Handing<'_>) -> Result<Vec<DependentReport>> {
+        let mut reports = Vec::new();
+        for (name, endpoints) in &self.plan.connections {
+            let its: Vec<String> = endpoints.iter().map(|endpoint| endpoint.target.to_string()).collect();
+            let report = dependents::of_connection(name, &its, &self.targets);
+            handing.note(&report).await?;
+            reports.push(report);
+        }
+        let unproven = self.targets.iter().filter(|target| target.verdict != Verdict::Ok);
+        let unproven: Vec<String> = unproven.map(|target| target.target.clone()).collect();
+        let is_down = |target: &&String| self.plan.down.iter().any(|down| down.target == **target);
+        let lagging = unproven.iter().find(|target| !is_down(target)).cloned();
+        let secret = NewSecret {
+            identity: Identity { name: self.plan.username.clone(), password: self.plan.candidate.clone() },
+            principal: self.recorded.candidate.principal,
+            credential: self.recorded.candidate.id,
+            version: self.recorded.candidate.version,
+            unproven,
+        };
+        reports.extend(handing.all(&self.plan.dependents, &secret, lagging.as_deref()).await?);
+        Ok(reports)
+    }
 }
 
 /// Switches every connection of the account, then ends the journal.
-async fn promote(plan: &Plan, books: &Books, recorded: &Recorded, targets: &[TargetReport]) -> Staged<Vec<String>> {
+async fn promote(request: &Request, done: &Done, books: &Books) -> Staged<Vec<String>> {
+    let Done { plan, recorded, .. } = done;
     let (id, pinned, rotation) = (recorded.candidate.id, plan.pinned.name.clone(), recorded.rotation.clone());
-    let (principal, verdict) = (recorded.candidate.principal, worst(targets));
+    // With the second change still to come this is half of what was asked for.
+    let verdict = promote_verdict(done).max(if request.revoke { Verdict::Partial } else { Verdict::Ok });
+    let principal = recorded.candidate.principal;
     let data = json!({ "version": recorded.candidate.version });
     let connections = books
         .with(move |books| {
@@ -111,48 +221,9 @@ async fn promote(plan: &Plan, books: &Books, recorded: &Recorded, targets: &[Tar
     Ok((connections, Verdict::Ok, note))
 }
 
-fn worst(targets: &[TargetReport]) -> Verdict {
-    targets.iter().map(|target| target.verdict).max().unwrap_or(Verdict::Ok)
-}
-
-fn outcome(
-    plan: Plan,
-    recorded: &Recorded,
-    targets: Vec<TargetReport>,
-    connections: Vec<String>,
-    stages: Vec<StageReport>,
-) -> Outcome {
-    Outcome {
-        verdict: worst(&targets),
-        principal: plan.username,
-        guid: plan.account.guid,
-        version: recorded.candidate.version,
-        restores: plan.restores,
-        pinned: plan.pinned.name,
-        connections,
-        error: shortfall(&targets).as_ref().map(Failure::from),
-        targets,
-        stages,
-    }
-}
-
-/// What is left to say where not every target has the new password.
-fn shortfall(targets: &[TargetReport]) -> Option<Error> {
-    let bad: Vec<&TargetReport> = targets.iter().filter(|target| target.verdict != Verdict::Ok).collect();
-    let first = bad.iter().max_by_key(|target| target.verdict)?;
-    let names: Vec<&str> = bad.iter().map(|target| target.target.as_str()).collect();
-    let message = format!(
-        "the password is changed and current, and {} of {} targets are not proven ({}): {}",
-        bad.len(),
-        targets.len(),
-        names.join(", "),
-        first.note
-    );
-    let error = match first.verdict {
-        Verdict::Failed => Error::new("rotation.target_refuses", message),
-        _ => Error::inconclusive("rotation.not_converged", message),
-    };
-    Some(error.hint("see to their replication; test them once they have the change, not before: a sign-in with the new password counts as a wrong one there"))
+/// What the journal says of a change that was promoted.
+fn promote_verdict(done: &Done) -> Verdict {
+    outcome::worst(&done.targets).max(dependents::worst(&done.dependents))
 }
 
 /// Something went wrong once the change was sent: both passwords are kept and the journal stays open.

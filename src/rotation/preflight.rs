@@ -7,15 +7,17 @@ use super::{
     account::{self, Known},
     books::Books,
     controllers::{self, Controller, Down},
+    dependents::{self, Found, Planned},
     former,
-    report::Staged,
+    report::{Stage, Staged},
     request::{Mode, Request},
     rules::Names,
+    sequel::{self, Sequel},
     standing,
     stored::{self, Stored},
 };
 use crate::{
-    directory::{self, Identity, Policy, Principal, outcome},
+    directory::{self, Endpoint, Identity, Policy, Principal, outcome},
     error::{Error, Result},
     secret::Secret,
     store::rows::PrincipalId,
@@ -48,14 +50,41 @@ pub(super) struct Plan {
     pub(super) others: Vec<Controller>,
     /// The targets that did not answer.
     pub(super) down: Vec<Down>,
+    /// The account's other connections, each with its targets.
+    pub(super) connections: Vec<(String, Vec<Endpoint>)>,
+    /// What else has to take the new password.
+    pub(super) dependents: Vec<Planned>,
     /// For the journal.
     pub(super) before: Value,
+    /// Of which change of a rotation this is.
+    pub(super) of: &'static str,
+    /// The rotation that this change follows.
+    after: Option<String>,
 }
 
 impl Plan {
     /// Who signs in for the sessions, and whose attempts these are.
     pub(super) fn reader<'a>(&'a self, request: &'a Request) -> Result<(&'a Identity, PrincipalId)> {
         reader(request, &self.stored)
+    }
+
+    /// Whether anything has to take the new password besides the targets.
+    pub(super) fn has_dependents(&self) -> bool {
+        !self.connections.is_empty() || !self.dependents.is_empty()
+    }
+
+    /// What comes when the targets have the new password.
+    pub(super) fn after_converge(&self) -> Stage {
+        if self.has_dependents() { Stage::Dependents } else { Stage::Promote }
+    }
+
+    /// What was asked for, as the journal keeps it.
+    pub(super) fn options(&self, request: &Request) -> Value {
+        let mut options = request.options();
+        if let (Some(after), Some(options)) = (&self.after, options.as_object_mut()) {
+            options.insert(format!("{}_of", self.of), after.clone().into());
+        }
+        options
     }
 }
 
@@ -69,37 +98,51 @@ fn reader<'a>(request: &'a Request, stored: &'a Stored) -> Result<(&'a Identity,
 
 /// Looks at everything. Where that brings to light that the account has a newer password than the one that signed in (a
 /// replaced one does for an hour), everything is looked at once more, signed in with that.
-pub(super) async fn preflight(request: &Request, books: &Books) -> Staged<Plan> {
-    match look_at_all(request, books).await {
-        Err(error) if error.code() == account::REPLACED => look_at_all(request, books).await,
+pub(super) async fn preflight(request: &Request, books: &Books, sequel: Option<&Sequel>) -> Staged<Plan> {
+    match look_at_all(request, books, sequel).await {
+        Err(error) if error.code() == account::REPLACED => look_at_all(request, books, sequel).await,
         looked => looked,
     }
 }
 
-async fn look_at_all(request: &Request, books: &Books) -> Staged<Plan> {
+async fn look_at_all(request: &Request, books: &Books, sequel: Option<&Sequel>) -> Staged<Plan> {
     let mut stored = stored::read(request, books).await?;
     let (mut open, mut down) = controllers::open_all(&request.endpoints).await;
     refuse_down(&down, request.allow_down)?;
     controllers::one_domain(&open)?;
     let canary = controllers::first_writable(&open)?;
     sign_in(request, books, &stored, &open[canary]).await?;
-    let pinned = controllers::pin(&mut open, canary).await?;
+    let pinned = match sequel {
+        Some(sequel) => sequel.pinned(&open)?,
+        None => controllers::pin(&mut open, canary).await?,
+    };
     if pinned != canary {
         sign_in(request, books, &stored, &open[pinned]).await?;
     }
     let known = account::read(&open[pinned].session, request, &mut stored, books).await?;
-    let mode = account::judge(&known, request, books, &open[pinned].session).await?;
+    let mode = match sequel {
+        Some(sequel) => sequel.mode(&known, request, books, &open[pinned].session).await?,
+        None => account::judge(&known, request, books, &open[pinned].session).await?,
+    };
+    sequel::refuse_impossible(&known, request, &open[pinned].session, &stored, books).await?;
     open[pinned].before = mark(&open[pinned], &known.account.principal.dn).await?;
+    let Found { connections, others: dependents } = dependents::find(request, &stored, &known, books).await?;
+    let connections = dependents::join(request, connections, &mut open, &mut down).await?;
     let (pinned, others) = others(request, books, &stored, &known, open, (pinned, canary), &mut down).await?;
-    let (candidate, restores) = match request.candidate_of {
-        None => (account::candidate(&known, request, &stored, books).await?, None),
-        Some(id) => {
+    let (candidate, restores) = match (sequel.and_then(|sequel| sequel.former.clone()), request.candidate_of) {
+        (Some(former), _) => (former, None),
+        (None, None) => (account::candidate(&known, request, &stored, books).await?, None),
+        (None, Some(id)) => {
             let (password, version) = former::password(id, &known, request, &stored, books, &pinned.session).await?;
             (password, Some(version))
         }
     };
-    let note = note(&pinned, &others, &down, &known, (mode, restores));
-    let before = before(request, mode, &stored, &known, (&pinned, &others), &down);
+    let dependents = dependents::ask(dependents, request.allow_down).await?;
+    let mut note = note(&pinned, &others, &down, &known, (mode, restores));
+    if sequel.is_none() {
+        note = format!("{note}; {}", dependents::words(&connections, &dependents));
+    }
+    let before = before(request, mode, &stored, &known, (&pinned, &others), &down, &dependents);
     let Known { account, policy, names, username, .. } = known;
     let plan = Plan {
         stored,
@@ -114,12 +157,16 @@ async fn look_at_all(request: &Request, books: &Books) -> Staged<Plan> {
         pinned,
         others,
         down,
+        connections,
+        dependents,
         before,
+        of: sequel.map_or("", |sequel| sequel.of),
+        after: sequel.map(|sequel| sequel.after.clone()),
     };
     Ok((plan, Verdict::Ok, note))
 }
 
-fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
+pub(super) fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
     let Some(first) = down.first().filter(|_| !allow_down) else { return Ok(()) };
     let names: Vec<&str> = down.iter().map(|down| down.target.as_str()).collect();
     Err(Error::new(
@@ -174,7 +221,7 @@ async fn others(
                 return Err(error);
             }
             Err(error) => {
-                down.push(Down { target: controller.name, error });
+                down.push(Down { target: controller.name, error, of: controller.of });
                 refuse_down(down, request.allow_down)?;
             }
         }
@@ -237,6 +284,7 @@ fn before(
     known: &Known,
     (pinned, others): (&Controller, &[Controller]),
     down: &[Down],
+    dependents: &[Planned],
 ) -> Value {
     let answering = std::iter::once(pinned).chain(others);
     let mut targets: Vec<Value> = answering
@@ -251,5 +299,9 @@ fn before(
         "previous": stored.current.as_ref().map(|current| current.id),
         "policy": known.policy,
         "targets": targets,
+        "dependents": dependents
+            .iter()
+            .map(|one| json!({"kind": one.dependent.kind(), "name": one.dependent.name()}))
+            .collect::<Vec<_>>(),
     })
 }

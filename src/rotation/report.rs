@@ -21,6 +21,7 @@ pub enum Stage {
     Change,
     Prove,
     Converge,
+    Dependents,
     Promote,
 }
 
@@ -34,6 +35,7 @@ impl Stage {
             Self::Change => "change",
             Self::Prove => "prove",
             Self::Converge => "converge",
+            Self::Dependents => "dependents",
             Self::Promote => "promote",
         }
     }
@@ -42,6 +44,9 @@ impl Stage {
 /// How a stage ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StageReport {
+    /// Of which change, where a rotation makes two: `undo`, `revoke`; empty for the first.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub of: &'static str,
     /// Which.
     pub stage: Stage,
     /// How.
@@ -64,12 +69,32 @@ pub struct TargetReport {
     pub ms: u64,
     /// Why it is not `ok`.
     pub note: String,
+    /// The other connection of the account that brought it; `None` for a target of the rotated one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+}
+
+/// What became of the new password at one dependent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DependentReport {
+    /// `connection`, `home-server`, `procedure`.
+    pub kind: &'static str,
+    /// Which.
+    pub name: String,
+    /// `ok`: it has taken it. `failed`: it has not. `inconclusive`: it was not tried, or could not be told. `skipped`: it
+    /// has nothing to take.
+    pub verdict: Verdict,
+    /// Milliseconds that it took.
+    pub ms: u64,
+    /// What there is to say of it.
+    pub note: String,
 }
 
 /// A rotation that changed the password, proved it and made it current.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
-    /// `ok`, or that of the target that is worst off.
+    /// `ok`, or that of the target that is worst off; `partial` when a dependent has not taken the new password; `failed` when
+    /// the old one was put back.
     pub verdict: Verdict,
     /// The account's name, as the connection has it now.
     pub principal: String,
@@ -86,6 +111,12 @@ pub struct Outcome {
     pub connections: Vec<String>,
     /// The pinned target first.
     pub targets: Vec<TargetReport>,
+    /// What else had to take the new password.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dependents: Vec<DependentReport>,
+    /// When access with what was known before ends; only after `revoke`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_ends: Option<String>,
     /// The stages.
     pub stages: Vec<StageReport>,
     /// Why it is not `ok`.
@@ -112,6 +143,8 @@ pub struct Announcement {
     pub version: u32,
     /// The earlier version whose password it is, where one is brought back.
     pub restores: Option<u32>,
+    /// Of which change, where a rotation makes two: `undo`, `revoke`; empty for the first.
+    pub of: &'static str,
 }
 
 /// Who is told how it goes.
@@ -121,6 +154,9 @@ pub trait Observer: Send + Sync {
 
     /// It is known what became of a target.
     fn target_ended(&self, report: &TargetReport);
+
+    /// It is known what became of a dependent.
+    fn dependent_ended(&self, _: &DependentReport) {}
 
     /// The write is about to be sent. What the observer wants on the disk before must be there when this ends; an error
     /// means that nothing is sent.
@@ -134,6 +170,8 @@ pub(super) type Staged<T> = Result<(T, Verdict, String)>;
 pub(super) struct Log<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) stages: Vec<StageReport>,
+    /// Of which change.
+    pub(super) of: &'static str,
 }
 
 impl Log<'_> {
@@ -145,7 +183,7 @@ impl Log<'_> {
             Ok((_, verdict, note)) => (*verdict, note.clone()),
             Err(error) => (error.verdict(), error.message().to_owned()),
         };
-        let report = StageReport { stage, verdict, ms: milliseconds(begun.elapsed()), note };
+        let report = StageReport { of: self.of, stage, verdict, ms: milliseconds(begun.elapsed()), note };
         self.observer.stage_ended(&report, ended.as_ref().err());
         self.stages.push(report);
         ended.map(|(value, ..)| value)

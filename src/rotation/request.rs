@@ -1,11 +1,11 @@
 //! What a rotation is asked to do.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::lockout::LockoutOptions;
+use super::{dependents::Dependents, lockout::LockoutOptions};
 use crate::{
     connection::{Connection, Scope},
     directory::{Endpoint, Identity},
@@ -54,8 +54,35 @@ pub struct Request {
     pub lockout: LockoutOptions,
     /// How long the change may take to reach the other targets.
     pub wait: Duration,
+    /// Who knows what else has to take the new password.
+    pub dependents: Arc<dyn Dependents>,
+    /// What is done when a dependent cannot take it.
+    pub on_failure: OnFailure,
+    /// Somebody knows the password who must not any more: it is changed twice, for the one before still binds for an hour.
+    pub revoke: bool,
     /// Cancelled: stop waiting for targets that lag and finish what was begun.
     pub hurry: CancellationToken,
+}
+
+/// What a rotation does when a dependent cannot take the new password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// Keep the new password; the rotation is partial.
+    #[default]
+    Keep,
+    /// Put the old one back.
+    Undo,
+}
+
+impl OnFailure {
+    /// The word in scripts and in the journal.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Undo => "undo",
+        }
+    }
 }
 
 /// How the password is written.
@@ -106,6 +133,8 @@ impl Request {
                 (None, None) => "generated",
             },
             "candidate_of": self.candidate_of,
+            "on_failure": self.on_failure.as_str(),
+            "revoke": self.revoke,
         })
     }
 }

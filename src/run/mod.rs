@@ -4,6 +4,7 @@ mod arguments;
 mod finish;
 mod lab;
 mod prepare;
+mod procedures;
 mod start;
 
 pub use arguments::lab_presets;

@@ -1,6 +1,10 @@
 //! Everything that can go wrong before a script's first statement, found before anything is touched.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::arguments;
 use crate::{
@@ -45,6 +49,26 @@ pub struct Request {
     pub ask_each_step: bool,
     /// The home folder.
     pub home: PathBuf,
+}
+
+impl Request {
+    /// A script with values for its parameters, and all else as usual.
+    #[must_use]
+    pub fn new(script: &str, values: Vec<(String, String)>, home: &Path) -> Self {
+        Self {
+            script: script.to_owned(),
+            values,
+            lab: false,
+            faults: Vec::new(),
+            deny: Vec::new(),
+            customer: None,
+            wait: Duration::ZERO,
+            yes: false,
+            insist: false,
+            ask_each_step: false,
+            home: home.to_path_buf(),
+        }
+    }
 }
 
 /// A run that can begin.

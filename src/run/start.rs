@@ -15,6 +15,7 @@ use super::{
     finish::{self, Finished},
     lab::LabWorld,
     prepare::Prepared,
+    procedures::SubRuns,
 };
 use crate::{
     api,
@@ -22,17 +23,18 @@ use crate::{
     script::{
         self, Interpreter, Script,
         accounts::Accounts,
-        context::{Grants, Interrupt, World},
+        context::{CredentialState, Grants, Interrupt, Missing, World},
         diagnose::{failure, verdict_of},
         fiber::{Fiber, SCRIPT_STACK},
         library::{Library, Source},
         task::Task,
     },
-    secret::redact::redact,
+    secret::{redact::redact, seal::Identity},
     store::{
         Store,
         events::{Event, Events, Failure, Stamped},
         ledger::{Ledger, NewRun, new_run_id},
+        rows::ConnectionId,
     },
     verdict::Verdict,
 };
@@ -66,9 +68,38 @@ impl Running {
 /// # Errors
 /// Of parameters that cannot be read, of the lab, of the ledger; the script has not begun.
 pub async fn start(prepared: Prepared, io: &Handle) -> Result<Running> {
-    let Prepared { host, config, store, interpreter, script, values, denied, scope, options, faults } = prepared;
-    let lab = if options.lab { Some(LabWorld::start(faults, None)?) } else { None };
-    let connections = lab.as_ref().map_or(&store, |lab| &lab.store).clone();
+    let lab = if prepared.options.lab { Some(LabWorld::start(prepared.faults.clone(), None)?) } else { None };
+    let surroundings = Surroundings {
+        connections: lab.as_ref().map_or(&prepared.store, |lab| &lab.store).clone(),
+        interrupt: Interrupt::default(),
+        missing: if lab.is_some() { LabWorld::missing() } else { Vec::new() },
+        identity: OnceLock::new(),
+        credentials: Mutex::default(),
+    };
+    begin(prepared, surroundings, lab, io).await
+}
+
+/// What a run that is started from another one has from that.
+pub(super) struct Surroundings {
+    pub(super) connections: Store,
+    pub(super) interrupt: Interrupt,
+    pub(super) missing: Vec<Missing>,
+    pub(super) identity: OnceLock<Identity>,
+    pub(super) credentials: Mutex<BTreeMap<ConnectionId, CredentialState>>,
+}
+
+/// Begins a run in its surroundings.
+///
+/// # Errors
+/// As [`start`].
+pub(super) async fn begin(
+    prepared: Prepared,
+    surroundings: Surroundings,
+    lab: Option<LabWorld>,
+    io: &Handle,
+) -> Result<Running> {
+    let Prepared { host, config, store, interpreter, script, values, denied, scope, options, .. } = prepared;
+    let Surroundings { connections, interrupt, missing, identity, credentials } = surroundings;
     let arguments = arguments::resolve(&host, &connections, &scope, &values)?;
     let id = new_run_id();
     let (events, receiver) = Events::new(&id);
@@ -92,7 +123,6 @@ pub async fn start(prepared: Prepared, io: &Handle) -> Result<Running> {
                 .collect(),
         })
         .await?;
-    let interrupt = Interrupt::default();
     let world = Arc::new(World {
         run: id.clone(),
         home: store.home().to_path_buf(),
@@ -104,9 +134,10 @@ pub async fn start(prepared: Prepared, io: &Handle) -> Result<Running> {
         scope,
         options,
         interrupt: interrupt.clone(),
-        missing: if lab.is_some() { LabWorld::missing() } else { Vec::new() },
-        identity: OnceLock::new(),
-        credentials: Mutex::new(BTreeMap::new()),
+        missing,
+        identity,
+        credentials,
+        procedures: Arc::new(SubRuns),
         accounts: Accounts::default(),
         open_writes: AtomicUsize::new(0),
         host,

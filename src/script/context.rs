@@ -12,7 +12,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::accounts::Accounts;
+use super::{accounts::Accounts, procedures::Procedures};
 use crate::{
     config::Config,
     connection::Scope,
@@ -59,6 +59,8 @@ pub struct World {
     pub identity: OnceLock<Identity>,
     /// What became of connections' credentials in this run.
     pub credentials: Mutex<BTreeMap<ConnectionId, CredentialState>>,
+    /// How other runs are started from this one.
+    pub procedures: Arc<dyn Procedures>,
     /// What was learnt of accounts by signing in.
     pub accounts: Accounts,
     /// Writes that were announced and not settled yet.
@@ -72,6 +74,25 @@ pub enum CredentialState {
     Candidate(CredentialId),
     /// It is current, and these targets may not have it yet: a sign-in there would count as a wrong password.
     Lagging(Vec<String>),
+    /// A rotation that is not over has given it this one, which is proven, and started this run to hand it on. These targets
+    /// may not have it yet.
+    Handed {
+        /// Its row.
+        credential: CredentialId,
+        /// As in `Lagging`.
+        lagging: Vec<String>,
+    },
+}
+
+impl CredentialState {
+    /// The targets where a sign-in would count as a wrong password.
+    #[must_use]
+    pub fn lagging(&self) -> &[String] {
+        match self {
+            Self::Candidate(_) => &[],
+            Self::Lagging(targets) | Self::Handed { lagging: targets, .. } => targets,
+        }
+    }
 }
 
 /// Something that the lab has no server for.

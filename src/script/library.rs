@@ -14,6 +14,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("reset_ad_creds", include_str!("../../scripts/reset_ad_creds.rhai")),
     ("rollback", include_str!("../../scripts/rollback.rhai")),
     ("rotate_all", include_str!("../../scripts/rotate_all.rhai")),
+    ("revoke_access", include_str!("../../scripts/revoke_access.rhai")),
     ("test_connections", include_str!("../../scripts/test_connections.rhai")),
 ];
 

@@ -14,6 +14,7 @@ pub mod modules;
 pub mod operation;
 pub mod outline;
 pub mod params;
+pub mod procedures;
 pub mod reference;
 pub mod task;
 pub mod value;
@@ -34,7 +35,8 @@ use self::{
 use crate::{config::Limits, names::nearest, secret::redact::redact, store::events::Event};
 
 /// What a script can be allowed to do; everything else is read-only.
-pub const GRANTS: &[&str] = &["connection:write", "directory:test", "directory:write", "home:test", "http"];
+pub const GRANTS: &[&str] =
+    &["connection:secret", "connection:write", "directory:test", "directory:write", "home:test", "http"];
 
 /// A script that was read: parsed, with its modules and what it declares. It may still have faults.
 pub struct Script {

@@ -1,6 +1,7 @@
 //! The bundled procedures, as a user runs them: the built program against the three Samba controllers and their shares.
 
 mod add_ad;
+mod dependents;
 mod health_check;
 mod reset_ad_creds;
 mod shared_accounts;

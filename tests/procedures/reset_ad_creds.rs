@@ -23,11 +23,13 @@ fn a_rotation_sets_proves_and_tests_the_new_password_everywhere() {
     let [one, two, three] = addresses();
     let expected = [
         "Set the service-account credentials: ok".to_owned(),
+        format!("  //{one}/homes$ ok"),
         format!("  {one} ok"),
         format!("  {two} ok"),
         format!("  {three} ok"),
         "  change ok".to_owned(),
         "  converge ok".to_owned(),
+        "  dependents ok".to_owned(),
         "  preflight ok".to_owned(),
         "  promote ok".to_owned(),
         "  prove ok".to_owned(),

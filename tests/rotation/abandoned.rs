@@ -11,7 +11,13 @@ use libretto::{connection::credentials::State, store::locks::PrincipalLock};
 use super::*;
 
 /// Ends with `None` when the future inside was polled so many times without being done.
-struct Cut<F>(Pin<Box<F>>, usize);
+pub struct Cut<F>(Pin<Box<F>>, usize);
+
+impl<F: Future> Cut<F> {
+    pub fn after(future: F, polls: usize) -> Self {
+        Self(Box::pin(future), polls)
+    }
+}
 
 impl<F: Future> Future for Cut<F> {
     type Output = Option<F::Output>;
@@ -36,7 +42,7 @@ async fn wherever_it_is_dropped_the_store_has_the_valid_password() {
     for polls in 1.. {
         let rig = Rig::new(Flavour::Samba, &["replication=30ms"]);
         let request = rig.request();
-        let cut = Cut(Box::pin(run(&request)), polls).await;
+        let cut = Cut::after(run(&request), polls).await;
         if let Some(outcome) = cut {
             assert_eq!(outcome.unwrap().verdict.as_str(), "ok");
             break;

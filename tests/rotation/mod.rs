@@ -3,13 +3,16 @@
 mod abandoned;
 mod back;
 mod customers;
+mod dependents;
 mod faults;
 mod filters;
 mod given;
 mod operators;
 mod refusals;
+mod revoke;
 mod samba;
 mod smooth;
+mod undo;
 
 use std::{sync::Mutex, time::Duration};
 
@@ -20,7 +23,8 @@ use libretto::{
     error::{Error, Result},
     lab::{Fault, Flavour, Lab, LabOptions},
     rotation::{
-        Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via, lockout::LockoutOptions, rotate,
+        Announcement, DependentReport, Observer, Outcome, Request, StageReport, TargetReport, Via,
+        lockout::LockoutOptions, rotate,
     },
     secret::{Secret, generate::Recipe, seal},
     store::{Store, journal},
@@ -147,6 +151,9 @@ pub fn request(store: &Store, connection: &Connection, endpoints: Vec<Endpoint>)
         insist: false,
         lockout: LockoutOptions::default(),
         wait: Duration::from_secs(20),
+        dependents: std::sync::Arc::new(libretto::rotation::Found::default()),
+        on_failure: libretto::rotation::OnFailure::Keep,
+        revoke: false,
         hurry: CancellationToken::new(),
     }
 }
@@ -192,6 +199,8 @@ pub struct Witness {
     pub told: Mutex<Vec<String>>,
     pub announced: Mutex<Vec<Announcement>>,
     pub refuse: bool,
+    /// Refuses every announcement after so many.
+    pub refuse_after: Option<usize>,
     pub hurry_after: Option<(&'static str, CancellationToken)>,
 }
 
@@ -204,12 +213,19 @@ impl Witness {
 
 impl Observer for Witness {
     fn stage_ended(&self, report: &StageReport, _: Option<&Error>) {
-        self.told.lock().unwrap().push(format!("{} {}", report.stage.as_str(), report.verdict));
+        self.told
+            .lock()
+            .unwrap()
+            .push(format!("{} {} {}", report.of, report.stage.as_str(), report.verdict).trim_start().to_owned());
         if let Some((stage, hurry)) = &self.hurry_after
             && *stage == report.stage.as_str()
         {
             hurry.cancel();
         }
+    }
+
+    fn dependent_ended(&self, report: &DependentReport) {
+        self.told.lock().unwrap().push(format!("{} {}", report.name, report.verdict));
     }
 
     fn target_ended(&self, report: &TargetReport) {
@@ -222,7 +238,8 @@ impl Observer for Witness {
 
     fn change_announced<'a>(&'a self, change: &'a Announcement) -> BoxFuture<'a, Result<()>> {
         self.announced.lock().unwrap().push(change.clone());
-        let refuse = self.refuse;
+        let told = self.announced.lock().unwrap().len();
+        let refuse = self.refuse || self.refuse_after.is_some_and(|most| told > most);
         Box::pin(async move { if refuse { Err(Error::new("store.full", "the disk is full")) } else { Ok(()) } })
     }
 }

@@ -16,6 +16,7 @@ async fn an_account_changes_its_own_password_everywhere() {
         pinned: pinned.clone(),
         version: 2,
         restores: None,
+        of: "",
     };
     assert_eq!(*witness.announced.lock().unwrap(), [announced]);
     assert_eq!((outcome.version, outcome.verdict.as_str(), outcome.pinned.as_str()), (2, "ok", pinned.as_str()));

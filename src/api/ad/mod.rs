@@ -3,8 +3,10 @@
 mod access;
 mod accounts;
 mod changes;
+mod dependents;
 mod identify;
 mod lockout;
+mod reporter;
 mod rotate;
 mod targets;
 

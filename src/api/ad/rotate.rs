@@ -1,14 +1,10 @@
 //! `ad::rotate`: the credential transaction, as scripts call it and as runs show it.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
 use rhai::Dynamic;
 
-use super::{access, writes};
+use super::{access, dependents::OfAccount, reporter::Reporter, writes};
 use crate::{
     api::credentials,
     connection::{
@@ -16,31 +12,33 @@ use crate::{
         former::{self, Which},
     },
     error::{Error, Result},
-    rotation::{
-        self, Announcement, Observer, Outcome, Request, StageReport, TargetReport, Via, lockout::LockoutOptions,
-    },
+    rotation::{self, OnFailure, Outcome, Request, Via, lockout::LockoutOptions},
     script::{
-        context::{Context, CredentialState, Write},
+        context::{Context, CredentialState},
         operation::Namespace,
         value::{Fields, FromScript, Record, Span},
     },
     secret::{Secret, generate::Recipe},
-    store::{rows::CredentialId, runs::WriteState},
+    store::rows::CredentialId,
     verdict::Verdict,
 };
 
 pub(super) fn register(namespace: Namespace) -> Namespace {
     namespace.operation(
         writes(
-            "rotate(conn: connection, options?: map) -> record of verdict, principal, version, pinned, connections, targets, stages, error",
+            "rotate(conn: connection, options?: map) -> record of verdict, principal, version, pinned, connections, targets, dependents, access_ends, stages, error",
             "Gives the connection's account a new password, in the directory and in the store, and loses neither: preflight, record, \
-             change on one target (the PDC emulator where it answers), prove with one sign-in, wait until the other targets have it, make \
-             it current for every connection of the account. The account changes its own password; with `via` on the connection an \
+             change on one target (the PDC emulator where it answers), prove with one sign-in, wait until the other targets have it, hand \
+             it to what depends on it (the account's other connections, home-directory servers where the script has `home:test`, \
+             declared procedures), make it current for every connection of the account. A dependent that cannot take it makes the \
+             verdict `partial`. The account changes its own password; with `via` on the connection an \
              administrative one resets it. Options: `password` (generated for the policy when left out), \
              `generate` (a map of how, as in `secret::generate`; what the policy would refuse is refused before anything is touched), `username` (another account needs \
              `via`), `allow_down` (go on without targets that are down), `insist` (also what is never rotated: built-in, managed and \
              `break-glass` accounts), `version` (the number of an earlier version whose password comes back, or `\"previous\"` for the \
-             newest previous one that was proven), `wait` (how long targets may lag; `--wait` unless told). A target that lags is `inconclusive` and is \
+             newest previous one that was proven), `wait` (how long targets may lag; `--wait` unless told), `on_failure` (`keep`, or `undo`: when a dependent fails, the old \
+             password is put back, where the policy lets it), `revoke` (`now`: somebody knows the old one who must not, so it is changed \
+             twice, and `access_ends` says when that ends). A target that lags is `inconclusive` and is \
              not signed in on in this run. Needs the grant `connection:write` as well.",
             r#"let rotated = ad::rotate(conn::get("lab-ad")); print(`version ${rotated.version}: ${rotated.verdict}`);"#,
         ),
@@ -57,6 +55,8 @@ struct Options {
     allow_down: bool,
     insist: bool,
     wait: Option<Span>,
+    on_failure: OnFailure,
+    revoke: bool,
 }
 
 /// An earlier version, by its number or as `"previous"`.
@@ -88,6 +88,12 @@ impl FromScript for Options {
             allow_down: fields.take("allow_down")?.unwrap_or(false),
             insist: fields.take("insist")?.unwrap_or(false),
             wait: fields.take("wait")?,
+            on_failure: match fields.take::<String>("on_failure")?.as_deref() {
+                None | Some("keep") => OnFailure::Keep,
+                Some("undo") => OnFailure::Undo,
+                Some(other) => return Err(format!("on_failure must be keep or undo, not {other}")),
+            },
+            revoke: fields.take::<Now>("revoke")?.is_some_and(|Now(now)| now),
         };
         fields.finish()?;
         if options.version.is_some() && (options.password.is_some() || options.username.is_some()) {
@@ -101,15 +107,38 @@ impl FromScript for Options {
     }
 }
 
+/// `"now"`, or a truth value; `"no"` is none.
+struct Now(bool);
+
+impl FromScript for Now {
+    const TYPE: &'static str = "text";
+
+    fn from_script(value: Dynamic) -> Result<Self, String> {
+        if let Ok(now) = value.as_bool() {
+            return Ok(Self(now));
+        }
+        match String::from_script(value)?.as_str() {
+            "now" => Ok(Self(true)),
+            "no" => Ok(Self(false)),
+            other => Err(format!("revoke must be now or no, not {other}")),
+        }
+    }
+}
+
 async fn rotate(context: Context, (connection, options): (Connection, Option<Options>)) -> Result<Record<Outcome>> {
     context.world.grants.require("connection:write", "ad::rotate")?;
-    let reporter = Reporter { context: context.clone(), connection: connection.clone(), write: Mutex::new(None) };
-    let rotated = match request(&context, &connection, options.unwrap_or_default()).await {
+    let options = options.unwrap_or_default();
+    let twice = options.revoke || options.on_failure == OnFailure::Undo;
+    let reporter = Reporter::new(&context, &connection, twice);
+    let rotated = match request(&context, &connection, options).await {
         Ok(request) => Box::pin(rotation::rotate(&request, &reporter)).await,
         Err(error) => Err(error),
     };
     let rotated = reporter.settle(rotated).await?;
     note(&context, &connection, &rotated).await?;
+    if let Some(ends) = &rotated.access_ends {
+        context.check_finished("access ends", Verdict::Ok, Duration::ZERO, ends, None);
+    }
     Ok(Record(rotated))
 }
 
@@ -134,6 +163,9 @@ async fn request(context: &Context, connection: &Connection, options: Options) -
         insist: options.insist,
         lockout: LockoutOptions { assumed: world.config.lockout.rules(), insist: world.options.insist },
         wait: options.wait.map_or(world.options.wait, |Span(wait)| wait),
+        dependents: Arc::new(OfAccount::new(context)),
+        on_failure: options.on_failure,
+        revoke: options.revoke,
         hurry: context.hurry.clone(),
     })
 }
@@ -198,77 +230,4 @@ async fn note(context: &Context, connection: &Connection, rotated: &Outcome) -> 
         context.note_credential(id, (!lagging.is_empty()).then(|| CredentialState::Lagging(lagging.clone())));
     }
     Ok(())
-}
-
-/// Shows a rotation's stages as checks of the step, and keeps the run's record of the one write.
-struct Reporter {
-    context: Context,
-    connection: Connection,
-    /// From before the write is sent until it is known what became of it; an interrupt waits as long.
-    write: Mutex<Option<Write>>,
-}
-
-impl Reporter {
-    /// Settles the run's record of the write, or records that there was none.
-    async fn settle(&self, rotated: Result<Outcome>) -> Result<Outcome> {
-        let write = self.write.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (write, &rotated) {
-            (Some(write), _) => write.settle_by(rotated).await,
-            // Somebody else's rotation says what becomes of the password.
-            (None, Err(error)) if error.verdict() == Verdict::InDoubt || error.code() == "rotation.busy" => rotated,
-            (None, Err(_)) => {
-                let account = self.connection.username.as_str();
-                let write = self.context.write("ad.rotate", &self.connection.domain, "", &unchanged(account)).await?;
-                write.settle(WriteState::Failed).await?;
-                rotated
-            }
-            (None, Ok(_)) => rotated,
-        }
-    }
-
-    async fn announce(&self, change: &Announcement) -> Result<()> {
-        let (account, version) = (&change.account, change.version);
-        let (domain, name) = (&self.connection.domain, &self.connection.name);
-        let did = match change.restores {
-            None => {
-                format!(
-                    "password of {account} changed in {domain} on {}, version {version} is current in {name}",
-                    change.pinned
-                )
-            }
-            Some(former) => format!(
-                "password of {account} put back to that of version {former} (as version {version}) in {domain} on {}, current in {name}",
-                change.pinned
-            ),
-        };
-        // A second announcement follows a refusal: the first write is settled.
-        let refused = self.write.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(refused) = refused {
-            refused.settle(WriteState::Failed).await?;
-        }
-        let write = self.context.write("ad.rotate", &change.pinned, &did, &unchanged(&change.account)).await?;
-        *self.write.lock().unwrap_or_else(PoisonError::into_inner) = Some(write);
-        Ok(())
-    }
-}
-
-fn unchanged(account: &str) -> String {
-    format!("password of {account}: not changed in the directory, the old credentials stay current")
-}
-
-impl Observer for Reporter {
-    fn stage_ended(&self, report: &StageReport, error: Option<&Error>) {
-        let took = Duration::from_millis(report.ms);
-        let note = if error.is_some() { "" } else { report.note.as_str() };
-        self.context.check_finished(report.stage.as_str(), report.verdict, took, note, error);
-    }
-
-    fn target_ended(&self, report: &TargetReport) {
-        let took = Duration::from_millis(report.ms);
-        self.context.check_finished(&report.target, report.verdict, took, &report.note, None);
-    }
-
-    fn change_announced<'a>(&'a self, change: &'a Announcement) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.announce(change))
-    }
 }

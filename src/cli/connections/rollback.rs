@@ -26,19 +26,7 @@ pub(super) fn rollback(session: &Session, args: &RollbackArgs) -> Result<u8, Ref
     for (name, wanted) in [("allow_down", args.allow_down), ("insist", args.insist)] {
         values.push((name.to_owned(), wanted.to_string()));
     }
-    let request = Request {
-        script: "rollback".to_owned(),
-        values,
-        lab: false,
-        faults: Vec::new(),
-        deny: Vec::new(),
-        customer: None,
-        wait: args.wait,
-        yes: true,
-        insist: false,
-        ask_each_step: false,
-        home: session.home.clone(),
-    };
+    let request = Request { wait: args.wait, yes: true, ..Request::new("rollback", values, &session.home) };
     run::perform(session, &request)
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Line {
     pub(super) faults: Vec<Fault>,
 }
 
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 20] = [
     "name",
     "kind",
     "domain",
@@ -33,6 +33,7 @@ const COLUMNS: [&str; 19] = [
     "tls",
     "pin",
     "via",
+    "dependents",
     "ad",
     "client_id",
     "secret",
@@ -125,7 +126,7 @@ enum Cell<'a> {
 }
 
 fn is_list(column: &str) -> bool {
-    matches!(column, "targets" | "home_servers" | "tags")
+    matches!(column, "targets" | "home_servers" | "tags" | "dependents")
 }
 
 fn column(name: &str) -> Result<&'static str> {
@@ -151,6 +152,7 @@ fn set(fields: &mut Fields, column: &str, cell: Cell<'_>) {
         ("targets", cell) => return fields.targets = Some(list(cell)),
         ("home_servers", cell) => return fields.home_servers = Some(list(cell)),
         ("tags", cell) => return fields.tags = Some(list(cell)),
+        ("dependents", cell) => return fields.dependents = Some(list(cell)),
         (_, Cell::Text(text)) => Some(text.to_owned()),
         (_, Cell::Items(_)) => return,
     };

@@ -1,0 +1,95 @@
+//! Whether the policy lets a second change through; said before the first.
+
+use crate::{
+    connection::credentials,
+    directory::Session,
+    error::{Error, Result},
+    rotation::{
+        account::{self, Known},
+        books::Books,
+        request::{OnFailure, Request},
+        rules,
+        stored::Stored,
+    },
+    secret::Secret,
+};
+
+/// Before anything is touched: whether the second change that may follow, or will, is one that the policy lets through.
+pub(in crate::rotation) async fn refuse_impossible(
+    known: &Known,
+    request: &Request,
+    session: &Session,
+    stored: &Stored,
+    books: &Books,
+) -> Result<()> {
+    let undo = request.on_failure == OnFailure::Undo;
+    if undo && request.revoke {
+        return Err(Error::new("rotation.undo_impossible", "a password that is revoked is not put back")
+            .hint("leave out either revoke or on_failure=undo"));
+    }
+    if undo {
+        refuse_former(known, stored, books).await?;
+    }
+    if request.via.is_some() || !(undo || request.revoke) {
+        return Ok(());
+    }
+    let policy = known.policy.as_ref().filter(|policy| policy.is_certain()).map(|policy| &policy.rules);
+    if policy.is_some_and(|rules| rules.min_age == 0 && (request.revoke || rules.history == 0))
+        || account::is_administrator(session, &known.account.principal.dn).await?
+    {
+        return Ok(());
+    }
+    let what_forbids = match policy {
+        None => "the policy that applies to it is not certain",
+        Some(rules) if undo && rules.history > 0 => "the old password is in the history",
+        Some(_) => "the minimum age of a password forbids a second change",
+    };
+    let hint = "name an administrative connection (via), whose reset skips history and minimum age";
+    Err(if undo {
+        let said = format!("the old password could not be put back by the account itself: {what_forbids}");
+        Error::new("rotation.undo_impossible", said).hint(format!("{hint}; or rotate without on_failure=undo"))
+    } else {
+        let said = format!("the account itself cannot change its password twice: {what_forbids}");
+        Error::new("rotation.revoke_impossible", said).hint(hint)
+    })
+}
+
+/// A former password is put back only where it is known to be the one, and the policy still takes it.
+async fn refuse_former(known: &Known, stored: &Stored, books: &Books) -> Result<()> {
+    let refused = |said: String, hint: &str| Err(Error::new("rotation.undo_impossible", said).hint(hint.to_owned()));
+    if known.other_account {
+        return refused(
+            format!("the present password of {} is not known, so it could not be put back", known.username),
+            "rotate another account without on_failure=undo",
+        );
+    }
+    match &stored.current {
+        Some(current) if current.proven_at.is_some() => {}
+        _ => {
+            let said = "the stored password was never proven, so it may not be the one to put back";
+            return refused(said.to_owned(), "test the connection first: libretto connections test NAME");
+        }
+    }
+    let former = former(stored, books).await?;
+    let broken = known.policy.as_ref().and_then(|policy| rules::broken(former.expose(), &policy.rules, &known.names));
+    match broken {
+        None => Ok(()),
+        Some(why) => refused(
+            format!("the old password could not be put back, for it breaks the policy: {why}"),
+            "rotate without on_failure=undo",
+        ),
+    }
+}
+
+pub(super) async fn former(stored: &Stored, books: &Books) -> Result<Secret> {
+    if let Some(old) = &stored.old {
+        return Ok(old.password.clone());
+    }
+    let current = stored.current.clone();
+    books
+        .with(move |books| match &current {
+            Some(current) => credentials::open(&books.store, &books.identity, current),
+            None => Err(Error::new("connection.no_credential", "there is no former password")),
+        })
+        .await
+}

@@ -1,0 +1,118 @@
+//! `on_failure=undo`: the old password is put back, as a transaction of its own, where the policy lets it.
+
+use libretto::{rotation::OnFailure, store::locks::PrincipalLock};
+
+use super::{
+    dependents::{Stand, broken, found, told},
+    *,
+};
+
+fn undoing(rig: &Rig, stands: &[&std::sync::Arc<Stand>]) -> Request {
+    Request { dependents: found(stands), on_failure: OnFailure::Undo, ..rig.request() }
+}
+
+#[tokio::test]
+async fn a_dependent_that_fails_brings_the_old_password_back() {
+    for (flavour, over_admin) in [(Flavour::Samba, false), (Flavour::Windows, false), (Flavour::Windows, true)] {
+        let rig = Rig::new(flavour, &["replication=100ms"]);
+        run(&rig.request()).await.unwrap(); // so that the stored password is a proven one
+        let old = rig.password(2).expose().to_owned();
+        let (pool, task) = (Stand::well("pool"), Stand::failing("task", &[broken]));
+        let via = over_admin.then(|| rig.via());
+        let witness = Witness::default();
+        let outcome = rotate(&Request { via, ..undoing(&rig, &[&pool, &task]) }, &witness).await.unwrap();
+        let error = outcome.error.clone().unwrap();
+        assert_eq!((outcome.verdict.as_str(), outcome.version, error.code.as_str()), ("failed", 4, "rotation.undone"));
+        assert_eq!(error.message, "the old password is back (version 4): task could not take the new one");
+        assert_eq!(told(&outcome), ["task failed", "pool ok", "task ok"]);
+        assert_eq!(pool.took(), [rig.password(3).expose().to_owned(), old.clone()]);
+        assert_eq!(task.took(), [old.clone()]);
+        assert_eq!(rig.password(4).expose(), old);
+        let retired = if over_admin { "v3 retired sent proven" } else { "v3 retired sent proven" };
+        assert!(rig.picture().starts_with(&format!("v4 current sent proven, {retired}, ")), "{}", rig.picture());
+        assert!(rig.picture().ends_with("promote, ended ok"));
+        let announced: Vec<&str> = witness.announced.lock().unwrap().iter().map(|one| one.of).collect();
+        assert_eq!(announced, ["", "undo"]);
+        assert!(witness.told().contains(&"undo promote ok".to_owned()));
+        for target in 1..=3 {
+            assert_eq!(rig.says(target, &old).await, "");
+        }
+        assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
+        // The first of the two ended as what it is: undone.
+        let principal = credentials::current(&rig.store, &rig.connection).unwrap().unwrap().principal;
+        let both = journal::history(&rig.store, principal).unwrap();
+        assert_eq!((both[1].verdict, &both[0].options["undo_of"]), (Some(Verdict::Failed), &both[1].id.clone().into()));
+    }
+}
+
+#[tokio::test]
+async fn nothing_fails_and_nothing_is_undone() {
+    let rig = Rig::new(Flavour::Samba, &[]);
+    let pool = Stand::well("pool");
+    let outcome = run(&undoing(&rig, &[&pool])).await.unwrap();
+    assert_eq!((outcome.verdict, outcome.version), (Verdict::Ok, 2));
+}
+
+#[tokio::test]
+async fn what_could_not_be_undone_is_refused_before_anything_is_touched() {
+    let rig = Rig::new(Flavour::Samba, &[]);
+    let alice = rig.lab.accounts().iter().find(|account| account.name == "alice").unwrap();
+    let connection = rig.add("alice", &alice.upn, &alice.password);
+    let endpoints = endpoints(connection.ad().unwrap(), Limits::default());
+    let undoing = Request { on_failure: OnFailure::Undo, ..request(&rig.store, &connection, endpoints) };
+    let error = run(&undoing).await.unwrap_err();
+    assert_eq!(error.code(), "rotation.undo_impossible");
+    let said = "the old password could not be put back by the account itself: the old password is in the history";
+    assert_eq!(error.message(), said);
+    assert!(error.remedy().unwrap().contains("via"));
+    assert_eq!(picture(&rig.store, &connection), "v1 current proven; no journal");
+    // Over an administrator the stored password is not tried, so it must have been proven before.
+    let over_admin = Request { via: Some(rig.via()), ..undoing };
+    let outcome = run(&over_admin).await.unwrap();
+    assert_eq!(outcome.verdict, Verdict::Ok);
+}
+
+#[tokio::test]
+async fn a_password_that_was_never_proven_is_not_put_back() {
+    let rig = Rig::new(Flavour::Windows, &[]);
+    let request = Request { via: Some(rig.via()), ..undoing(&rig, &[]) };
+    let error = run(&request).await.unwrap_err();
+    assert_eq!(error.code(), "rotation.undo_impossible");
+    assert_eq!(rig.picture(), "v1 current; no journal");
+}
+
+/// Whatever an undo leaves that ends anywhere: what was sent last is the current version, or a recovery is to look at it.
+#[tokio::test]
+async fn wherever_an_undo_is_dropped_the_store_knows_what_was_sent_last() {
+    let mut seen = std::collections::BTreeSet::new();
+    for polls in (1..).step_by(5) {
+        let rig = Rig::new(Flavour::Windows, &["replication=30ms"]);
+        let task = Stand::failing("task", &[broken]);
+        let request = undoing(&rig, &[&task]);
+        let done = abandoned::Cut::after(run(&request), polls).await;
+        crate::lab::until("the lock is free", || async {
+            PrincipalLock::take(&rig.store, rig.connection.principal, "test").is_ok()
+        })
+        .await;
+        let versions = credentials::history(&rig.store, &rig.connection).unwrap();
+        let last = versions.iter().filter(|one| one.sent_at.is_some()).max_by_key(|one| one.version);
+        let unfinished = journal::unfinished_of(&rig.store, versions[0].principal).unwrap();
+        let picture = rig.picture();
+        match (last, unfinished) {
+            (Some(last), Some(rotation)) if last.id == rotation.candidate.unwrap() => {}
+            (Some(last), None) => assert_eq!(last.state.as_str(), "current", "{picture}"),
+            (None, _) | (Some(_), Some(_)) => {}
+        }
+        assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"], "{picture}");
+        let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
+        assert_eq!(rig.says(1, rig.password(current.version).expose()).await, "", "{picture}");
+        seen.insert(picture.split("; ").last().unwrap().to_owned());
+        if done.is_some() {
+            break;
+        }
+        assert!(polls < 4000, "it never ends");
+    }
+    for stage in ["change, unfinished", "converge, unfinished", "promote, ended ok"] {
+        assert!(seen.contains(stage), "{stage}: {seen:#?}");
+    }
+}
