@@ -18,7 +18,7 @@ use super::{
     change::Recorded,
     controllers::{Controller, Down},
     preflight::Plan,
-    report::{Observer, Staged, TargetReport, milliseconds},
+    report::{Observer, Stage, Staged, TargetReport, milliseconds},
     request::Request,
     unsettled,
 };
@@ -99,7 +99,7 @@ pub(super) async fn converge(
     let of_down =
         |down: &Down| tell(&down.target, down.of.as_ref(), Fate::Left(format!("it was down: {}", down.error)));
     reports.extend(plan.down.iter().map(of_down));
-    note_all(plan, books, recorded, &reports)
+    note_all(plan.after_converge(request), books, recorded, &reports)
         .await
         .map_err(|error| unsettled("the new password works, and the journal could not be written", &error))?;
     let verdict = reports.iter().map(|report| report.verdict).max().unwrap_or(Verdict::Ok);
@@ -118,7 +118,7 @@ fn report(target: &str, fate: Fate, begun: Instant) -> TargetReport {
 }
 
 /// The journal remembers what is left to settle.
-async fn note_all(plan: &Plan, books: &Books, recorded: &Recorded, reports: &[TargetReport]) -> Result<()> {
+async fn note_all(next: Stage, books: &Books, recorded: &Recorded, reports: &[TargetReport]) -> Result<()> {
     for report in reports.iter().skip(1) {
         let what = match report.verdict {
             Verdict::Ok => "converged",
@@ -128,7 +128,7 @@ async fn note_all(plan: &Plan, books: &Books, recorded: &Recorded, reports: &[Ta
         let data = json!({"ms": report.ms, "note": redact(&report.note)});
         books.event(&recorded.rotation, None, what, Some(&report.target), data).await?;
     }
-    books.event(&recorded.rotation, Some(plan.after_converge()), "converge-ended", None, json!({})).await
+    books.event(&recorded.rotation, Some(next), "converge-ended", None, json!({})).await
 }
 
 impl Following<'_> {

@@ -143,8 +143,7 @@ async fn transaction(request: &Request, books: &Books, log: &mut Log<'_>, sequel
     let converged = converge::converge(request, &plan, books, &recorded, &proof, observer);
     let targets = log.stage(Stage::Converge, converged).await?;
     let mut done = Done { plan, recorded, targets, dependents: Vec::new(), connections: Vec::new() };
-    // A password that is replaced at once is nothing for them.
-    if done.plan.has_dependents() && !request.revoke {
+    if done.plan.hands_on(request) {
         let handed = log.stage(Stage::Dependents, Box::pin(hand(request, &done, books, observer)));
         done.dependents = handed.await?;
     }

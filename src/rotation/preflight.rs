@@ -68,14 +68,15 @@ impl Plan {
         reader(request, &self.stored)
     }
 
-    /// Whether anything has to take the new password besides the targets.
-    pub(super) fn has_dependents(&self) -> bool {
-        !self.connections.is_empty() || !self.dependents.is_empty()
+    /// Whether anything takes this password besides the targets. One that is replaced at once is nothing for them.
+    pub(super) fn hands_on(&self, request: &Request) -> bool {
+        let any = !self.connections.is_empty() || !self.dependents.is_empty();
+        any && !request.revoke
     }
 
     /// What comes when the targets have the new password.
-    pub(super) fn after_converge(&self) -> Stage {
-        if self.has_dependents() { Stage::Dependents } else { Stage::Promote }
+    pub(super) fn after_converge(&self, request: &Request) -> Stage {
+        if self.hands_on(request) { Stage::Dependents } else { Stage::Promote }
     }
 
     /// What was asked for, as the journal keeps it.
@@ -137,7 +138,7 @@ async fn look_at_all(request: &Request, books: &Books, sequel: Option<&Sequel>) 
             (password, Some(version))
         }
     };
-    let dependents = dependents::ask(dependents, request.allow_down).await?;
+    let dependents = dependents::ask(dependents, request.allow_down, sequel.is_some()).await?;
     let mut note = note(&pinned, &others, &down, &known, (mode, restores));
     if sequel.is_none() {
         note = format!("{note}; {}", dependents::words(&connections, &dependents));

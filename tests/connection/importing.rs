@@ -250,3 +250,20 @@ fn what_was_changed_while_the_import_read_its_secrets_is_not_undone() {
     );
     assert_eq!(connection::get(&store, "corp", &Scope::all()).unwrap().customer.as_deref(), Some("contoso"));
 }
+
+#[test]
+fn declared_procedures_come_in_and_go_out() {
+    let desk = Desk::new();
+    let header = "name,kind,domain,username,dependents\n";
+    desk.import("c.csv", &format!("{header}north,ad,north.test,svc@north.test,restart_pool tell_vendor\n")).unwrap();
+    let north = connection::get(&desk.store, "north", &Scope::all()).unwrap();
+    assert_eq!(north.ad().unwrap().dependents, ["restart_pool", "tell_vendor"]);
+    let exported = connection::export(&desk.store, &Selector::all(), &Scope::all()).unwrap();
+    assert_eq!(exported[0]["dependents"], serde_json::json!(["restart_pool", "tell_vendor"]));
+    desk.import("d.json", r#"[{"name": "north", "dependents": ["restart_pool"]}]"#).unwrap();
+    let north = connection::get(&desk.store, "north", &Scope::all()).unwrap();
+    assert_eq!(north.ad().unwrap().dependents, ["restart_pool"]);
+    let wrong =
+        desk.import("e.csv", &format!("{header}south,ad,south.test,svc@south.test,../mine.rhai\n")).unwrap_err();
+    assert_eq!(faults(&wrong), ["row 2, column dependents: \"../mine.rhai\" is not the name of a script"]);
+}

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use libretto::{
-    connection::{Change, Scope},
-    rotation::{Dependent, Found, NewSecret, OtherConnection, open_dependents, retry_dependents},
-};
+use libretto::rotation::{Dependent, Found, NewSecret, OtherConnection, open_dependents, retry_dependents};
 
 use super::*;
 
@@ -53,13 +50,11 @@ impl Dependent for Stand {
     fn take<'a>(&'a self, secret: &'a NewSecret) -> BoxFuture<'a, Result<String>> {
         Box::pin(async {
             let fault = self.faults.lock().unwrap().pop();
-            match fault {
-                Some(fault) => Err(fault()),
-                None => {
-                    self.took.lock().unwrap().push(secret.identity.password.expose().to_owned());
-                    Ok(String::new())
-                }
+            if let Some(fault) = fault {
+                return Err(fault());
             }
+            self.took.lock().unwrap().push(secret.identity.password.expose().to_owned());
+            Ok(String::new())
         })
     }
 }
@@ -230,23 +225,9 @@ async fn another_connections_target_that_is_down_stops_it() {
     );
 }
 
-#[test]
-fn declared_procedures_are_names_of_scripts() {
-    let rig = tokio::runtime::Runtime::new().unwrap();
-    let _inside = rig.enter();
-    let rig = Rig::new(Flavour::Samba, &[]);
-    let mut settings = rig.connection.ad().unwrap().clone();
-    assert!(settings.dependents.is_empty());
-    settings.dependents = vec!["restart_pool".to_owned()];
-    let change = Change { settings: Some(Settings::Ad(settings.clone())), ..Change::default() };
-    connection::edit(&rig.store, "corp", &Scope::all(), &change).unwrap();
-    let again = connection::get(&rig.store, "corp", &Scope::all()).unwrap();
-    assert_eq!(again.ad().unwrap(), &settings);
-}
-
-/// Never answers; says time is up when it is asked.
+/// Never answers; may say that time is up when it is asked.
 #[derive(Debug)]
-struct Stuck(CancellationToken);
+struct Stuck(Option<CancellationToken>);
 
 impl Dependent for Stuck {
     fn name(&self) -> &'static str {
@@ -262,7 +243,7 @@ impl Dependent for Stuck {
     }
 
     fn take<'a>(&'a self, _: &'a NewSecret) -> BoxFuture<'a, Result<String>> {
-        self.0.cancel();
+        self.0.iter().for_each(CancellationToken::cancel);
         Box::pin(std::future::pending())
     }
 }
@@ -271,11 +252,28 @@ impl Dependent for Stuck {
 async fn a_run_that_is_told_to_stop_leaves_the_dependents_open_and_promotes() {
     let rig = Rig::new(Flavour::Samba, &[]);
     let request = rig.request();
-    let (stuck, pool) = (Arc::new(Stuck(request.hurry.clone())), Stand::well("pool"));
+    let (stuck, pool) = (Arc::new(Stuck(Some(request.hurry.clone()))), Stand::well("pool"));
     let others: Vec<Arc<dyn Dependent>> = vec![stuck, pool.clone()];
     let request = Request { dependents: Arc::new(Found { connections: Vec::new(), others }), ..request };
     let outcome = run(&request).await.unwrap();
     assert_eq!(told(&outcome), ["stuck inconclusive", "pool inconclusive"]);
     assert!(pool.took().is_empty());
     assert_eq!(rig.picture(), "v2 current sent proven, v1 previous proven; promote, ended inconclusive");
+}
+
+#[tokio::test]
+async fn one_that_is_being_asked_when_the_program_ends_is_open_in_the_journal() {
+    let rig = Rig::new(Flavour::Windows, &[]);
+    let pool = Stand::well("pool");
+    let others: Vec<Arc<dyn Dependent>> = vec![pool.clone(), Arc::new(Stuck(None))];
+    let request = Request { dependents: Arc::new(Found { connections: Vec::new(), others }), ..rig.request() };
+    tokio::select! {
+        ended = run(&request) => panic!("it ends: {ended:?}"),
+        () = crate::lab::until("the first has it", || async { rig.events().contains(&"dependent-ok".to_owned()) }) => {}
+    }
+    assert_eq!(rig.picture(), "v2 candidate sent proven, v1 current proven; dependents, unfinished");
+    let principal = credentials::current(&rig.store, &rig.connection).unwrap().unwrap().principal;
+    let rotation = journal::unfinished_of(&rig.store, principal).unwrap().unwrap();
+    let open = open_dependents(&rig.store, &rotation.id).unwrap();
+    assert_eq!(open.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["stuck"]);
 }

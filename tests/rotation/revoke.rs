@@ -54,7 +54,7 @@ async fn where_a_target_lags_the_access_has_not_ended_there() {
     let outcome = run(&Request { revoke: true, wait: Duration::from_millis(300), ..rig.request() }).await.unwrap();
     assert_eq!(outcome.verdict, Verdict::Inconclusive);
     assert_eq!(outcome.unproven().len(), 2);
-    assert!(outcome.access_ends.unwrap().contains("which lag"));
+    assert!(outcome.access_ends.unwrap().contains("which have not got the second change"));
     assert_eq!(rig.says(2, rig.old()).await, "");
     assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
 }

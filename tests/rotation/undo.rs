@@ -26,10 +26,9 @@ async fn a_dependent_that_fails_brings_the_old_password_back() {
         assert_eq!(error.message, "the old password is back (version 4): task could not take the new one");
         assert_eq!(told(&outcome), ["task failed", "pool ok", "task ok"]);
         assert_eq!(pool.took(), [rig.password(3).expose().to_owned(), old.clone()]);
-        assert_eq!(task.took(), [old.clone()]);
+        assert_eq!(task.took(), std::slice::from_ref(&old));
         assert_eq!(rig.password(4).expose(), old);
-        let retired = if over_admin { "v3 retired sent proven" } else { "v3 retired sent proven" };
-        assert!(rig.picture().starts_with(&format!("v4 current sent proven, {retired}, ")), "{}", rig.picture());
+        assert!(rig.picture().starts_with("v4 current sent proven, v3 retired sent proven, "), "{}", rig.picture());
         assert!(rig.picture().ends_with("promote, ended ok"));
         let announced: Vec<&str> = witness.announced.lock().unwrap().iter().map(|one| one.of).collect();
         assert_eq!(announced, ["", "undo"]);
@@ -112,7 +111,37 @@ async fn wherever_an_undo_is_dropped_the_store_knows_what_was_sent_last() {
         }
         assert!(polls < 4000, "it never ends");
     }
-    for stage in ["change, unfinished", "converge, unfinished", "promote, ended ok"] {
-        assert!(seen.contains(stage), "{stage}: {seen:#?}");
+    // How many polls each stage takes is the machine's: not every one is met.
+    assert!(seen.iter().any(|picture| picture.ends_with("unfinished")), "{seen:#?}");
+    assert!(seen.contains("promote, ended ok"), "{seen:#?}");
+}
+
+#[tokio::test]
+async fn an_undo_that_is_dropped_while_targets_lag_is_what_a_recovery_sees() {
+    let rig = Rig::new(Flavour::Windows, &["replication=1s"]);
+    let task = Stand::failing("task", &[broken]);
+    let request = undoing(&rig, &[&task]);
+    tokio::select! {
+        ended = run(&request) => panic!("it ends: {ended:?}"),
+        () = crate::lab::until("the undo is proven", || async { rig.picture().starts_with("v3 candidate sent proven") }) => {}
     }
+    let expected = "v3 candidate sent proven, v2 current sent proven, v1 previous proven; converge, unfinished";
+    assert_eq!(rig.picture(), expected);
+    let principal = credentials::current(&rig.store, &rig.connection).unwrap().unwrap().principal;
+    let both = journal::history(&rig.store, principal).unwrap();
+    assert_eq!((both[1].verdict, &both[0].options["undo_of"]), (Some(Verdict::Partial), &both[1].id.clone().into()));
+    assert_eq!(rig.password(3).expose(), rig.old());
+}
+
+#[tokio::test]
+async fn an_undo_that_the_run_cannot_record_leaves_the_new_password() {
+    let rig = Rig::new(Flavour::Samba, &[]);
+    let task = Stand::failing("task", &[broken]);
+    let witness = Witness { refuse_after: Some(1), ..Witness::default() };
+    let outcome = rotate(&undoing(&rig, &[&task]), &witness).await.unwrap();
+    let error = outcome.error.clone().unwrap();
+    assert_eq!((outcome.verdict.as_str(), error.code.as_str(), outcome.version), ("partial", "rotation.not_undone", 2));
+    assert!(error.message.contains("the old password could not be put back: the disk is full"), "{}", error.message);
+    assert_eq!(rig.picture(), "v3 retired, v2 current sent proven, v1 previous proven; promote, ended partial");
+    assert_eq!(rig.says(1, rig.password(2).expose()).await, "");
 }

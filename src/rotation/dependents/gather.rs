@@ -29,13 +29,18 @@ pub(in crate::rotation) struct Planned {
     pub(in crate::rotation) down: Option<Error>,
 }
 
-/// Asks every dependent whether it answers. One that is down ends it, unless the run goes on without.
-pub(in crate::rotation) async fn ask(dependents: Vec<Arc<dyn Dependent>>, allow_down: bool) -> Result<Vec<Planned>> {
+/// Asks every dependent whether it answers. One that is down ends it, unless the run goes on without. None ends a second
+/// change: the first was made.
+pub(in crate::rotation) async fn ask(
+    dependents: Vec<Arc<dyn Dependent>>,
+    allow_down: bool,
+    second: bool,
+) -> Result<Vec<Planned>> {
     let mut planned = Vec::new();
     for dependent in dependents {
         let down = match dependent.ready().await {
             Ok(()) => None,
-            Err(error) if allow_down && error.is_retryable() => Some(error),
+            Err(error) if second || (allow_down && error.is_retryable()) => Some(error),
             Err(error) => return Err(unready(dependent.as_ref(), &error)),
         };
         planned.push(Planned { dependent, down });

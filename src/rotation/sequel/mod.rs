@@ -24,7 +24,7 @@ use super::{
     outcome, promote_verdict,
     report::{DependentReport, Log, Outcome},
     request::{Mode, OnFailure, Request},
-    transaction,
+    transaction, unsettled,
 };
 use crate::{
     connection::{self, credentials},
@@ -165,10 +165,12 @@ pub(super) async fn revoke(request: &Request, first: Done, books: &Books, log: L
 /// The second change did not come about: the dependents get the password of the first.
 async fn changed_once(request: &Request, mut first: Done, books: &Books, log: Log<'_>, why: &Error) -> Result<Outcome> {
     let handing = Handing { books, rotation: &first.recorded.rotation, observer: log.observer, hurry: &request.hurry };
-    first.dependents = first.hand(&handing).await?;
+    let lost = |error: Error| unsettled("the new password works, and the journal could not be written", &error);
+    first.dependents = first.hand(&handing).await.map_err(lost)?;
     let (id, verdict) = (first.recorded.rotation.clone(), promote_verdict(&first).max(Verdict::Partial));
     let data = json!({"code": why.code(), "message": redact(why.message())});
-    books.with(move |books| journal::finish(&books.store, &id, verdict, "not-revoked", &data)).await?;
+    let ended = books.with(move |books| journal::finish(&books.store, &id, verdict, "not-revoked", &data));
+    ended.await.map_err(lost)?;
     let mut outcome = outcome::of(first, log.stages, Vec::new());
     let said = "the password was changed once, so the one before still binds for an hour; the second change";
     let error = Error::new("rotation.not_revoked", format!("{said}: {}", why.message()))
@@ -183,7 +185,10 @@ fn access_ends(outcome: &Outcome) -> String {
     let passwords = if unproven.is_empty() {
         "the password that was known is refused from now on".to_owned()
     } else {
-        format!("the password that was known is refused from now on, but for {}, which lag", unproven.join(", "))
+        format!(
+            "the password that was known is refused from now on, but for {}, which have not got the second change",
+            unproven.join(", ")
+        )
     };
     let until =
         OffsetDateTime::now_utc().replace_nanosecond(0).map_or(None, |now| (now + TICKET).format(&Rfc3339).ok());
@@ -237,6 +242,8 @@ async fn next(request: &Request, first: &Done, books: &Books, takes: impl Fn(&st
         password: None,
         candidate_of: None,
         dependents: Arc::new(found),
+        // Half of what was begun is worse than all of it with something left open.
+        allow_down: true,
         on_failure: OnFailure::Keep,
         revoke: false,
         ..request.clone()

@@ -51,7 +51,10 @@ impl OfAccount {
             }
         }
         for script in &settings.dependents {
-            others.push(Arc::new(Declared::new(&self.context, connection, script)));
+            let declared = Declared::new(&self.context, connection, script);
+            if others.iter().all(|other| other.name() != declared.name()) {
+                others.push(Arc::new(declared));
+            }
         }
         Ok(())
     }
