@@ -3,13 +3,15 @@
 mod access;
 mod accounts;
 mod changes;
+mod recover;
 mod rotate;
 mod targets;
 
 use crate::script::operation::{Namespace, Spec};
 
 pub(super) fn namespace() -> Namespace {
-    rotate::register(changes::register(accounts::register(targets::register(Namespace::new("ad")))))
+    let reading = accounts::register(targets::register(Namespace::new("ad")));
+    recover::register(rotate::register(changes::register(reading)))
 }
 
 /// An operation that only reads, or tests.

@@ -74,7 +74,7 @@ async fn rotate(context: Context, (connection, options): (Connection, Option<Opt
         Err(error) => Err(error),
     };
     let rotated = reporter.settle(rotated).await?;
-    note(&context, &connection, &rotated).await?;
+    note(&context, &connection, rotated.unproven(), rotated.connections.clone()).await?;
     Ok(Record(rotated))
 }
 
@@ -101,7 +101,7 @@ async fn request(context: &Context, connection: &Connection, options: Options) -
 }
 
 /// The administrative connection that the connection names.
-async fn via(context: &Context, connection: &Connection) -> Result<Option<Via>> {
+pub(super) async fn via(context: &Context, connection: &Connection) -> Result<Option<Via>> {
     let Some(name) = connection.ad()?.via.clone() else { return Ok(None) };
     let via =
         context.blocking(move |context| connection::get(&context.world.store, &name, &context.world.scope)).await?;
@@ -130,9 +130,12 @@ async fn refuse_unproven(context: &Context, connection: &Connection, over_via: b
 }
 
 /// The rest of the run signs in with the new password, and not where it may not have arrived.
-async fn note(context: &Context, connection: &Connection, rotated: &Outcome) -> Result<()> {
-    let lagging = rotated.unproven();
-    let names = rotated.connections.clone();
+pub(super) async fn note(
+    context: &Context,
+    connection: &Connection,
+    lagging: Vec<String>,
+    names: Vec<String>,
+) -> Result<()> {
     let ids = context
         .blocking(move |context| {
             names.iter().map(|name| Ok(connection::get(&context.world.store, name, &Scope::all())?.id)).collect()
