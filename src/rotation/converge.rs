@@ -133,14 +133,19 @@ pub(super) fn report(target: &str, fate: Fate, begun: Instant) -> TargetReport {
     TargetReport { target: target.to_owned(), verdict, ms: milliseconds(begun.elapsed()), note }
 }
 
+/// The journal's word for what came of a target.
+pub(super) fn settled_as(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "converged",
+        Verdict::Failed => "refused-after-convergence",
+        _ => "not-converged",
+    }
+}
+
 /// The journal remembers what is left to settle.
 async fn note_all(books: &Books, recorded: &Recorded, reports: &[TargetReport]) -> Result<()> {
     for report in reports.iter().skip(1) {
-        let what = match report.verdict {
-            Verdict::Ok => "converged",
-            Verdict::Failed => "refused-after-convergence",
-            _ => "not-converged",
-        };
+        let what = settled_as(report.verdict);
         let data = json!({"ms": report.ms, "note": redact(&report.note)});
         books.event(&recorded.rotation, None, what, Some(&report.target), data).await?;
     }

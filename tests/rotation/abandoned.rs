@@ -11,7 +11,7 @@ use libretto::{connection::credentials::State, store::locks::PrincipalLock};
 use super::*;
 
 /// Ends with `None` when the future inside was polled so many times without being done.
-struct Cut<F>(Pin<Box<F>>, usize);
+pub struct Cut<F>(pub Pin<Box<F>>, pub usize);
 
 impl<F: Future> Future for Cut<F> {
     type Output = Option<F::Output>;

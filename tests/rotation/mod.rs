@@ -4,6 +4,7 @@ mod abandoned;
 mod customers;
 mod faults;
 mod given;
+mod recover;
 mod refusals;
 mod samba;
 mod smooth;

@@ -14,9 +14,11 @@ use crate::{
     error::Result,
     rotation::{
         books::Books,
+        converge::settled_as,
         report::{Stage, TargetReport},
         shortfall, worst,
     },
+    secret::redact::redact,
     store::{events::Failure, journal, rows::CredentialId},
     verdict::Verdict,
 };
@@ -132,19 +134,25 @@ impl Settling<'_> {
         Ok(Recovered { verdict: worst(&targets), targets, error, ..recovered })
     }
 
-    /// All are proven now: the transaction is as good as one that never met a fault.
+    /// Journals what came of the targets. Where all are proven now, the transaction is as good as one that never met a fault,
+    /// at one stroke: or a recovery that ends between two entries would leave one that nobody settles.
     async fn settle(&self, targets: &[TargetReport]) -> Result<()> {
-        if targets.is_empty() || worst(targets) != Verdict::Ok {
+        let rotation = self.case.rotation.id.clone();
+        // What is partial lacks more than targets.
+        let lacks_targets_only = self.case.rotation.verdict != Some(Verdict::Partial);
+        if targets.is_empty() {
             return Ok(());
         }
-        let (rotation, by) = (self.case.rotation.id.clone(), self.by());
-        self.books
-            .with(move |books| match journal::get(&books.store, &rotation)?.and_then(|rotation| rotation.verdict) {
-                // What is partial lacks more than targets.
-                Some(Verdict::Partial) => Ok(()),
-                _ => journal::settle(&books.store, &rotation, Verdict::Ok, &by),
-            })
-            .await
+        if lacks_targets_only && worst(targets) == Verdict::Ok {
+            let proven: Vec<&str> = targets.iter().map(|target| target.target.as_str()).collect();
+            let data = json!({"by": self.request.who, "proven": proven});
+            return self.books.with(move |books| journal::settle(&books.store, &rotation, Verdict::Ok, &data)).await;
+        }
+        for target in targets {
+            let data = json!({"ms": target.ms, "note": redact(&target.note)});
+            self.books.event(&rotation, None, settled_as(target.verdict), Some(&target.target), data).await?;
+        }
+        Ok(())
     }
 
     /// Somebody else has settled it meanwhile.

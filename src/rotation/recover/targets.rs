@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::json;
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{case::Case, settle::Settling};
@@ -20,9 +19,7 @@ use crate::{
         converge::{Fate, Following, NO_HISTORY, report},
         report::TargetReport,
     },
-    secret::redact::redact,
     store::rows::PrincipalId,
-    verdict::Verdict,
 };
 
 /// Why a target is left as it is.
@@ -36,7 +33,7 @@ struct Reader {
     is_previous: bool,
 }
 
-/// Looks at each target that is not proven, and journals what came of it.
+/// Looks at each target that is not proven.
 pub(super) async fn look(settling: &Settling<'_>, session: Option<Session>) -> Result<Vec<TargetReport>> {
     let Settling { request, case, books, onlooker } = settling;
     let (begun, pending) = (Instant::now(), case.pending());
@@ -75,16 +72,7 @@ pub(super) async fn look(settling: &Settling<'_>, session: Option<Session>) -> R
             reports.extend(pending.iter().map(|name| report(name, Fate::Left(why.clone()), begun)));
         }
     }
-    for report in &reports {
-        let what = match report.verdict {
-            Verdict::Ok => "converged",
-            Verdict::Failed => "refused-after-convergence",
-            _ => "not-converged",
-        };
-        let data = json!({"ms": report.ms, "note": redact(&report.note)});
-        books.event(&case.rotation.id, None, what, Some(&report.target), data).await?;
-        onlooker.target_ended(report);
-    }
+    reports.iter().for_each(|report| onlooker.target_ended(report));
     Ok(reports)
 }
 
