@@ -22,6 +22,17 @@ pub struct Config {
     pub limits: Limits,
     /// `[lockout]`.
     pub lockout: Lockout,
+    /// `[recover]`.
+    pub recover: Recover,
+}
+
+/// How long a recovery is careful.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recover {
+    /// Seconds after which a write that was sent and not answered cannot land any more; 130 unless told. Lower it where the
+    /// controllers' `MaxQueryDuration` is lower.
+    pub late_seconds: Option<u64>,
 }
 
 /// What a wrong password is taken to cost in a domain whose rules nobody has read yet.

@@ -96,6 +96,8 @@ pub enum Command {
     /// Add, show, change and test connections
     #[command(subcommand)]
     Connections(ConnectionsCommand),
+    /// Settle what was cut short: find out which password is valid, finish or undo
+    Recover(RecoverArgs),
     /// Keep the embedded world up, and say how to reach it
     #[command(after_help = faults())]
     Lab {
@@ -157,6 +159,29 @@ pub struct RunArgs {
     /// Sign in although the account's lockout budget is spent
     #[arg(long)]
     pub insist: bool,
+}
+
+/// `libretto recover`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Nothing is asked. At most one sign-in per password is sent to the target that was changed, and every password is kept until
+one is proven. Starting Libretto only says that there is something to recover.
+
+Exit codes: 0 all is settled, or there was nothing; 1 no password that is kept is valid; 3 still in doubt; 4 could not be told
+now.")]
+pub struct RecoverArgs {
+    /// Only what concerns this connection's account
+    #[arg(long, value_name = "NAME", add = complete::connections())]
+    pub connection: Option<String>,
+    /// A password that an administrator has set meanwhile: env:NAME, file:PATH, -, prompt; tried as well
+    #[arg(long, value_name = "REF", requires = "connection")]
+    pub password: Option<String>,
+    /// Try again what was refused before
+    #[arg(long)]
+    pub insist: bool,
+    /// How long a change may still take to reach every target
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = ValueParser::new(span))]
+    pub wait: Duration,
 }
 
 /// The faults of the lab, for its help.

@@ -12,7 +12,7 @@ use super::{
         AdFields, AddCommand, CommonFields, ConnectionsCommand, DirectoryFields, EditFields, MsOnlineFields,
         OnlineFields,
     },
-    run,
+    recover, run,
 };
 use crate::{
     config::Config,
@@ -127,6 +127,7 @@ fn of_msonline(fields: MsOnlineFields) -> Fields {
 
 fn edit(session: &Session, name: &str, edited: EditFields) -> Result<u8> {
     let store = session.store()?;
+    recover::remind(session, &store);
     let before = connection::get(&store, name, &Scope::all())?;
     let base = Fields {
         name: edited.new_name,

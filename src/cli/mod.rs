@@ -14,6 +14,7 @@ mod doc;
 mod lab;
 mod list;
 mod out;
+mod recover;
 mod run;
 mod runs;
 mod verbose;
@@ -95,6 +96,7 @@ fn perform(session: &Session, command: Command) -> Result<u8, Refusal> {
         Command::Check { paths } => Ok(check::check(session, &paths)?),
         Command::Doc { name } => Ok(doc::doc(session, name.as_deref())?),
         Command::Connections(command) => connections::connections(session, command),
+        Command::Recover(args) => recover::recover(session, args),
         Command::Lab { port_base, fault } => Ok(lab::lab(session, port_base, &fault)?),
         Command::Runs(command) => Ok(runs::runs(session, &command)?),
         Command::Audit(command) => Ok(audit::audit(session, &command)?),

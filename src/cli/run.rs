@@ -5,7 +5,7 @@ use std::{io::Write as _, time::Duration};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::{runtime::Runtime, sync::mpsc::UnboundedReceiver};
 
-use super::{Session, args::RunArgs, complain};
+use super::{Session, args::RunArgs, complain, recover};
 use crate::{
     error::{Error, Result},
     host::StopSignals,
@@ -58,6 +58,7 @@ fn pairs(script: &str, values: &[String]) -> Result<Vec<(String, String)>> {
 /// Performs a request from its preparation to its exit code.
 pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusal> {
     let prepared = run::prepare(&session.host, request)?;
+    recover::remind_before(session, request, prepared.store());
     let sources = prepared.texts();
     let runtime = runtime()?;
     // Heard from before the script begins: an interrupt must never end the program in the middle of a write.

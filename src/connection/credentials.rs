@@ -85,8 +85,40 @@ pub fn record_candidate(
         trail::recorded(t, &store.actor().within(run), id)?;
         rows::by_id(t, id)
     })?;
-    if open(store, identity, &recorded)?.expose() == secret.expose() {
-        return Ok(recorded);
+    read_back(store, identity, &recorded, secret)?;
+    Ok(recorded)
+}
+
+/// Records one more candidate for the account of `like`, as durably as [`record_candidate`]: a secret that somebody has set
+/// outside while a transaction of the account is open.
+pub fn record_further(
+    store: &Store,
+    identity: &Identity,
+    like: &Credential,
+    secret: &Secret,
+    run: Option<&str>,
+) -> Result<Credential> {
+    let kept = seal(identity, secret)?;
+    let recorded = store.write(|t| {
+        let new = NewVersion {
+            principal: principals::surviving(t, like.principal)?,
+            state: State::Candidate,
+            username: &like.username,
+            form: like.form,
+            kept: &kept,
+            connection: rows::recorded_for(t, like.id)?,
+            run,
+        };
+        let id = rows::insert(t, &new)?;
+        rows::by_id(t, id)
+    })?;
+    read_back(store, identity, &recorded, secret)?;
+    Ok(recorded)
+}
+
+fn read_back(store: &Store, identity: &Identity, recorded: &Credential, secret: &Secret) -> Result<()> {
+    if open(store, identity, recorded)?.expose() == secret.expose() {
+        return Ok(());
     }
     Err(Error::new("secret.not_opened", "the candidate that was just stored reads back as another secret")
         .hint("nothing was sent; see that the home folder's disk is well"))

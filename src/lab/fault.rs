@@ -31,6 +31,8 @@ pub enum TargetFault {
     Down,
     /// Connections are taken and then nothing is answered; with a stage: that operation alone, which is done all the same.
     Hang(Stage),
+    /// That operation is taken, not done and never answered: lost on the way.
+    Lose(Stage),
     /// Answers are no LDAP.
     Rubbish,
     /// The connection is closed in the middle of the answer; the operation is done all the same.
@@ -91,6 +93,7 @@ const LIST: &[(&str, &str)] = &[
     ("target:N=down", "refuses connections"),
     ("target:N=hang", "takes connections and answers nothing"),
     ("target:N=hang:modify", "does the write, then never answers it (also bind, search)"),
+    ("target:N=lose:modify", "takes the write, does nothing and answers nothing (also bind, search)"),
     ("target:N=rubbish", "answers what is no LDAP"),
     ("target:N=close", "closes the connection in the middle of its answer"),
     ("target:N=close:modify", "does the write, then closes in the middle of the answer (also bind, search)"),
@@ -197,6 +200,7 @@ fn target_fault(how: &str) -> Option<TargetFault> {
         Some(_) => None,
     };
     Some(match (how, detail) {
+        ("lose", Some(_)) => TargetFault::Lose(stage()?),
         ("hang", _) => TargetFault::Hang(stage()?),
         ("close", _) => TargetFault::Close(stage()?),
         ("slow", Some(detail)) => TargetFault::Slow(time(detail)?),

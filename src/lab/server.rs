@@ -150,6 +150,10 @@ impl Target {
                 Err(_) => return self.hang_up(stream).await,
             };
             let stage = stage(&message);
+            if stage.is_some_and(|stage| self.faults.contains(&TargetFault::Lose(stage))) {
+                self.hang(stream).await;
+                return Ok(End::Closed);
+            }
             let (messages, end) = match session.answer(message) {
                 Reply::Messages(messages) => (messages, None),
                 // Whatever was sent before TLS was on could be anybody's (RFC 4513, 3.1.1).

@@ -47,17 +47,21 @@ impl Books {
 
     /// Takes a principal's lock, unless it is held already, and refuses one whose last rotation has not ended. Blocks.
     pub(super) fn lock(&self, principal: PrincipalId) -> Result<PrincipalId> {
+        let principal = self.hold(principal)?;
+        self.store.read(|c| journal::refuse_unfinished(c, principal))?;
+        Ok(principal)
+    }
+
+    /// Takes a principal's lock, unless it is held already. Blocks.
+    pub(super) fn hold(&self, principal: PrincipalId) -> Result<PrincipalId> {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         let principal = self.store.read(|c| principals::surviving(c, principal))?;
-        let principal = if let Some(held) = locks.iter().find(|lock| lock.principal() == principal) {
-            held.principal()
-        } else {
-            let lock = PrincipalLock::take(&self.store, principal, &self.who)?;
-            let principal = lock.principal();
-            locks.push(lock);
-            principal
-        };
-        self.store.read(|c| journal::refuse_unfinished(c, principal))?;
+        if let Some(held) = locks.iter().find(|lock| lock.principal() == principal) {
+            return Ok(held.principal());
+        }
+        let lock = PrincipalLock::take(&self.store, principal, &self.who)?;
+        let principal = lock.principal();
+        locks.push(lock);
         Ok(principal)
     }
 

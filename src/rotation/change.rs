@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     connection::credentials::{self, Credential},
-    directory::{self, Identity, Session},
+    directory::{self, Endpoint, Identity, Session},
     error::{Error, Result},
     secret::redact::redact,
     store::journal::{self, NewRotation},
@@ -181,7 +181,7 @@ async fn give_up(books: &Books, recorded: &Recorded, error: Error) -> Error {
 pub(super) async fn prove(plan: &Plan, books: &Books, recorded: &Recorded) -> Staged<Session> {
     let pinned = plan.pinned.name.clone();
     let identity = Identity { name: plan.username.clone(), password: plan.candidate.clone() };
-    let proof = match connect(plan).await {
+    let proof = match connect(&plan.pinned.endpoint).await {
         Ok(session) => prove_on(&session, books, &identity, recorded).await.map(|()| session),
         Err(error) => Err(error),
     };
@@ -217,10 +217,10 @@ async fn prove_on(session: &Session, books: &Books, identity: &Identity, recorde
 }
 
 /// A fresh connection to the pinned target. Connecting costs no attempt, so it may be tried again.
-async fn connect(plan: &Plan) -> Result<Session> {
+pub(super) async fn connect(endpoint: &Endpoint) -> Result<Session> {
     let mut tried = 1;
     loop {
-        match Session::open(&plan.pinned.endpoint).await {
+        match Session::open(endpoint).await {
             Err(error) if tried == CONNECTS => return Err(error),
             Err(_) => tokio::time::sleep(PAUSE).await,
             opened => return opened,

@@ -12,6 +12,7 @@ use tokio::{
     sync::Mutex,
     time::{Instant, sleep, timeout_at},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     books::Books,
@@ -34,8 +35,11 @@ use crate::{
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// Why the previous password is not tried.
+pub(super) const NO_HISTORY: &str = "without a history of passwords the previous one must not be tried";
+
 /// How it goes on one target.
-enum Fate {
+pub(super) enum Fate {
     /// Proven.
     Proven,
     /// Nothing was tried, and why.
@@ -45,18 +49,23 @@ enum Fate {
 }
 
 /// What the looks at all targets share.
-struct Following<'a> {
-    request: &'a Request,
-    plan: &'a Plan,
-    books: &'a Books,
-    candidate: Identity,
-    principal: PrincipalId,
-    version: CredentialId,
+pub(super) struct Following<'a> {
+    pub(super) books: &'a Books,
+    /// The account's DN.
+    pub(super) dn: &'a str,
+    pub(super) candidate: Identity,
+    pub(super) principal: PrincipalId,
+    /// The candidate's row.
+    pub(super) version: CredentialId,
     /// `pwdLastSet` on the pinned target.
-    mark: i64,
-    deadline: Instant,
+    pub(super) mark: i64,
+    /// Who may open a session that was lost again, and whose attempts these are; else why nobody may.
+    pub(super) reader: Result<(Identity, PrincipalId), String>,
+    pub(super) wait: Duration,
+    pub(super) deadline: Instant,
+    pub(super) hurry: &'a CancellationToken,
     /// The target that refused the password, if one did: no other sign-in is sent then. Held during each sign-in.
-    refused: Mutex<Option<String>>,
+    pub(super) refused: Mutex<Option<String>>,
 }
 
 /// Follows the change to every other target. Answers a report of each, the pinned one first.
@@ -77,14 +86,16 @@ pub(super) async fn converge(
     let mut reports = vec![tell(&plan.pinned.name, plan.pinned.of.as_ref(), Fate::Proven)];
     let mark = directory::pwd_last_set(proof, &plan.account.dn).await;
     let following = mark.as_ref().ok().map(|mark| Following {
-        request,
-        plan,
         books,
+        dn: &plan.account.dn,
         candidate: Identity { name: plan.username.clone(), password: plan.candidate.clone() },
         principal: recorded.candidate.principal,
         version: recorded.candidate.id,
         mark: *mark,
+        reader: reader(request, plan),
+        wait: request.wait,
         deadline: begun + request.wait,
+        hurry: &request.hurry,
         refused: Mutex::new(None),
     });
     let following = following.as_ref();
@@ -108,7 +119,17 @@ pub(super) async fn converge(
     Ok((reports, verdict, note))
 }
 
-fn report(target: &str, fate: Fate, begun: Instant) -> TargetReport {
+/// A session lost on the way is opened once more: as the administrative account, else with the previous password, which
+/// still signs in for a while where a history of passwords is kept, and never with the new one.
+fn reader(request: &Request, plan: &Plan) -> Result<(Identity, PrincipalId), String> {
+    if request.via.is_none() && !plan.history {
+        return Err(NO_HISTORY.to_owned());
+    }
+    let (identity, principal) = plan.reader(request).map_err(|error| error.to_string())?;
+    Ok((identity.clone(), principal))
+}
+
+pub(super) fn report(target: &str, fate: Fate, begun: Instant) -> TargetReport {
     let (verdict, note) = match fate {
         Fate::Proven => (Verdict::Ok, String::new()),
         Fate::Left(why) => (Verdict::Inconclusive, why),
@@ -117,14 +138,19 @@ fn report(target: &str, fate: Fate, begun: Instant) -> TargetReport {
     TargetReport { target: target.to_owned(), verdict, ms: milliseconds(begun.elapsed()), note, connection: None }
 }
 
+/// The journal's word for what came of a target.
+pub(super) fn settled_as(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "converged",
+        Verdict::Failed => "refused-after-convergence",
+        _ => "not-converged",
+    }
+}
+
 /// The journal remembers what is left to settle.
 async fn note_all(next: Stage, books: &Books, recorded: &Recorded, reports: &[TargetReport]) -> Result<()> {
     for report in reports.iter().skip(1) {
-        let what = match report.verdict {
-            Verdict::Ok => "converged",
-            Verdict::Failed => "refused-after-convergence",
-            _ => "not-converged",
-        };
+        let what = settled_as(report.verdict);
         let data = json!({"ms": report.ms, "note": redact(&report.note)});
         books.event(&recorded.rotation, None, what, Some(&report.target), data).await?;
     }
@@ -132,10 +158,11 @@ async fn note_all(next: Stage, books: &Books, recorded: &Recorded, reports: &[Ta
 }
 
 impl Following<'_> {
-    async fn follow(&self, other: &Controller) -> Fate {
+    /// Waits for the change on one target and proves it there.
+    pub(super) async fn follow(&self, other: &Controller) -> Fate {
         tokio::select! { biased;
             fate = self.to_the_end(other) => fate,
-            () = self.request.hurry.cancelled() => Fate::Left("the run was told to stop waiting for it".to_owned()),
+            () = self.hurry.cancelled() => Fate::Left("the run was told to stop waiting for it".to_owned()),
         }
     }
 
@@ -143,6 +170,11 @@ impl Following<'_> {
         if let Err(why) = self.arrival(other).await {
             return Fate::Left(why);
         }
+        self.prove(other).await
+    }
+
+    /// One bind on a target that has the change.
+    pub(super) async fn prove(&self, other: &Controller) -> Fate {
         let mut refused = self.refused.lock().await;
         if let Some(by) = refused.as_ref() {
             return Fate::Left(format!("it has the change, and was not tried because {by} refused the password"));
@@ -163,12 +195,11 @@ impl Following<'_> {
 
     /// Ends when the target has the change; the error says why nobody waits any longer.
     async fn arrival(&self, other: &Controller) -> Result<(), String> {
-        let dn = &self.plan.account.dn;
         let mut pause = SHORTEST;
         let mut again = None;
         loop {
             let session = again.as_ref().unwrap_or(&other.session);
-            match timeout_at(self.deadline, directory::pwd_last_set(session, dn)).await {
+            match timeout_at(self.deadline, directory::pwd_last_set(session, self.dn)).await {
                 Ok(Ok(seen)) if seen == self.mark => return Ok(()),
                 Ok(Ok(seen)) if seen > self.mark => {
                     return Err("another password was set on it since: this one is not valid there".to_owned());
@@ -191,20 +222,15 @@ impl Following<'_> {
     }
 
     fn late(&self) -> String {
-        format!("it has not got the new password within {} s, and was not signed in on", self.request.wait.as_secs())
+        format!("it has not got the new password within {} s, and was not signed in on", self.wait.as_secs())
     }
 
-    /// A session lost on the way is opened once more: as the administrative account, else with the previous password,
-    /// which still signs in for a while where a history of passwords is kept, and never with the new one.
     async fn reopened(&self, other: &Controller) -> Result<Session, String> {
-        if self.request.via.is_none() && !self.plan.history {
-            return Err("without a history of passwords the previous one must not be tried".to_owned());
-        }
-        let (identity, principal) = self.plan.reader(self.request).map_err(|error| error.to_string())?;
+        let (identity, principal) = self.reader.as_ref().map_err(Clone::clone)?;
         let _one_at_a_time = self.refused.lock().await;
         let opened = async {
             let session = Session::open(&other.endpoint).await?;
-            self.books.sign_in(&session, identity, principal).await?;
+            self.books.sign_in(&session, identity, *principal).await?;
             Ok::<_, crate::error::Error>(session)
         };
         opened.await.map_err(|error| format!("it could not be signed in on again: {error}"))

@@ -69,6 +69,7 @@ mod former;
 pub mod lockout;
 mod outcome;
 mod preflight;
+pub mod recover;
 mod report;
 mod request;
 mod rules;
@@ -228,7 +229,7 @@ fn promote_verdict(done: &Done) -> Verdict {
 /// Something went wrong once the change was sent: both passwords are kept and the journal stays open.
 fn unsettled(what: &str, cause: &Error) -> Error {
     let error = Error::in_doubt("rotation.unsettled", format!("{what}: {}", cause.message()))
-        .hint("both passwords are kept in the home folder; `libretto recover`, which finds out which one is valid, is not built yet, and until then nothing signs in as this account from here")
+        .hint("both passwords are kept in the home folder; `libretto recover` finds out which one is valid, and until then nothing signs in as this account from here")
         .with("cause", cause.code());
     cause.details().iter().fold(error, |error, (key, value)| error.with(key, value.clone()))
 }

@@ -87,6 +87,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// The home's store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Names and texts of the script and of its modules, for drawing errors.
     #[must_use]
     pub fn texts(&self) -> Vec<(String, String)> {

@@ -11,6 +11,7 @@ use crate::names::nearest;
 const SCRIPTS: &[(&str, &str)] = &[
     ("add_ad", include_str!("../../scripts/add_ad.rhai")),
     ("health_check", include_str!("../../scripts/health_check.rhai")),
+    ("recover", include_str!("../../scripts/recover.rhai")),
     ("reset_ad_creds", include_str!("../../scripts/reset_ad_creds.rhai")),
     ("rollback", include_str!("../../scripts/rollback.rhai")),
     ("rotate_all", include_str!("../../scripts/rotate_all.rhai")),

@@ -41,6 +41,9 @@ server = "10.0.0.10"       # asked instead of the system's resolver; "10.0.0.10:
 operations = 50000000      # steps of the interpreter, per script and per item of a batch
 busy_seconds = 8           # computing without waiting for an operation
 memory_mb = 1024           # that a run may add to what the program used before
+
+[recover]
+late_seconds = 130         # after which a write that was not answered cannot land any more
 ```
 "#;
 

@@ -3,9 +3,13 @@
 //! Stages and events are words that the rotation room defines; the data holds no secret: a candidate is named by the id
 //! of its sealed row.
 
+mod unsettled;
+
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use serde::Serialize;
 use serde_json::{Value, json};
+
+pub use unsettled::{count_unfinished, is_alive, settle, unsettled};
 
 use super::{
     Store,
@@ -242,10 +246,16 @@ pub(crate) fn refuse_unfinished(c: &Connection, principal: PrincipalId) -> Resul
                 rotation.started_at, rotation.connection
             ),
         )
-        .hint("every secret is kept; `libretto recover`, which finds out which one is valid, is not built yet")
+        .hint(format!("every secret is kept; `{}` finds out which one is valid", recovery(&rotation.connection)))
         .with("connection", rotation.connection)
         .with("rotation", rotation.id)),
     }
+}
+
+/// The command that settles what was begun for this connection.
+#[must_use]
+pub fn recovery(connection: &str) -> String {
+    format!("libretto recover --connection {connection}")
 }
 
 fn unfinished_in(c: &Connection, principal: PrincipalId) -> Result<Option<Rotation>> {

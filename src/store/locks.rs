@@ -2,16 +2,23 @@
 //!
 //! The kernel frees the lock when the process ends, however it ends; the row only tells people whose it is.
 
-use std::fs::{File, TryLockError};
+use std::{
+    fs::{File, TryLockError},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde::Serialize;
 
 use super::{Store, failed, failure::files_failed, files, moment, rows, rows::PrincipalId};
 use crate::error::{Error, Result};
 
-/// How often, and how far apart, the row is looked at before nobody is named.
-const LOOKS: u8 = 50;
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+/// [`holder`] has the lock for an instant to see whether it is free: so often, so long apart, it is tried again.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(5);
+/// How often, so long apart, the row is looked at before nobody is named: whoever has just taken the lock has yet to say who
+/// it is.
+const LOOKS: u32 = 100;
 
 /// Who holds a principal's lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,14 +46,16 @@ impl PrincipalLock {
     pub fn take(store: &Store, principal: PrincipalId, who: &str) -> Result<Self> {
         let principal = store.read(|c| rows::principals::surviving(c, principal))?;
         let wrong = |e: &std::io::Error| files_failed(store.home(), e);
-        let folder = store.home().join("locks");
-        files::make_folder(&folder).map_err(|e| wrong(&e))?;
-        let file =
-            files::open_private(&folder.join(format!("principal-{}.lock", principal.0))).map_err(|e| wrong(&e))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(busy(store, principal)),
-            Err(TryLockError::Error(e)) => return Err(wrong(&e)),
+        let path = path(store, principal);
+        path.parent().map_or(Ok(()), files::make_folder).map_err(|e| wrong(&e))?;
+        let file = files::open_private(&path).map_err(|e| wrong(&e))?;
+        for tried in 1.. {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if tried < TRIES => std::thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => return Err(busy(told(store, principal))),
+                Err(TryLockError::Error(e)) => return Err(wrong(&e)),
+            }
         }
         set_holder(store, principal, Some(who))?;
         Ok(Self { store: store.clone(), principal, _file: file })
@@ -64,11 +73,9 @@ impl PrincipalLock {
 /// # Errors
 /// `rotation.busy`, with who holds it and since when.
 pub fn refuse_held(store: &Store, principal: PrincipalId) -> Result<()> {
-    let principal = store.read(|c| rows::principals::surviving(c, principal))?;
-    let path = store.home().join("locks").join(format!("principal-{}.lock", principal.0));
-    match File::open(path).and_then(|file| file.try_lock_shared().map_err(Into::into)) {
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(busy(store, principal)),
-        _ => Ok(()),
+    match holder(store, principal)? {
+        Some(holder) => Err(busy(holder)),
+        None => Ok(()),
     }
 }
 
@@ -77,6 +84,28 @@ impl Drop for PrincipalLock {
         // A row that stays behind misleads nobody: the next holder overwrites it, and without the file lock it is not asked.
         let _ = set_holder(&self.store, self.principal, None);
     }
+}
+
+/// Who holds a principal's lock now; `None` when it is free, whatever a process that was killed left in the row.
+pub fn holder(store: &Store, principal: PrincipalId) -> Result<Option<Holder>> {
+    let principal = store.read(|c| rows::principals::surviving(c, principal))?;
+    let Ok(file) = File::open(path(store, principal)) else { return Ok(None) };
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Ok(Some(told(store, principal))),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+fn path(store: &Store, principal: PrincipalId) -> PathBuf {
+    store.home().join("locks").join(format!("principal-{}.lock", principal.0))
+}
+
+fn told(store: &Store, principal: PrincipalId) -> Holder {
+    let seen = (0..LOOKS).find_map(|look| {
+        std::thread::sleep(PAUSE * u32::from(look > 0));
+        store.read(|c| rows::principals::holder(c, principal)).ok().flatten()
+    });
+    seen.unwrap_or_else(|| Holder { who: "another process".to_owned(), since: "just now".to_owned() })
 }
 
 fn set_holder(store: &Store, principal: PrincipalId, who: Option<&str>) -> Result<()> {
@@ -90,14 +119,7 @@ fn set_holder(store: &Store, principal: PrincipalId, who: Option<&str>) -> Resul
     })
 }
 
-fn busy(store: &Store, principal: PrincipalId) -> Error {
-    // Whoever has just taken the lock has yet to say who it is.
-    let holder = (0..LOOKS).find_map(|look| {
-        std::thread::sleep(PAUSE * u32::from(look > 0));
-        store.read(|c| rows::principals::holder(c, principal)).ok().flatten()
-    });
-    let (who, since) = holder
-        .map_or_else(|| ("another process".to_owned(), "just now".to_owned()), |holder| (holder.who, holder.since));
+fn busy(Holder { who, since }: Holder) -> Error {
     Error::new("rotation.busy", format!("{who} is changing this account's credential since {since}"))
         .hint("wait until it has ended, then try again")
         .retryable()

@@ -8,6 +8,7 @@ mod faults;
 mod filters;
 mod given;
 mod operators;
+mod recover;
 mod refusals;
 mod revoke;
 mod samba;

@@ -6,6 +6,7 @@ mod changes;
 mod dependents;
 mod identify;
 mod lockout;
+mod recover;
 mod reporter;
 mod rotate;
 mod targets;
@@ -13,7 +14,8 @@ mod targets;
 use crate::script::operation::{Namespace, Spec};
 
 pub(super) fn namespace() -> Namespace {
-    rotate::register(changes::register(identify::register(accounts::register(targets::register(Namespace::new("ad"))))))
+    let reading = identify::register(accounts::register(targets::register(Namespace::new("ad"))));
+    recover::register(rotate::register(changes::register(reading)))
 }
 
 /// An operation that only reads, or tests.

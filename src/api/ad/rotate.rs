@@ -135,7 +135,7 @@ async fn rotate(context: Context, (connection, options): (Connection, Option<Opt
         Err(error) => Err(error),
     };
     let rotated = reporter.settle(rotated).await?;
-    note(&context, &connection, &rotated).await?;
+    note(&context, &connection, rotated.unproven(), rotated.connections.clone()).await?;
     if let Some(ends) = &rotated.access_ends {
         context.check_finished("access ends", Verdict::Ok, Duration::ZERO, ends, None);
     }
@@ -161,13 +161,19 @@ async fn request(context: &Context, connection: &Connection, options: Options) -
         password: options.password,
         allow_down: options.allow_down,
         insist: options.insist,
-        lockout: LockoutOptions { assumed: world.config.lockout.rules(), insist: world.options.insist },
+        lockout: lockout(context),
         wait: options.wait.map_or(world.options.wait, |Span(wait)| wait),
         dependents: Arc::new(OfAccount::new(context)),
         on_failure: options.on_failure,
         revoke: options.revoke,
         hurry: context.hurry.clone(),
     })
+}
+
+/// How careful this run is with sign-ins.
+pub(super) fn lockout(context: &Context) -> LockoutOptions {
+    let world = &context.world;
+    LockoutOptions { assumed: world.config.lockout.rules(), insist: world.options.insist }
 }
 
 /// The version that is to come back. By its row, for its number changes when two principals turn out to be one account.
@@ -187,7 +193,7 @@ async fn candidate_of(
 }
 
 /// The administrative connection that the connection names.
-async fn via(context: &Context, connection: &Connection) -> Result<Option<Via>> {
+pub(super) async fn via(context: &Context, connection: &Connection) -> Result<Option<Via>> {
     let Some(name) = connection.ad()?.via.clone() else { return Ok(None) };
     let via =
         context.blocking(move |context| connection::get(&context.world.store, &name, &context.world.scope)).await?;
@@ -216,9 +222,12 @@ async fn refuse_unproven(context: &Context, connection: &Connection, over_via: b
 }
 
 /// The rest of the run signs in with the new password, and not where it may not have arrived.
-async fn note(context: &Context, connection: &Connection, rotated: &Outcome) -> Result<()> {
-    let lagging = rotated.unproven();
-    let names = rotated.connections.clone();
+pub(super) async fn note(
+    context: &Context,
+    connection: &Connection,
+    lagging: Vec<String>,
+    names: Vec<String>,
+) -> Result<()> {
     let ids = context
         .blocking(move |context| {
             names.iter().map(|name| Ok(connection::get(&context.world.store, name, &Scope::all())?.id)).collect()

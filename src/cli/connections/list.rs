@@ -2,14 +2,16 @@
 
 use serde_json::json;
 
-use super::{Session, selected};
+use super::{Session, recover, selected};
 use crate::{
     connection::{self, Scope, Summary},
     error::Result,
 };
 
 pub(super) fn list(session: &Session, selector: Option<&str>) -> Result<u8> {
-    let found = connection::summaries(&session.store()?, &selected(selector)?, &Scope::all())?;
+    let store = session.store()?;
+    recover::remind(session, &store);
+    let found = connection::summaries(&store, &selected(selector)?, &Scope::all())?;
     if found.is_empty() && !session.out.json && !session.out.quiet {
         session.out.complain(match selector {
             Some(_) => "no connection fits; `libretto connections list` shows all\n",

@@ -1,0 +1,169 @@
+//! What the store alone says of a transaction: which secrets the account may have, and how far it is known.
+
+use serde_json::Value;
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    connection::credentials::{self, Credential, State},
+    error::{Error, Result},
+    store::{
+        Store,
+        journal::{self, Rotation, RotationEvent},
+        rows::CredentialId,
+    },
+};
+
+/// How far a transaction is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing was ever sent.
+    NotSent,
+    /// A write was sent; nothing shows what became of it.
+    Sent,
+    /// The candidate signed in on the pinned target.
+    Proven,
+    /// The candidate is current already.
+    Current,
+    /// A recovery has found out that the candidate is not the valid one; which is, where the store has it.
+    Judged(Option<CredentialId>),
+    /// It has ended with targets that are not proven.
+    Lagging,
+    /// Nothing is left to do.
+    Ended,
+}
+
+/// A transaction with everything that the store has of it.
+#[derive(Debug, Clone)]
+pub(super) struct Case {
+    pub(super) rotation: Rotation,
+    pub(super) events: Vec<RotationEvent>,
+    /// The secret of the last write.
+    pub(super) candidate: Credential,
+    /// The secrets before it, the latest first.
+    pub(super) older: Vec<Credential>,
+    /// A secret that somebody said to have set meanwhile.
+    pub(super) given: Option<Credential>,
+    /// Where the write went.
+    pub(super) pinned: String,
+    /// `pwdLastSet` there before the write.
+    pub(super) before: Option<i64>,
+    /// Whether the write was acknowledged.
+    pub(super) acknowledged: bool,
+    /// Whether the candidate is a former password that comes back: by an undo, or as an earlier version.
+    pub(super) brings_back: bool,
+    pub(super) sent_at: Option<OffsetDateTime>,
+    pub(super) standing: Standing,
+}
+
+impl Case {
+    /// Reads it. Blocks.
+    pub(super) fn load(store: &Store, rotation: Rotation) -> Result<Self> {
+        let events = journal::events(store, &rotation.id)?;
+        let writes: Vec<&RotationEvent> = events.iter().filter(|event| event.what == "change-sent").collect();
+        let mut ids: Vec<CredentialId> = writes.iter().rev().filter_map(|sent| id(&sent.data["candidate"])).collect();
+        ids.extend(rotation.candidate);
+        ids.extend(writes.first().and_then(|sent| id(&sent.data["previous"])));
+        ids.extend(id(&rotation.before["previous"]));
+        let candidate = ids.first().copied().ok_or_else(|| unreadable(&rotation))?;
+        let candidate = credentials::by_id(store, candidate)?;
+        let mut older: Vec<Credential> = Vec::new();
+        for id in ids.into_iter().skip(1).filter(|id| *id != candidate.id) {
+            let one = credentials::by_id(store, id)?;
+            // Of another account, where the rotation was to give the connection another one; or kept elsewhere.
+            let useless = one.principal != candidate.principal || one.reference.is_some();
+            if !useless && older.iter().all(|known| known.id != one.id) {
+                older.push(one);
+            }
+        }
+        let given = last(&events, "given").and_then(|event| id(&event.data["credential"]));
+        let given = given.map(|id| credentials::by_id(store, id)).transpose()?;
+        let pinned = rotation.pinned_target.clone().ok_or_else(|| unreadable(&rotation))?;
+        let sent = writes.last().copied();
+        let before = match sent {
+            Some(sent) => sent.data["pwd_last_set"].as_i64(),
+            None => target(&rotation, &pinned).and_then(|target| target["pwd_last_set"].as_i64()),
+        };
+        let number = sent.map_or(0, |sent| sent.number);
+        let acknowledged = events.iter().any(|event| event.what == "change-acknowledged" && event.number > number);
+        let noted = candidate.sent_at.as_deref().and_then(moment);
+        let sent_at = sent.and_then(|sent| moment(&sent.at)).max(noted);
+        let standing = Standing::NotSent;
+        let brings_back = ["undo_of", "candidate_of"].iter().any(|key| !rotation.options[key].is_null());
+        let mut case = Self {
+            rotation,
+            events,
+            candidate,
+            older,
+            given,
+            pinned,
+            before,
+            acknowledged,
+            brings_back,
+            sent_at,
+            standing,
+        };
+        case.standing = case.stand();
+        Ok(case)
+    }
+
+    fn stand(&self) -> Standing {
+        if self.rotation.finished_at.is_some() {
+            let lagging = self.candidate.state == State::Current && !self.pending().is_empty();
+            return if lagging { Standing::Lagging } else { Standing::Ended };
+        }
+        match last(&self.events, "judged") {
+            _ if self.candidate.state == State::Current => Standing::Current,
+            Some(judged) => Standing::Judged(id(&judged.data["valid"])),
+            None if self.candidate.proven_at.is_some() => Standing::Proven,
+            None if self.sent_at.is_none() => Standing::NotSent,
+            None => Standing::Sent,
+        }
+    }
+
+    /// The targets beside the pinned one that nobody has proven.
+    pub(super) fn pending(&self) -> Vec<String> {
+        let targets = self.rotation.before["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let names = targets.iter().filter_map(|target| target["target"].as_str()).filter(|name| *name != self.pinned);
+        let proven = |name: &str| {
+            self.events.iter().any(|event| event.what == "converged" && event.target.as_deref() == Some(name))
+        };
+        names.filter(|name| !proven(name)).map(str::to_owned).collect()
+    }
+
+    /// The account's objectGUID, by which it is found whatever it is called now.
+    pub(super) fn guid(&self) -> &str {
+        self.rotation.before["account"]["guid"].as_str().unwrap_or(&self.candidate.username)
+    }
+
+    /// Whether former passwords are remembered, as preflight read it: then the one before still signs in for a while.
+    pub(super) fn has_history(&self) -> bool {
+        self.rotation.before["policy"]["history"].as_u64().is_some_and(|history| history > 0)
+    }
+
+    /// When no write of it can land any more.
+    pub(super) fn limit(&self, late: std::time::Duration) -> Option<OffsetDateTime> {
+        self.sent_at.map(|at| at + Duration::try_from(late).unwrap_or(Duration::ZERO))
+    }
+}
+
+/// The last event with this word.
+pub(super) fn last<'a>(events: &'a [RotationEvent], what: &str) -> Option<&'a RotationEvent> {
+    events.iter().rev().find(|event| event.what == what)
+}
+
+pub(super) fn id(value: &Value) -> Option<CredentialId> {
+    value.as_i64().map(CredentialId)
+}
+
+pub(super) fn moment(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok()
+}
+
+fn target<'a>(rotation: &'a Rotation, name: &str) -> Option<&'a Value> {
+    rotation.before["targets"].as_array()?.iter().find(|target| target["target"] == name)
+}
+
+fn unreadable(rotation: &Rotation) -> Error {
+    Error::new("rotation.journal", format!("the journal of {} names no candidate or no target", rotation.connection))
+        .hint("the journal was written by another program; its account's secrets are all kept")
+}

@@ -1,0 +1,363 @@
+//! Which secret is valid: found out with as few sign-ins as can be, and never twice with one that was refused.
+//!
+//! 1. Over an administrative account `pwdLastSet` tells, without any sign-in as the account: what is still as it was before
+//!    the write, when no write can land any more, was not changed.
+//! 2. Else the secrets sign in on the pinned target, the one that was sent last first: for an hour after a change the one
+//!    before signs in too, which proves nothing. So one that is not the last counts only where `pwdLastSet` bears it out.
+//!
+//! What each sign-in said is journalled (`tried`), for the next recovery.
+
+use std::{sync::Mutex, time::Duration};
+
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{Onlooker, Request, case::Case, case::id, case::moment};
+use crate::{
+    connection::credentials::{self, Credential, GRACE},
+    directory::{self, Endpoint, Identity, Session, outcome, ticks},
+    error::{Error, Result},
+    rotation::{books::Books, change, standing},
+    store::{
+        journal,
+        rows::{CredentialId, PrincipalId},
+    },
+};
+
+/// How often `pwdLastSet` is read while a late write may still land.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// By how much the clocks of a domain may differ (MS-KILE 3.1.1.2, the usual skew).
+const SKEW: time::Duration = time::Duration::minutes(5);
+
+/// Which secret is valid.
+pub(super) enum Judgement {
+    /// That of the last write; it has just signed in on the pinned target, and the session stays open.
+    Candidate(Session),
+    /// Another one, which the store may not have, and why.
+    Other(Option<CredentialId>, String),
+}
+
+/// A refusal on the pinned target.
+struct Refusal {
+    credential: CredentialId,
+    at: OffsetDateTime,
+    /// `pwdLastSet` there, where it was known.
+    mark: Option<i64>,
+}
+
+/// What is needed to judge.
+pub(super) struct Judge<'a> {
+    request: &'a Request,
+    books: &'a Books,
+    case: &'a Case,
+    onlooker: &'a dyn Onlooker,
+    endpoint: Endpoint,
+    refusals: Mutex<Vec<Refusal>>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(
+        request: &'a Request,
+        books: &'a Books,
+        case: &'a Case,
+        onlooker: &'a dyn Onlooker,
+    ) -> Result<Self> {
+        let tried = case.events.iter().filter(|event| {
+            event.what == "tried"
+                && event.data["answer"] == "refused"
+                && event.target.as_deref() == Some(case.pinned.as_str())
+        });
+        let refusals = tried.filter_map(|event| {
+            let (credential, at) = (id(&event.data["credential"])?, moment(&event.at)?);
+            Some(Refusal { credential, at, mark: event.data["pwd_last_set"].as_i64() })
+        });
+        let refusals = Mutex::new(refusals.collect());
+        Ok(Self { request, books, case, onlooker, endpoint: request.endpoint(&case.pinned)?, refusals })
+    }
+
+    /// Finds out.
+    pub(super) async fn judge(&self) -> Result<Judgement> {
+        let mut mark = None;
+        if let Some((session, dn)) = self.over_via().await? {
+            mark = self.mark(&session, &dn).await?;
+            if !self.case.acknowledged && self.is_as_before(mark) {
+                mark = self.after_limit(&session, &dn, mark).await?;
+                if self.is_as_before(mark) {
+                    let valid = self.case.older.first().map(|older| older.id);
+                    return Ok(Judgement::Other(valid, self.not_applied()));
+                }
+            }
+            self.refuse_barred(&session, &dn).await?;
+        }
+        self.by_signing_in(mark).await
+    }
+
+    /// The administrative account on the pinned target, where there is one and it may sign in; and the account's DN.
+    async fn over_via(&self) -> Result<Option<(Session, String)>> {
+        let Some(via) = &self.request.via else { return Ok(None) };
+        let session = self.open().await?;
+        let read = async {
+            self.books.sign_in(&session, &via.identity, via.principal).await?;
+            directory::resolve(&session, self.case.guid()).await
+        };
+        match read.await {
+            Ok(account) => Ok(Some((session, account.dn))),
+            Err(error) => {
+                self.onlooker.told("via", &format!("{} is of no use here: {error}", via.connection));
+                Ok(None)
+            }
+        }
+    }
+
+    async fn by_signing_in(&self, mark: Option<i64>) -> Result<Judgement> {
+        if let Some(session) = self.attempt(&self.case.candidate, mark).await? {
+            return self.weigh_candidate(session).await;
+        }
+        for other in self.case.given.iter().chain(&self.case.older) {
+            let is_given = self.case.given.as_ref().is_some_and(|given| given.id == other.id);
+            // Signing in would prove nothing of the one before.
+            if !is_given && self.is_graced(mark) {
+                continue;
+            }
+            if let Some(session) = self.attempt(other, mark).await? {
+                return self.weigh(other, is_given, session).await;
+            }
+        }
+        Err(self.none_valid("none of the secrets that are kept is valid"))
+    }
+
+    /// The candidate signed in. One that brings back a former password may do so for an hour whatever became of its write:
+    /// there only `pwdLastSet` tells.
+    async fn weigh_candidate(&self, session: Session) -> Result<Judgement> {
+        if self.case.acknowledged || !self.case.brings_back {
+            return Ok(Judgement::Candidate(session));
+        }
+        let dn = directory::resolve(&session, self.case.guid()).await.map_err(|error| self.unasked(&error))?.dn;
+        let seen = self.mark(&session, &dn).await?;
+        let mark = if self.is_as_before(seen) { self.after_limit(&session, &dn, seen).await? } else { seen };
+        match mark {
+            Some(_) if self.is_as_before(mark) => {
+                let valid = self.case.older.first().map(|older| older.id);
+                Ok(Judgement::Other(valid, self.not_applied()))
+            }
+            Some(_) if self.case.before.is_some() => Ok(Judgement::Candidate(session)),
+            _ => Err(self.in_doubt(
+                "a former password that was to come back signs in, and when the password was set may not be read: for an hour \
+                 after a change that proves nothing",
+            )),
+        }
+    }
+
+    /// A secret other than the last one signed in. For an hour after a change that may mean nothing.
+    async fn weigh(&self, accepted: &Credential, is_given: bool, session: Session) -> Result<Judgement> {
+        let dn = directory::resolve(&session, self.case.guid()).await.map_err(|error| self.unasked(&error))?.dn;
+        let first = self.mark(&session, &dn).await?;
+        let mark = self.after_limit(&session, &dn, first).await?;
+        if !self.is_as_before(mark)
+            && let Some(session) = self.attempt(&self.case.candidate, mark).await?
+        {
+            return Ok(Judgement::Candidate(session));
+        }
+        let (version, pinned) = (accepted.version, &self.case.pinned);
+        let signed_in = format!("version {version} signed in on {pinned}");
+        match (is_given, mark) {
+            (true, _) if mark == first => Ok(Judgement::Other(Some(accepted.id), signed_in)),
+            (true, _) => Err(self.in_doubt("another password was set while this one was tried")),
+            (false, _) if self.is_as_before(mark) => Ok(Judgement::Other(Some(accepted.id), self.not_applied())),
+            (false, Some(_)) if self.case.before.is_some() && !self.is_graced(mark) => {
+                let why = format!("{signed_in}, more than an hour after a password was set there");
+                Ok(Judgement::Other(Some(accepted.id), why))
+            }
+            (false, Some(_)) if self.case.before.is_some() => Err(self.none_valid(&format!(
+                "somebody has set another password; that version {version} still signs in is the hour of grace after that"
+            ))),
+            (false, _) => Err(self.in_doubt(&format!(
+                "{signed_in}, and when its password was set may not be read: for an hour after a change that proves nothing"
+            ))),
+        }
+    }
+
+    /// One bind on the pinned target; `None` when it was refused, now or before.
+    async fn attempt(&self, credential: &Credential, mark: Option<i64>) -> Result<Option<Session>> {
+        if !self.may_try(credential.id, mark) {
+            self.onlooker.told(
+                &format!("version {}", credential.version),
+                &format!("{} refused it before: not tried again", self.case.pinned),
+            );
+            return Ok(None);
+        }
+        let session = self.open().await?;
+        let identity = self.request.identity_of(self.books, credential).await?;
+        let signed_in = self.sign_in(&session, &identity, credential).await;
+        let answer = match &signed_in {
+            Ok(()) => "accepted",
+            Err(error) if error.code() == "ad.wrong_password" => "refused",
+            Err(error) => return Err(self.unanswered(error)),
+        };
+        let noted = json!({"credential": credential.id, "version": credential.version, "answer": answer,
+            "pwd_last_set": mark});
+        self.books.event(&self.case.rotation.id, None, "tried", Some(&self.case.pinned), noted).await?;
+        self.onlooker.told(&format!("version {}", credential.version), &format!("{answer} on {}", self.case.pinned));
+        if signed_in.is_ok() {
+            return Ok(Some(session));
+        }
+        let refusal = Refusal { credential: credential.id, at: OffsetDateTime::now_utc(), mark };
+        self.refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(refusal);
+        Ok(None)
+    }
+
+    /// The proving bind after an acknowledged change is always allowed; every other one may be wrong.
+    async fn sign_in(&self, session: &Session, identity: &Identity, credential: &Credential) -> Result<()> {
+        let (principal, version) = (credential.principal, Some(credential.id));
+        if self.case.acknowledged && credential.id == self.case.candidate.id {
+            self.books.sign_in_always(session, identity, principal, version).await
+        } else {
+            self.books.sign_in_with(session, identity, principal, version).await
+        }
+    }
+
+    /// Whether a secret may be tried: never again after a refusal, unless the password was set anew since then.
+    fn may_try(&self, credential: CredentialId, mark: Option<i64>) -> bool {
+        let refusals = self.refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Some(last) = refusals.iter().rfind(|refusal| refusal.credential == credential) else { return true };
+        if self.request.insist {
+            return true;
+        }
+        match (mark, last.mark) {
+            (Some(now), Some(then)) => now != then,
+            // Refused while its write could still land, and something was written.
+            (Some(_), None) => {
+                credential == self.case.candidate.id
+                    && !self.is_as_before(mark)
+                    && self.case.limit(self.request.late).is_some_and(|limit| last.at < limit)
+            }
+            (None, _) => false,
+        }
+    }
+
+    fn is_as_before(&self, mark: Option<i64>) -> bool {
+        mark.is_some() && mark == self.case.before
+    }
+
+    /// Whether a password was set since the write, and so lately that the one before still signs in.
+    fn is_graced(&self, mark: Option<i64>) -> bool {
+        let set = mark.filter(|_| !self.is_as_before(mark)).and_then(ticks::moment);
+        set.is_some_and(|set| set + GRACE + SKEW > OffsetDateTime::now_utc())
+    }
+
+    /// `pwdLastSet`; `None` where it may not be read.
+    async fn mark(&self, session: &Session, dn: &str) -> Result<Option<i64>> {
+        match directory::pwd_last_set(session, dn).await {
+            Ok(mark) => Ok(Some(mark)),
+            Err(error) if error.code() == "ad.no_rights" => Ok(None),
+            Err(error) => Err(self.unasked(&error)),
+        }
+    }
+
+    /// Waits until no write can land any more, or one has; answers `pwdLastSet` then.
+    async fn after_limit(&self, session: &Session, dn: &str, seen: Option<i64>) -> Result<Option<i64>> {
+        let Some(limit) = self.case.limit(self.request.late) else { return Ok(seen) };
+        let mut told = false;
+        loop {
+            let rest = Duration::try_from(limit - OffsetDateTime::now_utc()).unwrap_or(Duration::ZERO);
+            let rest = rest.min(self.request.late);
+            if rest.is_zero() {
+                return self.mark(session, dn).await;
+            }
+            if !std::mem::replace(&mut told, true) {
+                let note = format!("the write may still land on {}: {} s more", self.case.pinned, rest.as_secs() + 1);
+                self.onlooker.told("wait", &note);
+            }
+            tokio::select! { biased;
+                () = self.request.hurry.cancelled() => {
+                    return Err(self.in_doubt("the write may still land, and the run was told to stop waiting for that"));
+                }
+                () = tokio::time::sleep(rest.min(PAUSE)) => {}
+            }
+            let now = self.mark(session, dn).await?;
+            if now != seen {
+                return Ok(now);
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Session> {
+        change::connect(&self.endpoint).await.map_err(|error| self.unasked(&error))
+    }
+
+    /// Signing in as an account that is locked or switched off would tell nothing.
+    async fn refuse_barred(&self, session: &Session, dn: &str) -> Result<()> {
+        let account = directory::account(session, dn).await.map_err(|error| self.unasked(&error))?;
+        standing::refuse_barred(&account, true).map_err(|error| self.unanswered(&error))
+    }
+
+    fn not_applied(&self) -> String {
+        format!("when its password was set on {} is what it was before the write: it was not applied", self.case.pinned)
+    }
+
+    fn again(&self) -> String {
+        journal::recovery(&self.case.rotation.connection)
+    }
+
+    /// The pinned target cannot be asked.
+    fn unasked(&self, error: &Error) -> Error {
+        Error::inconclusive(
+            "rotation.target_down",
+            format!("{} cannot be asked which password is valid: {}", self.case.pinned, error.message()),
+        )
+        .hint(format!("every secret is kept; once the target answers: {}", self.again()))
+        .with("cause", error.code())
+    }
+
+    /// A sign-in was answered, or not, in a way that says nothing of the password.
+    fn unanswered(&self, error: &Error) -> Error {
+        // Of the store and of the budget: nothing was sent.
+        if error.code().starts_with("rotation.") || error.code().starts_with("store.") {
+            return error.clone();
+        }
+        let code = if outcome::refuses_credential(error) { error.code() } else { "rotation.target_down" };
+        let what = error.message().trim_end_matches(": nothing was changed");
+        Error::inconclusive(code, format!("which password is valid cannot be told: {what}"))
+            .hint(match error.remedy() {
+                Some(remedy) => format!("every secret is kept; {remedy}; then {}", self.again()),
+                None => format!("every secret is kept; later: {}", self.again()),
+            })
+            .with("target", self.case.pinned.clone())
+    }
+
+    fn in_doubt(&self, why: &str) -> Error {
+        Error::in_doubt("rotation.still_in_doubt", why).hint(format!(
+            "every secret is kept; later, over an administrative connection (via) if there is one: {}",
+            self.again()
+        ))
+    }
+
+    fn none_valid(&self, why: &str) -> Error {
+        let kept = std::iter::once(&self.case.candidate).chain(&self.case.given).chain(&self.case.older);
+        let versions: Vec<String> = kept.map(|one| one.version.to_string()).collect();
+        Error::new(
+            "rotation.no_valid_secret",
+            format!("{why} (versions {} on {})", versions.join(", "), self.case.pinned),
+        )
+        .hint(format!(
+            "have an administrator reset the password, then give the new one: {} --password env:NAME",
+            self.again()
+        ))
+        .with("target", self.case.pinned.clone())
+    }
+}
+
+impl Request {
+    /// Whom a version signs in as, opened.
+    pub(super) async fn identity_of(&self, books: &Books, credential: &Credential) -> Result<Identity> {
+        let (name, credential) = (credential.username.clone(), credential.clone());
+        let password = books.with(move |books| credentials::open(&books.store, &books.identity, &credential)).await?;
+        Ok(Identity { name, password })
+    }
+
+    /// The administrative account, and whose attempts its sign-ins are.
+    pub(super) fn administrator(&self) -> Option<(Identity, PrincipalId)> {
+        self.via.as_ref().map(|via| (via.identity.clone(), via.principal))
+    }
+}

@@ -1,0 +1,192 @@
+//! What is done once it is known which secret is valid. Each step is on the disk before the next, and each may be done again.
+
+use serde_json::json;
+
+use super::{
+    Onlooker, Recovered, Request,
+    case::{Case, Standing},
+    judge::Judgement,
+    targets,
+};
+use crate::{
+    connection::credentials::{self, State},
+    directory::Session,
+    error::Result,
+    rotation::{
+        books::Books,
+        converge::settled_as,
+        outcome::{shortfall, worst},
+        report::{Stage, TargetReport},
+    },
+    secret::redact::redact,
+    store::{events::Failure, journal, rows::CredentialId},
+    verdict::Verdict,
+};
+
+/// A case that is being settled.
+pub(super) struct Settling<'a> {
+    pub(super) request: &'a Request,
+    pub(super) books: &'a Books,
+    pub(super) case: &'a Case,
+    pub(super) onlooker: &'a dyn Onlooker,
+}
+
+impl Settling<'_> {
+    /// Nothing was sent: the candidate retires.
+    pub(super) async fn not_sent(&self) -> Result<Recovered> {
+        let candidate = &self.case.candidate;
+        let done = format!("version {} is retired, and the transaction has ended", candidate.version);
+        self.announce(&done).await?;
+        let (id, rotation, by) = (candidate.id, self.case.rotation.id.clone(), self.by());
+        self.books
+            .with(move |books| {
+                credentials::retire(&books.store, id, "never sent")?;
+                journal::finish(&books.store, &rotation, Verdict::Failed, "not-sent", &by)
+            })
+            .await?;
+        Ok(self.recovered(
+            "the new password was never sent".to_owned(),
+            self.case.older.first().map(|one| one.version),
+            done,
+        ))
+    }
+
+    /// Settles what was judged. The judgement is journalled first: it is not found out twice.
+    pub(super) async fn judged(&self, judgement: Judgement) -> Result<Recovered> {
+        let (id, pinned) = (self.case.candidate.id, self.case.pinned.clone());
+        let rotation = self.case.rotation.id.as_str();
+        match judgement {
+            Judgement::Candidate(session) => {
+                let on = pinned.clone();
+                self.books.with(move |books| credentials::mark_proven(&books.store, id, &on)).await?;
+                self.books.event(rotation, Some(Stage::Converge), "proven", Some(&pinned), self.by()).await?;
+                let found = format!("version {} signed in on {pinned}", self.case.candidate.version);
+                self.promote(found, Some(session)).await
+            }
+            Judgement::Other(valid, why) => {
+                let data = json!({"valid": valid, "why": why});
+                self.books.event(rotation, None, "judged", Some(&pinned), data).await?;
+                self.undo(valid, why).await
+            }
+        }
+    }
+
+    /// The candidate is not the valid one: it retires, and what is valid is current.
+    pub(super) async fn undo(&self, valid: Option<CredentialId>, why: String) -> Result<Recovered> {
+        let case = self.case;
+        let known = || case.older.iter().chain(&case.given);
+        let version = known().find(|one| Some(one.id) == valid).map(|one| one.version);
+        let superseded = case.given.as_ref().is_some_and(|given| Some(given.id) == valid);
+        let done = match version {
+            Some(version) => format!("version {} is retired, version {version} is current", case.candidate.version),
+            None => format!("version {} is retired; the store has no other", case.candidate.version),
+        };
+        self.announce(&done).await?;
+        let word = if superseded { "superseded" } else { "not-applied" };
+        let losers: Vec<CredentialId> = std::iter::once(&case.candidate)
+            .chain(&case.given)
+            .map(|one| one.id)
+            .filter(|id| Some(*id) != valid)
+            .collect();
+        let (rotation, pinned, by) = (case.rotation.id.clone(), case.pinned.clone(), self.by());
+        self.books
+            .with(move |books| {
+                let store = &books.store;
+                if let Some(valid) = valid
+                    && credentials::by_id(store, valid)?.state != State::Current
+                {
+                    credentials::promote(store, valid, &pinned)?;
+                }
+                for loser in losers {
+                    credentials::retire(store, loser, word)?;
+                }
+                journal::finish(store, &rotation, Verdict::Failed, word, &by)
+            })
+            .await?;
+        Ok(self.recovered(why, version, done))
+    }
+
+    /// The candidate is proven: it becomes current for every connection, the journal ends, and then the other targets are
+    /// looked at. What they lack is left to the next recovery.
+    pub(super) async fn promote(&self, found: String, session: Option<Session>) -> Result<Recovered> {
+        let (case, names) = (self.case, self.request.connections.join(", "));
+        let done = format!("version {} is current in {names}", case.candidate.version);
+        let (id, rotation, pinned) = (case.candidate.id, case.rotation.id.clone(), case.pinned.clone());
+        if case.standing != Standing::Lagging {
+            self.announce(&done).await?;
+            let verdict = if case.pending().is_empty() { Verdict::Ok } else { Verdict::Inconclusive };
+            let (data, given) = (self.by(), case.given.as_ref().map(|given| given.id));
+            self.books
+                .with(move |books| {
+                    if credentials::by_id(&books.store, id)?.state != State::Current {
+                        credentials::promote(&books.store, id, &pinned)?;
+                    }
+                    if let Some(given) = given {
+                        credentials::retire(&books.store, given, "not valid")?;
+                    }
+                    let progress =
+                        journal::Progress { stage: Some(Stage::Promote.as_str().to_owned()), ..Default::default() };
+                    journal::step(&books.store, &rotation, &progress, "recovering", None, &data)?;
+                    journal::finish(&books.store, &rotation, verdict, "promoted", &data)
+                })
+                .await?;
+        }
+        let targets = targets::look(self, session).await?;
+        self.settle(&targets).await?;
+        let recovered = self.recovered(found, Some(case.candidate.version), done);
+        let error = shortfall(&targets).map(|error| {
+            let again = format!("once they have the change: {}", journal::recovery(&self.request.connection));
+            Failure::from(&error.hint(again))
+        });
+        Ok(Recovered { verdict: worst(&targets), targets, error, ..recovered })
+    }
+
+    /// Journals what came of the targets. Where all are proven now, the transaction is as good as one that never met a fault,
+    /// at one stroke: or a recovery that ends between two entries would leave one that nobody settles.
+    async fn settle(&self, targets: &[TargetReport]) -> Result<()> {
+        let rotation = self.case.rotation.id.clone();
+        // What is partial lacks more than targets.
+        let lacks_targets_only = self.case.rotation.verdict != Some(Verdict::Partial);
+        if targets.is_empty() {
+            return Ok(());
+        }
+        if lacks_targets_only && worst(targets) == Verdict::Ok {
+            let proven: Vec<&str> = targets.iter().map(|target| target.target.as_str()).collect();
+            let data = json!({"by": self.request.who, "proven": proven});
+            return self.books.with(move |books| journal::settle(&books.store, &rotation, Verdict::Ok, &data)).await;
+        }
+        for target in targets {
+            let data = json!({"ms": target.ms, "note": redact(&target.note)});
+            self.books.event(&rotation, None, settled_as(target.verdict), Some(&target.target), data).await?;
+        }
+        Ok(())
+    }
+
+    /// Somebody else has settled it meanwhile.
+    pub(super) fn ended(&self) -> Recovered {
+        self.recovered("it had ended".to_owned(), None, "nothing".to_owned())
+    }
+
+    async fn announce(&self, done: &str) -> Result<()> {
+        let account = &self.case.candidate.username;
+        self.onlooker.settling(&format!("credential of {account}: {done}")).await
+    }
+
+    fn by(&self) -> serde_json::Value {
+        json!({"by": self.request.who, "version": self.case.candidate.version})
+    }
+
+    fn recovered(&self, found: String, valid: Option<u32>, done: String) -> Recovered {
+        Recovered {
+            verdict: Verdict::Ok,
+            transaction: self.case.rotation.id.clone(),
+            account: self.case.candidate.username.clone(),
+            connections: self.request.connections.clone(),
+            found,
+            valid,
+            done,
+            targets: Vec::new(),
+            error: None,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The targets that were not proven when the rotation ended: whether they have the change by now, and one bind where they
+//! have.
+//!
+//! Who reads there is the administrative account; else the account itself with the previous password, which on a target that
+//! lags is the valid one, and only where a history of passwords is kept. The new one is never the first to be tried.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::{sync::Mutex, time::Instant};
+
+use super::{case::Case, settle::Settling};
+use crate::{
+    directory::{self, Identity, Session},
+    error::{Error, Result},
+    rotation::{
+        change,
+        controllers::{self, Controller, Down},
+        converge::{Fate, Following, NO_HISTORY, report},
+        report::TargetReport,
+    },
+    store::rows::PrincipalId,
+};
+
+/// Why a target is left as it is.
+const REFUSED_BEFORE: &str = "it refused the password before: not tried again";
+
+/// Who reads on the targets.
+struct Reader {
+    identity: Identity,
+    principal: PrincipalId,
+    /// The account itself, with the previous password.
+    is_previous: bool,
+}
+
+/// Looks at each target that is not proven.
+pub(super) async fn look(settling: &Settling<'_>, session: Option<Session>) -> Result<Vec<TargetReport>> {
+    let Settling { request, case, books, onlooker } = settling;
+    let (begun, pending) = (Instant::now(), case.pending());
+    let mut reports = Vec::new();
+    if pending.is_empty() {
+        return Ok(reports);
+    }
+    let reader = reader(settling).await?;
+    match pinned(settling, session).await {
+        Ok((mark, dn)) => {
+            let following = Following {
+                books,
+                dn: &dn,
+                candidate: request.identity_of(books, &case.candidate).await?,
+                principal: case.candidate.principal,
+                version: case.candidate.id,
+                mark,
+                reader: match &reader {
+                    Some(reader) => Ok((reader.identity.clone(), reader.principal)),
+                    None => Err(NO_HISTORY.to_owned()),
+                },
+                wait: request.wait,
+                deadline: begun + request.wait.max(Duration::from_millis(1)),
+                hurry: &request.hurry,
+                refused: Mutex::new(None),
+            };
+            let endpoints = pending.iter().map(|name| request.endpoint(name)).collect::<Result<Vec<_>>>()?;
+            let (open, down) = controllers::open_all(&endpoints).await;
+            let fates = open
+                .iter()
+                .map(async |one| report(&one.name, fate(settling, &following, reader.as_ref(), one).await, begun));
+            reports.extend(join_all(fates).await);
+            let left = |down: &Down| report(&down.target, Fate::Left(format!("it was down: {}", down.error)), begun);
+            reports.extend(down.iter().map(left));
+        }
+        Err(fate) => {
+            let why = format!("{} does not show what it should have", case.pinned);
+            reports.push(report(&case.pinned, fate, begun));
+            reports.extend(pending.iter().map(|name| report(name, Fate::Left(why.clone()), begun)));
+        }
+    }
+    reports.iter().for_each(|report| onlooker.target_ended(report));
+    Ok(reports)
+}
+
+async fn reader(settling: &Settling<'_>) -> Result<Option<Reader>> {
+    let Settling { request, case, books, .. } = settling;
+    if let Some((identity, principal)) = request.administrator() {
+        return Ok(Some(Reader { identity, principal, is_previous: false }));
+    }
+    match case.older.first().filter(|_| case.has_history()) {
+        Some(previous) => {
+            let identity = request.identity_of(books, previous).await?;
+            Ok(Some(Reader { identity, principal: previous.principal, is_previous: true }))
+        }
+        None => Ok(None),
+    }
+}
+
+/// `pwdLastSet` on the pinned target, which the others should have as well, and the account's DN. The new password is proven
+/// there, so signing in with it is safe; should it be refused all the same, somebody has set another one since.
+async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i64, String), Fate> {
+    let Settling { request, case, books, .. } = settling;
+    let is_own = session.is_none() && request.via.is_none();
+    if is_own && !request.insist && was_refused(case, &case.pinned) {
+        return Err(Fate::Refused(REFUSED_BEFORE.to_owned()));
+    }
+    let work = async {
+        let session = match session {
+            Some(session) => session,
+            None => {
+                let session = change::connect(&request.endpoint(&case.pinned)?).await?;
+                let (identity, principal) = match request.administrator() {
+                    Some(administrator) => administrator,
+                    None => (request.identity_of(books, &case.candidate).await?, case.candidate.principal),
+                };
+                books.sign_in(&session, &identity, principal).await?;
+                session
+            }
+        };
+        let dn = directory::resolve(&session, case.guid()).await?.dn;
+        Ok::<_, Error>((directory::pwd_last_set(&session, &dn).await?, dn))
+    };
+    work.await.map_err(|error| match error.code() {
+        "ad.wrong_password" if is_own => {
+            Fate::Refused("it refuses the password now: somebody has set another one since".to_owned())
+        }
+        _ => Fate::Left(format!("it could not be asked: {error}")),
+    })
+}
+
+async fn fate(settling: &Settling<'_>, following: &Following<'_>, reader: Option<&Reader>, one: &Controller) -> Fate {
+    let Some(reader) = reader else { return Fate::Left(NO_HISTORY.to_owned()) };
+    if !settling.request.insist && was_refused(settling.case, &one.name) {
+        return Fate::Refused(REFUSED_BEFORE.to_owned());
+    }
+    let signed_in = {
+        let _one_at_a_time = following.refused.lock().await;
+        settling.books.sign_in(&one.session, &reader.identity, reader.principal).await
+    };
+    match signed_in {
+        Ok(()) => following.follow(one).await,
+        // What lags would take it.
+        Err(error) if reader.is_previous && error.code() == "ad.wrong_password" => following.prove(one).await,
+        Err(error) => Fate::Left(format!("it could not be looked at: {error}")),
+    }
+}
+
+fn was_refused(case: &Case, target: &str) -> bool {
+    let of_target = case.events.iter().filter(|event| event.target.as_deref() == Some(target));
+    of_target.last().is_some_and(|event| event.what == "refused-after-convergence")
+}

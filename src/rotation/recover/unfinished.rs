@@ -1,0 +1,197 @@
+//! What there is to recover, from the store alone.
+
+use serde::Serialize;
+
+use super::case::{Case, Standing, last};
+use crate::{
+    connection::{self, Scope, credentials},
+    error::{Error, Result},
+    store::{
+        Store,
+        journal::{self, Rotation},
+        locks::{self, Holder},
+        rows::PrincipalId,
+    },
+};
+
+/// A transaction that waits for a recovery.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Unfinished {
+    /// The journal's id of it.
+    pub transaction: String,
+    /// The account's name.
+    pub account: String,
+    /// The connection that it was begun for, or another one of the account where that one is gone.
+    pub connection: String,
+    /// Every connection of the account.
+    pub connections: Vec<String>,
+    /// When it was begun, RFC 3339.
+    pub begun: String,
+    /// By whom.
+    pub by: Option<String>,
+    /// The stage that it had come to.
+    pub stage: String,
+    /// The target that the change went to.
+    pub pinned: String,
+    /// The targets that are not proven.
+    pub targets: Vec<String>,
+    /// The administrative connection that it went over.
+    pub via: Option<String>,
+    /// What is known, in one sentence.
+    pub known: String,
+    /// What a recovery will do, in one sentence.
+    pub plan: String,
+    /// The versions that are kept, the latest first.
+    pub versions: Vec<Version>,
+    /// Who works at it right now; nothing is to be recovered then.
+    pub alive: Option<Holder>,
+}
+
+/// A version that the account may have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Version {
+    /// Its number.
+    pub version: u32,
+    /// Where it stands, e.g. `candidate`.
+    pub state: &'static str,
+    /// When a write with it was sent last.
+    pub sent_at: Option<String>,
+    /// When a target accepted it last.
+    pub proven_at: Option<String>,
+}
+
+/// Everything that waits for a recovery, oldest first: all of it, or that of one connection's account. What no connection
+/// that the scope shows has to do with is left out.
+///
+/// # Errors
+/// `connection.unknown`, and the store's.
+pub fn unfinished(store: &Store, connection: Option<&str>, scope: &Scope) -> Result<Vec<Unfinished>> {
+    let wanted = match connection {
+        Some(name) => Some(surviving(store, connection::get(store, name, scope)?.principal)?),
+        None => None,
+    };
+    let mut found = Vec::new();
+    for rotation in journal::unfinished(store)?.into_iter().chain(journal::unsettled(store)?) {
+        if wanted.is_some_and(|wanted| wanted != rotation.principal) {
+            continue;
+        }
+        let Some((connection, connections)) = connections(store, &rotation, scope)? else { continue };
+        let case = Case::load(store, rotation)?;
+        if case.standing != Standing::Ended {
+            found.push(describe(store, &case, connection, connections)?);
+        }
+    }
+    Ok(found)
+}
+
+/// One transaction by its id.
+///
+/// # Errors
+/// `rotation.unknown` when there is none, it has nothing left to do, or the scope does not show it.
+pub fn find(store: &Store, transaction: &str, scope: &Scope) -> Result<Unfinished> {
+    let all = unfinished(store, None, scope)?;
+    all.into_iter().find(|one| one.transaction == transaction).ok_or_else(|| {
+        Error::new("rotation.unknown", format!("nothing of the transaction {transaction} is left to recover"))
+            .hint("`ad::unfinished()` lists what there is")
+    })
+}
+
+fn surviving(store: &Store, principal: PrincipalId) -> Result<PrincipalId> {
+    store.read(|c| crate::store::rows::principals::surviving(c, principal))
+}
+
+/// The connection to reach the account over, and all of it; `None` where the scope shows none.
+fn connections(store: &Store, rotation: &Rotation, scope: &Scope) -> Result<Option<(String, Vec<String>)>> {
+    let all = credentials::connections_of(store, rotation.principal)?;
+    let visible = |name: &&String| connection::get(store, name, scope).is_ok();
+    let first = std::iter::once(&rotation.connection).chain(&all).find(visible).cloned();
+    Ok(match first {
+        Some(first) => Some((first, all)),
+        // Nobody's any more: still told, so that what is known of it can be seen.
+        None if all.is_empty() && scope.customer.is_none() => Some((rotation.connection.clone(), all)),
+        None => None,
+    })
+}
+
+fn describe(store: &Store, case: &Case, connection: String, connections: Vec<String>) -> Result<Unfinished> {
+    let rotation = &case.rotation;
+    let via = connection::get(store, &connection, &Scope::all())
+        .ok()
+        .and_then(|connection| connection.ad().ok().and_then(|settings| settings.via.clone()));
+    let kept = std::iter::once(&case.candidate).chain(&case.given).chain(&case.older);
+    Ok(Unfinished {
+        transaction: rotation.id.clone(),
+        account: case.candidate.username.clone(),
+        begun: rotation.started_at.clone(),
+        by: rotation.before["by"].as_str().map(str::to_owned),
+        stage: rotation.stage.clone(),
+        pinned: case.pinned.clone(),
+        targets: case.pending(),
+        known: known(case),
+        plan: plan(case, via.as_deref(), &connections),
+        versions: kept
+            .map(|one| Version {
+                version: one.version,
+                state: one.state.as_str(),
+                sent_at: one.sent_at.clone(),
+                proven_at: one.proven_at.clone(),
+            })
+            .collect(),
+        alive: locks::holder(store, rotation.principal)?,
+        connection,
+        connections,
+        via,
+    })
+}
+
+fn known(case: &Case) -> String {
+    let (new, pinned) = (case.candidate.version, &case.pinned);
+    match &case.standing {
+        Standing::NotSent => format!("version {new} was recorded and never sent: the directory has the old password"),
+        Standing::Sent if case.acknowledged => {
+            format!("{pinned} acknowledged version {new}, which did not come to be proven there")
+        }
+        Standing::Sent => {
+            let at = case.sent_at.map(|at| at.replace_nanosecond(0).unwrap_or(at));
+            let at = at.map(crate::directory::ticks::text).unwrap_or_default();
+            format!("version {new} was sent to {pinned} at {at}, and nobody knows whether it was set")
+        }
+        Standing::Proven => format!("version {new} signed in on {pinned} and is not the current one yet"),
+        Standing::Current => format!("version {new} is current, and only the journal was not ended"),
+        Standing::Judged(_) => {
+            let why = last(&case.events, "judged").and_then(|event| event.data["why"].as_str().map(str::to_owned));
+            format!("version {new} is not the valid one: {}", why.unwrap_or_default())
+        }
+        Standing::Lagging => {
+            let targets = case.pending();
+            format!("version {new} is current, and {} not proven yet: {}", count(targets.len()), targets.join(", "))
+        }
+        Standing::Ended => "it has ended".to_owned(),
+    }
+}
+
+fn plan(case: &Case, via: Option<&str>, connections: &[String]) -> String {
+    let (new, pinned, names) = (case.candidate.version, &case.pinned, connections.join(", "));
+    let old = case.older.first().map(|older| older.version);
+    match &case.standing {
+        Standing::NotSent => format!("retires version {new} and ends the transaction"),
+        Standing::Sent => {
+            let read = via.map(|via| format!("reads over {via} when the password was set on {pinned}, and then "));
+            let signs_in = format!("signs in once with version {new} on {pinned}");
+            let given = case.given.iter().map(|given| format!(", else once with version {}", given.version));
+            let old = old.map(|old| format!(", else once with version {old}"));
+            let rest: String = given.chain(old).collect();
+            format!("{}{signs_in}{rest}", read.unwrap_or_default())
+        }
+        Standing::Proven => format!("makes version {new} current for {names} and looks at the targets that may lag"),
+        Standing::Current | Standing::Judged(_) | Standing::Ended => "ends the transaction".to_owned(),
+        Standing::Lagging => {
+            let over = via.map(|via| format!("over {via} ")).unwrap_or_default();
+            format!("looks {over}whether each has the change, and signs in once where it has")
+        }
+    }
+}
+
+fn count(targets: usize) -> String {
+    if targets == 1 { "1 target is".to_owned() } else { format!("{targets} targets are") }
+}

@@ -1,0 +1,71 @@
+//! Rotations that ended with targets that were not proven.
+
+use super::*;
+
+/// Ended, with both other targets behind: they get the change in two seconds.
+async fn lagging(via: bool) -> Rig {
+    let rig = Rig::new(Flavour::Windows, &["replication=2s"]);
+    let via = via.then(|| rig.via());
+    let outcome = run(&Request { wait: Duration::from_millis(150), via, ..rig.request() }).await.unwrap();
+    assert_eq!(verdicts(&outcome), ["ok", "inconclusive", "inconclusive"]);
+    rig
+}
+
+#[tokio::test]
+async fn targets_that_lagged_are_proven_later() {
+    for over_admin in [false, true] {
+        let rig = lagging(over_admin).await;
+        let [one] = open(&rig).try_into().unwrap();
+        let names: Vec<String> = rig.lab.targets()[1..].iter().map(|target| target.address.to_string()).collect();
+        assert_eq!(one.targets, names);
+        assert_eq!(one.known, format!("version 2 is current, and 2 targets are not proven yet: {}", names.join(", ")));
+        let via = over_admin.then(|| {
+            let (name, password) = rig.lab.administrator();
+            let identity = Identity { name: name.to_owned(), password: password.clone() };
+            let connection = connection::get(&rig.store, "admin", &Scope::all()).unwrap();
+            Via { connection: "admin".to_owned(), identity, principal: connection.principal }
+        });
+        // Too early: nothing is tried with the new password, and nothing is lost.
+        let early = Recovery { via, wait: Duration::from_millis(50), ..recovery(&rig) };
+        let recovered = settle(&early).await.unwrap();
+        assert_eq!(recovered.verdict.as_str(), "inconclusive");
+        assert_eq!(recovered.error.unwrap().code, "rotation.not_converged");
+        assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
+        let recovered = settle(&Recovery { wait: Duration::from_secs(20), ..early }).await.unwrap();
+        assert_eq!((recovered.verdict.as_str(), recovered.targets.len()), ("ok", 2), "{recovered:?}");
+        assert!(rig.picture().ends_with("promote, ended ok"), "{}", rig.picture());
+        assert_eq!(rig.events().last().unwrap(), "settled");
+        assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
+        assert_settled(&rig).await;
+    }
+}
+
+#[tokio::test]
+async fn a_later_change_makes_it_moot() {
+    let rig = lagging(true).await;
+    assert_eq!(open(&rig).len(), 1);
+    let (name, password) = rig.lab.administrator();
+    let identity = Identity { name: name.to_owned(), password: password.clone() };
+    let principal = connection::get(&rig.store, "admin", &Scope::all()).unwrap().principal;
+    let via = Some(Via { connection: "admin".to_owned(), identity, principal });
+    let outcome = run(&Request { via, ..rig.request() }).await.unwrap();
+    assert_eq!((outcome.version, outcome.verdict.as_str()), (3, "ok"));
+    assert!(open(&rig).is_empty());
+}
+
+#[tokio::test]
+async fn a_password_that_was_set_since_is_told_once() {
+    let rig = lagging(false).await;
+    let mut first = administrator(&rig.lab, 1).await;
+    for password in ["Somebody-Elses-1", "Somebody-Elses-2", "Somebody-Elses-3"] {
+        crate::lab::reset(&mut first, SERVICE, password).await.success().unwrap();
+    }
+    for again in [false, true] {
+        let recovered = settle(&Recovery { wait: Duration::from_millis(50), ..recovery(&rig) }).await.unwrap();
+        assert_eq!(recovered.verdict.as_str(), "failed", "{recovered:?}");
+        let note = &recovered.targets[0].note;
+        let expected = if again { "it refused the password before" } else { "it refuses the password now" };
+        assert!(note.starts_with(expected), "{note}");
+        assert_eq!(rig.bad_counts(&[1]).await, ["1"]);
+    }
+}
