@@ -41,6 +41,10 @@ server = "10.0.0.10"       # asked instead of the system's resolver; "10.0.0.10:
 operations = 50000000      # steps of the interpreter, per script and per item of a batch
 busy_seconds = 8           # computing without waiting for an operation
 memory_mb = 1024           # that a run may add to what the program used before
+
+[lockout]                  # of directories whose rules no session has read yet
+threshold = 3              # wrong passwords that lock an account; 0: nothing does
+window_minutes = 30        # without a wrong password, after which the count begins anew
 ```
 "#;
 

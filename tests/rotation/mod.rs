@@ -5,6 +5,7 @@ mod customers;
 mod faults;
 mod filters;
 mod given;
+mod never;
 mod operators;
 mod refusals;
 mod samba;
