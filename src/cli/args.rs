@@ -128,6 +128,7 @@ Parameters are name=value; `libretto describe SCRIPT` shows them. A secret is ne
 env:NAME, file:PATH, - (standard input), prompt, or generate.
 
 Exit codes: 0 all ok; 1 something failed; 2 refused, nothing touched; 3 a write is in doubt; 4 inconclusive; 130 interrupted.")]
+#[allow(clippy::struct_excessive_bools)] // each is a switch of its own
 pub struct RunArgs {
     /// A name, or a path that ends in .rhai
     #[arg(add = complete::scripts())]

@@ -73,12 +73,12 @@ impl PrincipalKind {
             Self::ManagedService => {
                 Some("the computer that uses it changes its password; see Reset-ADServiceAccountPassword")
             }
-            Self::GroupManagedService => {
-                Some("the directory changes a group managed service account's password by itself")
-            }
-            Self::DelegatedManagedService => {
-                Some("the directory changes a delegated managed service account's password by itself")
-            }
+            Self::GroupManagedService => Some(
+                "the directory changes a group managed service account's password by itself; see Test-ADServiceAccount",
+            ),
+            Self::DelegatedManagedService => Some(
+                "the directory changes a delegated managed service account's password by itself; see Test-ADServiceAccount",
+            ),
             Self::Trust => Some("both sides of a trust must change together: use netdom trust /resetOneSide on each"),
             Self::Krbtgt => {
                 Some("krbtgt has its own procedure: reset it twice, with full replication and ten hours in between")

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Attributes that an administrator may set to any text.
-const PLAIN: [&str; 4] = ["description", "displayName", "mail", "userPrincipalName"];
+const PLAIN: [&str; 5] = ["description", "displayName", "mail", "sAMAccountName", "userPrincipalName"];
 
 /// An account's numbers: each has one value, always.
 const ACCOUNT: [&str; 4] = ["accountExpires", "lockoutTime", "pwdLastSet", "userAccountControl"];

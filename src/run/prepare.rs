@@ -26,6 +26,7 @@ use crate::{
 
 /// What somebody wants to be performed.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // each is a switch of its own
 pub struct Request {
     /// A script's name, or a path that ends in `.rhai`.
     pub script: String,

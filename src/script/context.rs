@@ -106,6 +106,7 @@ pub struct Missing {
 
 /// What the command line said about a run.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // each is a switch of its own
 pub struct RunOptions {
     /// How long a change may take to reach every target (`--wait`).
     pub wait: Duration,

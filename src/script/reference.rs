@@ -44,6 +44,10 @@ memory_mb = 1024           # that a run may add to what the program used before
 
 [recover]
 late_seconds = 130         # after which a write that was not answered cannot land any more
+
+[lockout]                  # of directories whose rules no session has read yet
+threshold = 3              # wrong passwords that lock an account; 0: nothing does
+window_minutes = 30        # without a wrong password, after which the count begins anew
 ```
 "#;
 

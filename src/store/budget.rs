@@ -26,7 +26,7 @@ const IN_FLIGHT: Duration = Duration::from_secs(30);
 
 /// The pauses between two looks whether an attempt in flight was answered.
 const SHORTEST: Duration = Duration::from_millis(5);
-const LONGEST: Duration = Duration::from_millis(200);
+const LONGEST: Duration = Duration::from_millis(50);
 
 /// What a sign-in was sent over; a wrong password counts in the directory either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -50,8 +50,14 @@ impl Rules {
     }
 }
 
+/// For so long a domain's rules that were seen again are not written again.
+const FRESH: Duration = Duration::from_hours(1);
+
 /// Remembers the rules of a principal's domain.
 pub fn learn_domain(store: &Store, principal: PrincipalId, rules: Rules) -> Result<()> {
+    if of_domain(store, principal)? == Some(rules) && seen_within(store, principal, FRESH)? {
+        return Ok(());
+    }
     store.write(|t| {
         let domain = principals::domain(t, principals::surviving(t, principal)?)?;
         put(t, None, Some(&domain), rules)
@@ -69,7 +75,7 @@ pub fn learn_principal(store: &Store, principal: PrincipalId, rules: Option<Rule
     })
 }
 
-/// Whether the rules of a principal's domain, or its own, were seen within the last `time`.
+/// Whether the rules of a principal's domain were seen within the last `time`.
 pub fn seen_within(store: &Store, principal: PrincipalId, time: Duration) -> Result<bool> {
     store.read(|c| {
         let principal = principals::surviving(c, principal)?;
@@ -83,6 +89,10 @@ pub fn seen_within(store: &Store, principal: PrincipalId, time: Duration) -> Res
     })
 }
 
+fn of_domain(store: &Store, principal: PrincipalId) -> Result<Option<Rules>> {
+    store.read(|c| get(c, OF_DOMAIN, principals::domain(c, principals::surviving(c, principal)?)?))
+}
+
 /// What is known; `None` when nobody has read anything yet.
 pub fn known(store: &Store, principal: PrincipalId) -> Result<Option<Rules>> {
     store.read(|c| known_in(c, principals::surviving(c, principal)?))
@@ -90,13 +100,15 @@ pub fn known(store: &Store, principal: PrincipalId) -> Result<Option<Rules>> {
 
 pub(super) fn known_in(c: &Connection, principal: PrincipalId) -> Result<Option<Rules>> {
     let domain = principals::domain(c, principal)?;
-    let of_domain = get(c, "SELECT threshold, window, duration FROM lockout WHERE domain = ?1", &domain)?;
+    let of_domain = get(c, OF_DOMAIN, &domain)?;
     let own = get(c, "SELECT threshold, window, duration FROM lockout WHERE principal = ?1", principal)?;
     Ok(match (own, of_domain) {
         (Some(own), Some(of_domain)) => Some(own.stricter(of_domain)),
         (own, of_domain) => own.or(of_domain),
     })
 }
+
+const OF_DOMAIN: &str = "SELECT threshold, window, duration FROM lockout WHERE domain = ?1";
 
 fn get(c: &Connection, sql: &str, key: impl rusqlite::ToSql) -> Result<Option<Rules>> {
     let rules = |row: &Row<'_>| {

@@ -7,6 +7,7 @@ mod dependents;
 mod faults;
 mod filters;
 mod given;
+mod never;
 mod operators;
 mod recover;
 mod refusals;

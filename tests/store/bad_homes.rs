@@ -192,6 +192,26 @@ fn the_last_attempt_is_given_once_across_stores() {
 }
 
 #[test]
+fn attempts_of_the_first_schema_count_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = raw(folder.path());
+    old.execute_batch(include_str!("../../src/store/schema/1.sql")).unwrap();
+    old.execute_batch(
+        "PRAGMA user_version = 1; PRAGMA application_id = 0x4c627274;
+         INSERT INTO principal (uid, kind, domain, label) VALUES (7, 'ad', 'lab.test', 'svc');
+         INSERT INTO attempt (principal, target, protocol, at, cleared_at) VALUES
+            (7, 'dc1', 'ldap', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-5 minutes'), NULL),
+            (7, 'dc1', 'ldap', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-4 minutes'), '2026-01-01T00:00:00Z'),
+            (7, 'dc1', 'ldap', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-4 hours'), NULL);",
+    )
+    .unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(standing(&store, PrincipalId(7)), 1);
+    let error = budget::spend(&store, &ask(PrincipalId(7), "dc2")).unwrap_err();
+    assert_eq!(error.code(), "rotation.budget_spent");
+}
+
+#[test]
 fn a_temporary_store_goes_with_its_last_user() {
     let store = Store::temporary().unwrap();
     let (clone, home) = (store.clone(), store.home().to_path_buf());

@@ -26,12 +26,13 @@ impl Flavour {
                     Broken::Length(min) => {
                         format!("the password is too short. It should be equal or longer than {min} characters!")
                     }
-                    Broken::Complexity => "the password does not meet the complexity criteria!".to_owned(),
+                    // The filter: `check password script` of smb.conf.
+                    Broken::Complexity | Broken::Filter => {
+                        "the password does not meet the complexity criteria!".to_owned()
+                    }
                     Broken::Current => "the password was already used (previous password)!".to_owned(),
                     Broken::History => "the password was already used (in history)!".to_owned(),
                     Broken::MinimumAge => "password is too young to change!".to_owned(),
-                    // `check password script` of smb.conf.
-                    Broken::Filter => "the password does not meet the complexity criteria!".to_owned(),
                 };
                 refusal(
                     Code::ConstraintViolation,

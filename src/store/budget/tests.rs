@@ -32,7 +32,9 @@ impl Rig {
 
     fn wrong(&self, minute: i32) -> bool {
         let attempt = self.tries(minute);
-        attempt.iter().for_each(|attempt| answered(&self.store, *attempt, Answer::Wrong).unwrap());
+        if let Some(attempt) = attempt {
+            answered(&self.store, attempt, Answer::Wrong).unwrap();
+        }
         attempt.is_some()
     }
 }

@@ -13,7 +13,7 @@ CREATE TABLE lockout (
 -- cleared_at: a target that had refused the account has accepted it since. domain and name (without its domain, in lower
 -- case) say whose it was: several principals are one account while its objectGUID is unknown.
 DROP INDEX attempt_open;
-ALTER TABLE attempt ADD COLUMN credential INTEGER REFERENCES credential;
+ALTER TABLE attempt ADD COLUMN credential INTEGER REFERENCES credential ON DELETE SET NULL;
 ALTER TABLE attempt ADD COLUMN domain TEXT NOT NULL DEFAULT '';
 ALTER TABLE attempt ADD COLUMN name TEXT NOT NULL DEFAULT '';
 ALTER TABLE attempt ADD COLUMN answer TEXT CHECK (answer IN ('wrong', 'none'));
