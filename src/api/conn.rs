@@ -1,10 +1,10 @@
 //! `conn::`: the connections that the run may see.
 
+mod stored;
+
 use std::time::{Duration, Instant};
 
 use rhai::Dynamic;
-use serde::Serialize;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     connection::{
@@ -15,14 +15,14 @@ use crate::{
     script::{
         context::{Context, CredentialState},
         operation::{Namespace, Spec},
-        value::{Fields, FromScript, Record},
+        value::{Fields, FromScript},
     },
     secret::Secret,
     verdict::Verdict,
 };
 
 pub(super) fn namespace() -> Namespace {
-    Namespace::new("conn")
+    stored::register(Namespace::new("conn"))
         .operation(
             Spec {
                 signature: "get(name: text or connection) -> connection",
@@ -42,17 +42,6 @@ pub(super) fn namespace() -> Namespace {
                 example: r#"for conn in conn::list(#{ kind: "ad" }) { print(conn.name) }"#,
             },
             list,
-        )
-        .operation(
-            Spec {
-                signature: "credential(conn: connection) -> record of version, username, kept, created_at, sent_at, proven_at, proven_on, set_at, age, principal",
-                grant: None,
-                doc: "What is stored of the connection's credential, never the secret; `()` when there is none. `kept` is `sealed` or the scheme \
-                      of a reference; `set_at` is when it was sent to the directory, else when it was stored, and `age` the seconds since; \
-                      `principal` is the account's objectGUID, `()` while nobody has asked the directory.",
-                example: r#"let stored = conn::credential(conn::get("lab-ad")); print(`version ${stored.version}, ${stored.kept}`);"#,
-            },
-            credential,
         )
         .operation(
             Spec {
@@ -115,45 +104,6 @@ impl FromScript for Named {
 
 async fn get(context: Context, (Named(name),): (Named,)) -> Result<Connection> {
     context.blocking(move |context| connection::get(&context.world.store, &name, &context.world.scope)).await
-}
-
-/// What scripts see of a stored credential.
-#[derive(Serialize)]
-struct Stored {
-    version: u32,
-    username: String,
-    kept: String,
-    created_at: String,
-    sent_at: Option<String>,
-    proven_at: Option<String>,
-    proven_on: Option<String>,
-    set_at: String,
-    age: i64,
-    principal: Option<String>,
-}
-
-async fn credential(context: Context, (connection,): (Connection,)) -> Result<Option<Record<Stored>>> {
-    context
-        .blocking(move |context| {
-            let store = &context.world.store;
-            let connection = connection::by_id(store, connection.id)?;
-            let Some(stored) = credentials::current(store, &connection)? else { return Ok(None) };
-            let set_at = stored.sent_at.clone().unwrap_or_else(|| stored.created_at.clone());
-            let since = OffsetDateTime::parse(&set_at, &Rfc3339).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-            Ok(Some(Record(Stored {
-                version: stored.version,
-                kept: stored.kept(),
-                age: (context.world.host.now() - since).whole_seconds().max(0),
-                principal: credentials::directory_guid(store, stored.principal)?,
-                username: stored.username,
-                created_at: stored.created_at,
-                sent_at: stored.sent_at,
-                proven_at: stored.proven_at,
-                proven_on: stored.proven_on,
-                set_at,
-            })))
-        })
-        .await
 }
 
 /// A selector as text, or its parts in a map.

@@ -54,6 +54,35 @@ run-ended - ok: exit 0"#;
 }
 
 #[test]
+fn each_row_of_a_file_is_told_and_the_file_itself() {
+    let world = World::new();
+    world.file(
+        "many.csv",
+        "name,kind,domain,username,password,ca\none,ad,lab.test,a@lab.test,env:PW,\ntwo,ad,lab.test,b@lab.test,,\n",
+    );
+    world.program().env("PW", PASSWORD).args(["connections", "import", "many.csv"]).run().ok();
+    world.file("again.csv", "name,tags\ntwo,gold\n");
+    world.run("connections import again.csv").ok();
+    // A file that is refused leaves nothing.
+    world.file(
+        "wrong.csv",
+        "name,kind,domain,username\nthree,ad,lab.test,c@lab.test\nfour,nonsense,lab.test,d@lab.test\n",
+    );
+    assert_eq!(world.run("connections import wrong.csv").code, Some(2));
+    let store = Store::open(&world.home()).unwrap();
+    let expected = r#"connection-added one -: fields ["domain","username"]
+credential-recorded one -: version 1, state current
+connection-added two -: fields ["domain","username"]
+connections-imported - -: 
+connection-edited two -: fields ["tags"]
+connections-imported - -: "#;
+    assert_eq!(told(&store).join("\n"), expected);
+    let numbers = entries(&store)[3]["data"].clone();
+    assert_eq!((&numbers["added"], &numbers["changed"]), (&2.into(), &0.into()));
+    canary(PASSWORD).assert_absent_below(&world.home());
+}
+
+#[test]
 fn an_export_is_verified_without_libretto() {
     let world = world();
     let exported = world.run("audit export").ok();

@@ -54,3 +54,22 @@ fn an_act_that_fails_leaves_no_entry() {
         seen[0]
     );
 }
+
+/// A store of the first version gets the trail when it is opened, and keeps what it has.
+#[test]
+fn a_store_of_before_gets_a_trail() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    raw.execute_batch(include_str!("../../src/store/schema/1.sql")).unwrap();
+    raw.pragma_update(None, "user_version", 1).unwrap();
+    raw.pragma_update(None, "application_id", 0x4c62_7274).unwrap();
+    raw.execute("INSERT INTO principal (uid, kind, domain, label) VALUES (7, 'ad', 'lab.test', 'svc')", []).unwrap();
+    drop(raw);
+    let world = World::new();
+    let program = world.program().home(folder.path());
+    program.clone().args(["audit", "verify"]).run().is("exit 0\n1| ok: the trail is empty");
+    let add = "connections add ad --name corp --domain lab.test --username svc@lab.test --target dc1.lab.test";
+    program.clone().args(add.split(' ')).run().ok();
+    let exported = program.clone().args(["audit", "export"]).run().ok().json_lines();
+    assert_eq!((&exported[0]["what"], &exported[0]["principal"]), (&"connection-added".into(), &8.into()));
+}

@@ -4,6 +4,7 @@ mod add_ad;
 mod dependents;
 mod health_check;
 mod reset_ad_creds;
+mod rollback;
 mod shared_accounts;
 mod test_connections;
 

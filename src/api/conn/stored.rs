@@ -1,0 +1,68 @@
+//! `conn::credential`: what is stored of a connection's credential, never the secret.
+
+use serde::Serialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    connection::{self, Connection, credentials},
+    error::Result,
+    script::{
+        context::Context,
+        operation::{Namespace, Spec},
+        value::Record,
+    },
+};
+
+pub(super) fn register(namespace: Namespace) -> Namespace {
+    namespace
+        .operation(
+            Spec {
+                signature: "credential(conn: connection) -> record of version, username, kept, created_at, sent_at, proven_at, proven_on, set_at, age, principal",
+                grant: None,
+                doc: "What is stored of the connection's credential, never the secret; `()` when there is none. `kept` is `sealed` or the scheme \
+                      of a reference; `set_at` is when it was sent to the directory, else when it was stored, and `age` the seconds since; \
+                      `principal` is the account's objectGUID, `()` while nobody has asked the directory.",
+                example: r#"let stored = conn::credential(conn::get("lab-ad")); print(`version ${stored.version}, ${stored.kept}`);"#,
+            },
+            credential,
+        )
+}
+
+/// What scripts see of a stored credential.
+#[derive(Serialize)]
+struct Stored {
+    version: u32,
+    username: String,
+    kept: String,
+    created_at: String,
+    sent_at: Option<String>,
+    proven_at: Option<String>,
+    proven_on: Option<String>,
+    set_at: String,
+    age: i64,
+    principal: Option<String>,
+}
+
+async fn credential(context: Context, (connection,): (Connection,)) -> Result<Option<Record<Stored>>> {
+    context
+        .blocking(move |context| {
+            let store = &context.world.store;
+            let connection = connection::by_id(store, connection.id)?;
+            let Some(stored) = credentials::current(store, &connection)? else { return Ok(None) };
+            let set_at = stored.sent_at.clone().unwrap_or_else(|| stored.created_at.clone());
+            let since = OffsetDateTime::parse(&set_at, &Rfc3339).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+            Ok(Some(Record(Stored {
+                version: stored.version,
+                kept: stored.kept(),
+                age: (context.world.host.now() - since).whole_seconds().max(0),
+                principal: credentials::directory_guid(store, stored.principal)?,
+                username: stored.username,
+                created_at: stored.created_at,
+                sent_at: stored.sent_at,
+                proven_at: stored.proven_at,
+                proven_on: stored.proven_on,
+                set_at,
+            })))
+        })
+        .await
+}

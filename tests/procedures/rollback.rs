@@ -1,0 +1,41 @@
+//! `rollback` and `rotate_all` on real controllers.
+
+use super::{Service, told};
+
+#[test]
+fn a_password_goes_back_on_real_controllers() {
+    let service = Service::new("bck");
+    let rotated = service.run(&["run", "reset_ad_creds", "connection=corp", "rotate=true", "--json"]);
+    assert_eq!(rotated.code, Some(0), "{}", rotated.text());
+    let back = service.run(&["connections", "rollback", "corp", "--yes", "--json"]);
+    let lines = told(&back);
+    let changed = &lines[lines.len() - 1];
+    let says =
+        format!("changed: password of {} put back to that of version 1 (as version 3) in lab.test on ", service.upn);
+    assert!(changed.starts_with(&says), "{}", back.text());
+    assert_eq!((lines[lines.len() - 2].as_str(), back.code), ("ok {\"ok\":3} exit 0", Some(0)));
+    // The very first password signs in everywhere, for somebody who knows nothing of Libretto's store.
+    for number in 1..=3 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let samba = crate::support::samba::samba();
+        let bound = runtime.block_on(crate::support::domain::bind(samba, number, &service.upn, super::FIRST));
+        assert!(bound.is_ok(), "controller {number} refuses the old password");
+    }
+    assert_eq!(service.bad_passwords(), 0);
+    let verified = service.run(&["audit", "verify"]);
+    assert_eq!(verified.code, Some(0), "{}", verified.text());
+}
+
+#[test]
+fn all_accounts_are_rotated_on_real_controllers() {
+    let service = Service::new("all");
+    let run = service.run(&["run", "rotate_all", "connections=kind:ad", "length=30", "--json"]);
+    let lines = told(&run);
+    assert_eq!(run.code, Some(0), "{}", run.text());
+    let done: Vec<&String> = lines.iter().filter(|line| line.starts_with("changed: ")).collect();
+    assert_eq!(done.len(), 1, "{}", run.text());
+    let young = service.run(&["run", "rotate_all", "connections=kind:ad", "older_than=60d", "--json"]);
+    assert_eq!(young.code, Some(0), "{}", young.text());
+    assert!(young.stdout.contains("its password is 0 minutes old (pwdLastSet)"), "{}", young.text());
+    assert_eq!(service.bad_passwords(), 0);
+}
