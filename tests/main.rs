@@ -3,6 +3,7 @@
 
 mod cli;
 mod connection;
+mod crash;
 mod directory;
 mod homes;
 mod lab;
