@@ -4,6 +4,7 @@
 //! A few trials run with all tests. `benches/crash-matrix` sets `LIBRETTO_TEST_TRIALS` and runs as many as it says.
 
 mod judge;
+mod replication;
 mod subject;
 
 use std::{

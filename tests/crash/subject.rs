@@ -89,7 +89,7 @@ impl Subject {
 
     fn add(&self, name: &str, username: &str, password: &str, more: &str) {
         let targets: Vec<String> =
-            self.controllers.iter().map(|number| format!("--target {}", samba().controller(*number).1)).collect();
+            self.controllers.iter().map(|number| format!("--target {}", self.address(*number))).collect();
         let line = format!(
             "connections add ad --name {name} --domain {} --username {username} --password {password} --ca '{}' {} {more}",
             samba().domain,
@@ -110,12 +110,19 @@ impl Subject {
         self.perform("recover", fault, None)
     }
 
+    /// A target as the connection has it.
+    #[allow(clippy::unused_self)] // its targets are the domain's
+    pub fn address(&self, controller: usize) -> String {
+        samba().controller(controller).1.to_string()
+    }
+
     /// Where its store is.
     pub fn home(&self) -> &std::path::Path {
         self.program.home_path()
     }
 
-    fn perform(&self, line: &str, fault: Option<(Fault, u64)>, count: Option<&str>) -> Output {
+    /// The program with a command line, with a fault at a step, or with the steps counted in a file.
+    pub fn perform(&self, line: &str, fault: Option<(Fault, u64)>, count: Option<&str>) -> Output {
         let mut program = self.program.clone().args(words(line));
         if let Some((fault, step)) = fault {
             program = program.env("LIBRETTO_TEST_FAULT", fault.word()).env("LIBRETTO_TEST_AT", step.to_string());
