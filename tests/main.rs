@@ -4,6 +4,7 @@
 mod audit;
 mod cli;
 mod connection;
+mod crash;
 mod directory;
 mod homes;
 mod lab;
