@@ -190,6 +190,12 @@ pub fn bind_principal(store: &Store, connection: ConnectionId, directory_guid: &
     })
 }
 
+/// Connections that may be of the same account: they use the same name in its domain, and nobody has asked the directory
+/// about them yet.
+pub fn unsettled(store: &Store, principal: PrincipalId, name: &str) -> Result<Vec<(ConnectionId, String)>> {
+    store.read(|c| principals::unsettled(c, principals::surviving(c, principal)?, name))
+}
+
 /// [`bind_principal`] for a candidate that was recorded under another user name.
 pub fn bind_credential(store: &Store, credential: CredentialId, directory_guid: &str) -> Result<PrincipalId> {
     store.write(|t| {

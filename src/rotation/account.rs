@@ -15,6 +15,7 @@ use crate::{
     directory::{self, Account, FineGrained, Policy, Principal, Session, filter},
     error::{Error, Result},
     secret::Secret,
+    store::rows::{ConnectionId, PrincipalId},
 };
 
 /// The code of: the connection has another current version than the one that has just signed in.
@@ -98,11 +99,18 @@ async fn learn(request: &Request, stored: &mut Stored, books: &Books, guid: &str
         (request.connection.clone(), guid.to_owned(), request.scope.clone(), request.insist);
     let proven = stored.old.as_ref().and(stored.current.as_ref()).map(|current| current.id);
     let on = session.target().to_string();
+    let same = of_the_same(request, stored, books, &guid, session).await?;
     let mut learning = Stored { principal: stored.principal, current: stored.current.clone(), old: None };
     let learned = books
         .with(move |books| {
             if let Some(id) = proven {
                 credentials::mark_proven(&books.store, id, &on)?;
+            }
+            for (connection, principal) in same {
+                // One that somebody is at work on, or that is another account by now, is left as it is.
+                if books.lock(principal).is_ok() {
+                    let _ = credentials::bind_principal(&books.store, connection, &guid);
+                }
             }
             stored::learn(books, &mut learning, &connection, &guid, &scope, insist)?;
             Ok(learning)
@@ -118,6 +126,27 @@ async fn learn(request: &Request, stored: &mut Stored, books: &Books, guid: &str
         .retryable()),
         _ => Ok(()),
     }
+}
+
+/// Other connections that turn out to be of this account: they get the new password too, instead of being left with one that
+/// is no longer valid.
+async fn of_the_same(
+    request: &Request,
+    stored: &Stored,
+    books: &Books,
+    guid: &str,
+    session: &Session,
+) -> Result<Vec<(ConnectionId, PrincipalId)>> {
+    let (principal, name) = (stored.principal, request.connection.username.clone());
+    let maybe = books.with(move |books| credentials::unsettled(&books.store, principal, &name)).await?;
+    let mut same = Vec::new();
+    for (connection, username) in maybe {
+        if is(session, &username, guid).await.unwrap_or(false) {
+            let of = books.with(move |books| Ok(crate::connection::by_id(&books.store, connection)?.principal)).await?;
+            same.push((connection, of));
+        }
+    }
+    Ok(same)
 }
 
 async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<String>)> {

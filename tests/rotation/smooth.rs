@@ -76,9 +76,9 @@ async fn the_change_goes_to_the_pdc_emulator_wherever_it_stands_in_the_list() {
 async fn every_connection_of_the_account_is_switched() {
     let rig = Rig::new(Flavour::Samba, &[]);
     let other = rig.add("other", "LAB\\svc-libretto", rig.lab.service_account().1);
-    // The other connection's account is known to be the same once the directory was asked; a rotation of it asks.
+    // The directory says that the other name is the same account's.
     let mine = run(&rig.request()).await.unwrap();
-    assert_eq!(mine.connections, ["corp"]);
+    assert_eq!(mine.connections, ["corp", "other"]);
     let settings = other.ad().unwrap();
     let over_admin =
         Request { via: Some(rig.via()), ..request(&rig.store, &other, endpoints(settings, Limits::default())) };

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 use time::Duration;
 
-use super::{PrincipalId, credentials};
+use super::{ConnectionId, PrincipalId, credentials};
 use crate::{
     error::{Error, Result},
     store::{failed, journal, locks::Holder, moment},
@@ -85,6 +85,20 @@ pub(crate) fn namesakes(c: &Connection, principal: PrincipalId, name: &str) -> R
     found.sort_unstable();
     found.dedup();
     Ok(found)
+}
+
+/// Connections whose account nobody has asked the directory about yet, and that go by this name in the principal's domain.
+pub(crate) fn unsettled(c: &Connection, principal: PrincipalId, name: &str) -> Result<Vec<(ConnectionId, String)>> {
+    let (domain, name) = (domain(c, principal)?, bare_name(name));
+    let mut query = c
+        .prepare_cached(
+            "SELECT c.id, c.username FROM connection c JOIN principal p ON p.uid = c.principal
+             WHERE c.domain = ?1 AND c.kind = 'ad' AND p.directory_guid IS NULL AND p.uid <> ?2 ORDER BY c.id",
+        )
+        .map_err(failed)?;
+    let rows = query.query_map((domain, principal), |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+    let all: Vec<(ConnectionId, String)> = rows.collect::<Result<_, _>>().map_err(failed)?;
+    Ok(all.into_iter().filter(|(_, username)| bare_name(username) == name).collect())
 }
 
 /// Who took the principal's lock last and has not given it back.
