@@ -44,7 +44,8 @@ pub(super) fn remind(session: &Session, store: &Store) {
         return;
     }
     let Ok(open @ 1..) = journal::count_unfinished(store) else { return };
-    let alive = journal::unfinished(store).map_or(0, |all| all.iter().filter(|one| journal::is_alive(store, one)).count());
+    let alive =
+        journal::unfinished(store).map_or(0, |all| all.iter().filter(|one| journal::is_alive(store, one)).count());
     let what = match open.saturating_sub(u32::try_from(alive).unwrap_or(u32::MAX)) {
         0 => return,
         1 => "1 change of a credential was cut short".to_owned(),

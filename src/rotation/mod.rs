@@ -20,21 +20,25 @@
 //!
 //! | stage, last event | on the disk | in the directory | what a recovery has to do |
 //! |---|---|---|---|
-//! | no journal | nothing, or a candidate that was never marked as sent | the old password | nothing; such a candidate may be retired |
+//! | no journal | nothing, or a candidate that was never marked as sent | the old password | nothing; such a candidate is left, for it cannot be told from one of `conn::set_credentials` that waits to be tested |
 //! | `record` | candidate, journal with pinned target, `pwdLastSet` per target, previous version | the old password | retire the candidate, end the journal: nothing was sent |
 //! | `record`, candidate marked as sent | the same | the old password | as the next line, which it cannot be told from with certainty |
-//! | `change`, `change-sent` | candidate marked as sent | the old or the new one; a late write may still land | compare `pwdLastSet` on the pinned target; one bind with the candidate, else one with the previous version |
+//! | `change`, `change-sent` | candidate marked as sent | the old or the new one; a late write may still land | over an administrative account compare `pwdLastSet` on the pinned target, again when no write can land any more: unchanged is not applied. Else one bind with the candidate, else one with the previous version, which counts only where `pwdLastSet` bears it out |
 //! | `change`, `change-unanswered` | the same, with what went wrong | the old or the new one | the same |
-//! | `change`, `change-refused`; ended, `failed` | candidate retired, kept | the old password | nothing |
-//! | `prove`, `change-acknowledged` | the same | the new password | one bind with the candidate there, then as below |
+//! | ended, `failed`: `change-refused`, `not-sent`, `not-applied`, `superseded` | candidate retired, kept | the old password | nothing |
+//! | `prove`, `change-acknowledged` | the same | the new password | one bind with the candidate there (`tried`), then as below |
 //! | `prove`, `not-proven` | the same | the new password, unless something set another one | the same |
-//! | `converge`, `proven` | candidate with proof | the new password; other targets may lag | promote; look at the targets that have no event |
+//! | any of these, `given` | one more candidate, which somebody says to have set | any of them | the candidate first, then the given one, then the previous version |
+//! | any of these, `judged` | which version is valid | that one | make it current, retire the others, end the journal: `not-applied` or `superseded` |
+//! | `converge`, `proven` | candidate with proof | the new password; other targets may lag | promote, end the journal; look at the targets that have no event |
 //! | `promote`, `converge-ended` | candidate with proof, an event per target | the new password | promote, end the journal |
 //! | `promote`, and the candidate is current | the same | the new password | end the journal |
-//! | ended, `promoted`, `inconclusive` | all connections switched; `not-converged` events name targets | the new password; named targets may lag | look at the named targets |
+//! | ended, `promoted`, `inconclusive` | all connections switched; `not-converged` events name targets | the new password; named targets may lag | look at the named targets; when all are proven the journal says `settled`, `ok`. Moot once another version is current |
 //! | ended, `promoted`, `ok` | all connections switched | the new password everywhere | nothing |
 //!
-//! Not here yet: recovery, undo, dependents, asking a target to fetch the one object, and the enforced lockout budget
+//! `recover` does what the last column says. What it cannot find out stays as it is, with every version kept.
+//!
+//! Not here yet: undo, dependents, asking a target to fetch the one object, and the enforced lockout budget
 //! (attempts are written down before they are sent and cleared when accepted).
 
 mod account;

@@ -21,11 +21,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    books::Books,
-    report::TargetReport,
-    request::Via,
-};
+use super::{books::Books, report::TargetReport, request::Via};
 use crate::{
     connection::credentials,
     directory::{Endpoint, Target},

@@ -74,7 +74,8 @@ pub(crate) struct Values<'a> {
     pub(crate) tags: &'a [String],
 }
 
-const COLUMNS: &str = "SELECT id, name, kind, customer, tags, domain, username, principal, settings, trusted, created_at,
+const COLUMNS: &str =
+    "SELECT id, name, kind, customer, tags, domain, username, principal, settings, trusted, created_at,
     changed_at FROM connection";
 /// Those that a list shows: the first of `COLUMNS`.
 const SUMMARY_COLUMNS: &str = "SELECT id, name, kind, customer, tags, domain, username FROM connection";

@@ -19,7 +19,11 @@ async fn whatever_a_dropped_rotation_left_is_settled() {
             assert_eq!(recovered.verdict.as_str(), "ok", "{picture}: {recovered:?}");
         }
         assert_frugal(&rig, &picture).await;
-        seen.insert(format!("{} -> {}", picture.split("; ").nth(1).unwrap(), rig.picture().split("; ").nth(1).unwrap()));
+        seen.insert(format!(
+            "{} -> {}",
+            picture.split("; ").nth(1).unwrap(),
+            rig.picture().split("; ").nth(1).unwrap()
+        ));
         assert!(polls < 2000, "it never ends");
     }
     for stage in ["no journal -> no journal", "record, unfinished -> record, ended failed"] {
