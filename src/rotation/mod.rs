@@ -31,19 +31,21 @@
 //!
 //! | stage, last event | on the disk | in the directory | what a recovery has to do |
 //! |---|---|---|---|
-//! | no journal | nothing, or a candidate that was never marked as sent | the old password | nothing; such a candidate may be retired |
+//! | no journal | nothing, or a candidate that was never marked as sent | the old password | nothing; such a candidate is left, for it cannot be told from one of `conn::set_credentials` that waits to be tested |
 //! | `record` | candidate, journal with pinned target, `pwdLastSet` per target, previous version | the old password | retire the candidate, end the journal: nothing was sent |
 //! | `record`, candidate marked as sent | the same | the old password | as the next line, which it cannot be told from with certainty |
-//! | `change`, `change-sent` | candidate marked as sent | the old or the new one; a late write may still land | compare `pwdLastSet` on the pinned target; one bind with the candidate, else one with the previous version |
+//! | `change`, `change-sent` | candidate marked as sent | the old or the new one; a late write may still land | over an administrative account compare `pwdLastSet` on the pinned target, again when no write can land any more: unchanged is not applied. Else one bind with the candidate, else one with the previous version, which counts only where `pwdLastSet` bears it out |
 //! | `change`, `change-unanswered` | the same, with what went wrong | the old or the new one | the same |
-//! | `change`, `change-refused`; ended, `failed` | candidate retired, kept | the old password | nothing |
-//! | `prove`, `change-acknowledged` | the same | the new password | one bind with the candidate there, then as below |
+//! | ended, `failed`: `change-refused`, `not-sent`, `not-applied`, `superseded` | candidate retired, kept | the old password | nothing |
+//! | `prove`, `change-acknowledged` | the same | the new password | one bind with the candidate there (`tried`), then as below |
 //! | `prove`, `not-proven` | the same | the new password, unless something set another one | the same |
-//! | `converge`, `proven` | candidate with proof | the new password; other targets may lag | promote; look at the targets that have no event |
+//! | any of these, `given` | one more candidate, which somebody says to have set | any of them | the candidate first, then the given one, then the previous version |
+//! | any of these, `judged` | which version is valid | that one | make it current, retire the others, end the journal: `not-applied` or `superseded` |
+//! | `converge`, `proven` | candidate with proof | the new password; other targets may lag | promote, end the journal; look at the targets that have no event |
 //! | `dependents`, `converge-ended` or `dependent-*` | candidate with proof, an event per target and per dependent so far | the new password | promote, end the journal as `partial`; hand the password to the dependents in `before.dependents` without `dependent-ok` or `dependent-skipped` ([`open_dependents`], [`retry_dependents`]); one that was being handed it may have it |
 //! | `promote`, `converge-ended` (no dependents) or `dependents-ended` | candidate with proof, an event per target and dependent | the new password | promote, end the journal |
 //! | `promote`, and the candidate is current | the same | the new password | end the journal |
-//! | ended, `promoted`, `inconclusive` | all connections switched; `not-converged` events name targets | the new password; named targets may lag | look at the named targets |
+//! | ended, `promoted`, `inconclusive` | all connections switched; `not-converged` events name targets | the new password; named targets may lag | look at the named targets; when all are proven the journal says `settled`, `ok`. Moot once another version is current |
 //! | ended, `promoted`, `partial` | all connections switched; `dependent-failed` and `dependent-open` events name dependents | the new password | hand it to those that are open; with `on_failure: undo` in the options nobody begins the undo anew |
 //! | ended, `promoted`, `partial`, options `revoke: true`, and no later rotation | all connections switched | the first of two new passwords; the one that was known binds for an hour | hand it to the dependents; say that access has not ended, and to revoke again |
 //! | ended, `dependents-retried`, any | an event per dependent that was tried again | the new password | as the verdict says |
@@ -55,6 +57,8 @@
 //! A rotation with `undo_of` or `revoke_of` in its options leaves what any other one does: its candidate is what was sent last.
 //! But the candidate of an undo is the password before the present one, which binds for an hour also where the write was not
 //! applied: there a bind proves nothing after `change-sent` without `change-acknowledged`, and only `pwdLastSet` tells.
+//!
+//! `recover` does what the last column says. What it cannot find out stays as it is, with every version kept.
 //!
 //! Not here yet: asking a target to fetch the one object.
 

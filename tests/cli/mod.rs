@@ -12,4 +12,5 @@ mod faults {
 mod completing;
 mod homes;
 mod lab;
+mod recovering;
 mod terminal;

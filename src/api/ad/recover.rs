@@ -35,7 +35,7 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
                  targets that are not proven yet (`targets`). All of them, or those of one connection's account. From the store alone; \
                  nobody is asked. `known` says what is known, `plan` what `ad::recover` will do; `alive` is who works at it right now \
                  (`who`, `since`), and nothing is to be recovered then.",
-                r#"for one in ad::unfinished() { print(`${one.account}: ${one.known}`) }"#,
+                r"for one in ad::unfinished() { print(`${one.account}: ${one.known}`) }",
             ),
             unfinished,
         )
@@ -47,7 +47,7 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
                  Where nobody can tell yet because a late write may still land, it waits for that. Options: `password` (one that an \
                  administrator has set meanwhile: tried as well), `insist` (try again what was refused before), `wait` (how long targets \
                  may lag; `--wait` unless told). Needs the grant `connection:write` as well.",
-                r#"for one in ad::unfinished() { print(ad::recover(one.transaction).done) }"#,
+                r"for one in ad::unfinished() { print(ad::recover(one.transaction).done) }",
             ),
             perform,
         )

@@ -7,6 +7,8 @@
 //!
 //! What each sign-in said is journalled (`tried`), for the next recovery.
 
+mod doubt;
+
 use std::{sync::Mutex, time::Duration};
 
 use serde_json::json;
@@ -15,13 +17,10 @@ use time::OffsetDateTime;
 use super::{Onlooker, Request, case::Case, case::id, case::moment};
 use crate::{
     connection::credentials::{self, Credential, GRACE},
-    directory::{self, Endpoint, Identity, Session, outcome, ticks},
-    error::{Error, Result},
+    directory::{self, Endpoint, Identity, Session, ticks},
+    error::Result,
     rotation::{books::Books, change, standing},
-    store::{
-        journal,
-        rows::{CredentialId, PrincipalId},
-    },
+    store::rows::{CredentialId, PrincipalId},
 };
 
 /// How often `pwdLastSet` is read while a late write may still land.
@@ -33,7 +32,7 @@ const SKEW: time::Duration = time::Duration::minutes(5);
 /// Which secret is valid.
 pub(super) enum Judgement {
     /// That of the last write; it has just signed in on the pinned target, and the session stays open.
-    Candidate(Session),
+    Candidate(Box<Session>),
     /// Another one, which the store may not have, and why.
     Other(Option<CredentialId>, String),
 }
@@ -111,7 +110,7 @@ impl<'a> Judge<'a> {
     }
 
     async fn by_signing_in(&self, mark: Option<i64>) -> Result<Judgement> {
-        if let Some(session) = self.attempt(&self.case.candidate, mark).await? {
+        if let Some(session) = self.candidate(mark).await? {
             return self.weigh_candidate(session).await;
         }
         for other in self.case.given.iter().chain(&self.case.older) {
@@ -131,7 +130,7 @@ impl<'a> Judge<'a> {
     /// there only `pwdLastSet` tells.
     async fn weigh_candidate(&self, session: Session) -> Result<Judgement> {
         if self.case.acknowledged || !self.case.brings_back {
-            return Ok(Judgement::Candidate(session));
+            return Ok(Judgement::Candidate(Box::new(session)));
         }
         let dn = directory::resolve(&session, self.case.guid()).await.map_err(|error| self.unasked(&error))?.dn;
         let seen = self.mark(&session, &dn).await?;
@@ -141,7 +140,7 @@ impl<'a> Judge<'a> {
                 let valid = self.case.older.first().map(|older| older.id);
                 Ok(Judgement::Other(valid, self.not_applied()))
             }
-            Some(_) if self.case.before.is_some() => Ok(Judgement::Candidate(session)),
+            Some(_) if self.case.before.is_some() => Ok(Judgement::Candidate(Box::new(session))),
             _ => Err(self.in_doubt(
                 "a former password that was to come back signs in, and when the password was set may not be read: for an hour \
                  after a change that proves nothing",
@@ -155,9 +154,9 @@ impl<'a> Judge<'a> {
         let first = self.mark(&session, &dn).await?;
         let mark = self.after_limit(&session, &dn, first).await?;
         if !self.is_as_before(mark)
-            && let Some(session) = self.attempt(&self.case.candidate, mark).await?
+            && let Some(session) = self.candidate(mark).await?
         {
-            return Ok(Judgement::Candidate(session));
+            return Ok(Judgement::Candidate(Box::new(session)));
         }
         let (version, pinned) = (accepted.version, &self.case.pinned);
         let signed_in = format!("version {version} signed in on {pinned}");
@@ -176,6 +175,24 @@ impl<'a> Judge<'a> {
                 "{signed_in}, and when its password was set may not be read: for an hour after a change that proves nothing"
             ))),
         }
+    }
+
+    /// The secret of the last write. It proves nothing either for an hour after somebody has set yet another one, which shows
+    /// where a password was set when the write could have landed no more.
+    async fn candidate(&self, mark: Option<i64>) -> Result<Option<Session>> {
+        let Some(session) = self.attempt(&self.case.candidate, mark).await? else { return Ok(None) };
+        let dn = directory::resolve(&session, self.case.guid()).await.map_err(|error| self.unasked(&error))?.dn;
+        let mark = self.mark(&session, &dn).await?;
+        let (set, limit) = (mark.and_then(ticks::moment), self.case.limit(self.request.late));
+        let is_overtaken = set.zip(limit).is_some_and(|(set, limit)| set > limit + SKEW) && self.is_graced(mark);
+        if is_overtaken && !self.request.insist {
+            return Err(self.in_doubt(&format!(
+                "version {} signs in on {}, where a password was set long after the write: somebody has set another one, \
+                 and this one signs in for the hour of grace after that",
+                self.case.candidate.version, self.case.pinned
+            )));
+        }
+        Ok(Some(session))
     }
 
     /// One bind on the pinned target; `None` when it was refused, now or before.
@@ -290,61 +307,6 @@ impl<'a> Judge<'a> {
     async fn refuse_barred(&self, session: &Session, dn: &str) -> Result<()> {
         let account = directory::account(session, dn).await.map_err(|error| self.unasked(&error))?;
         standing::refuse_barred(&account, true).map_err(|error| self.unanswered(&error))
-    }
-
-    fn not_applied(&self) -> String {
-        format!("when its password was set on {} is what it was before the write: it was not applied", self.case.pinned)
-    }
-
-    fn again(&self) -> String {
-        journal::recovery(&self.case.rotation.connection)
-    }
-
-    /// The pinned target cannot be asked.
-    fn unasked(&self, error: &Error) -> Error {
-        Error::inconclusive(
-            "rotation.target_down",
-            format!("{} cannot be asked which password is valid: {}", self.case.pinned, error.message()),
-        )
-        .hint(format!("every secret is kept; once the target answers: {}", self.again()))
-        .with("cause", error.code())
-    }
-
-    /// A sign-in was answered, or not, in a way that says nothing of the password.
-    fn unanswered(&self, error: &Error) -> Error {
-        // Of the store and of the budget: nothing was sent.
-        if error.code().starts_with("rotation.") || error.code().starts_with("store.") {
-            return error.clone();
-        }
-        let code = if outcome::refuses_credential(error) { error.code() } else { "rotation.target_down" };
-        let what = error.message().trim_end_matches(": nothing was changed");
-        Error::inconclusive(code, format!("which password is valid cannot be told: {what}"))
-            .hint(match error.remedy() {
-                Some(remedy) => format!("every secret is kept; {remedy}; then {}", self.again()),
-                None => format!("every secret is kept; later: {}", self.again()),
-            })
-            .with("target", self.case.pinned.clone())
-    }
-
-    fn in_doubt(&self, why: &str) -> Error {
-        Error::in_doubt("rotation.still_in_doubt", why).hint(format!(
-            "every secret is kept; later, over an administrative connection (via) if there is one: {}",
-            self.again()
-        ))
-    }
-
-    fn none_valid(&self, why: &str) -> Error {
-        let kept = std::iter::once(&self.case.candidate).chain(&self.case.given).chain(&self.case.older);
-        let versions: Vec<String> = kept.map(|one| one.version.to_string()).collect();
-        Error::new(
-            "rotation.no_valid_secret",
-            format!("{why} (versions {} on {})", versions.join(", "), self.case.pinned),
-        )
-        .hint(format!(
-            "have an administrator reset the password, then give the new one: {} --password env:NAME",
-            self.again()
-        ))
-        .with("target", self.case.pinned.clone())
     }
 }
 

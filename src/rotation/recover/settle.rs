@@ -61,7 +61,7 @@ impl Settling<'_> {
                 self.books.with(move |books| credentials::mark_proven(&books.store, id, &on)).await?;
                 self.books.event(rotation, Some(Stage::Converge), "proven", Some(&pinned), self.by()).await?;
                 let found = format!("version {} signed in on {pinned}", self.case.candidate.version);
-                self.promote(found, Some(session)).await
+                Box::pin(self.promote(found, Some(*session))).await
             }
             Judgement::Other(valid, why) => {
                 let data = json!({"valid": valid, "why": why});
@@ -111,25 +111,8 @@ impl Settling<'_> {
     pub(super) async fn promote(&self, found: String, session: Option<Session>) -> Result<Recovered> {
         let (case, names) = (self.case, self.request.connections.join(", "));
         let done = format!("version {} is current in {names}", case.candidate.version);
-        let (id, rotation, pinned) = (case.candidate.id, case.rotation.id.clone(), case.pinned.clone());
         if case.standing != Standing::Lagging {
-            self.announce(&done).await?;
-            let verdict = if case.pending().is_empty() { Verdict::Ok } else { Verdict::Inconclusive };
-            let (data, given) = (self.by(), case.given.as_ref().map(|given| given.id));
-            self.books
-                .with(move |books| {
-                    if credentials::by_id(&books.store, id)?.state != State::Current {
-                        credentials::promote(&books.store, id, &pinned)?;
-                    }
-                    if let Some(given) = given {
-                        credentials::retire(&books.store, given, "not valid")?;
-                    }
-                    let progress =
-                        journal::Progress { stage: Some(Stage::Promote.as_str().to_owned()), ..Default::default() };
-                    journal::step(&books.store, &rotation, &progress, "recovering", None, &data)?;
-                    journal::finish(&books.store, &rotation, verdict, "promoted", &data)
-                })
-                .await?;
+            self.switch(&done).await?;
         }
         let targets = targets::look(self, session).await?;
         self.settle(&targets).await?;
@@ -139,6 +122,29 @@ impl Settling<'_> {
             Failure::from(&error.hint(again))
         });
         Ok(Recovered { verdict: worst(&targets), targets, error, ..recovered })
+    }
+
+    /// Makes the candidate current for every connection and ends the journal.
+    async fn switch(&self, done: &str) -> Result<()> {
+        self.announce(done).await?;
+        let case = self.case;
+        let verdict = if case.pending().is_empty() { Verdict::Ok } else { Verdict::Inconclusive };
+        let (id, rotation, pinned) = (case.candidate.id, case.rotation.id.clone(), case.pinned.clone());
+        let (data, given) = (self.by(), case.given.as_ref().map(|given| given.id));
+        let progress = journal::Progress { stage: Some(Stage::Promote.as_str().to_owned()), ..Default::default() };
+        self.books
+            .with(move |books| {
+                let store = &books.store;
+                if credentials::by_id(store, id)?.state != State::Current {
+                    credentials::promote(store, id, &pinned)?;
+                }
+                if let Some(given) = given {
+                    credentials::retire(store, given, "not valid")?;
+                }
+                journal::step(store, &rotation, &progress, "recovering", None, &data)?;
+                journal::finish(store, &rotation, verdict, "promoted", &data)
+            })
+            .await
     }
 
     /// Journals what came of the targets. Where all are proven now, the transaction is as good as one that never met a fault,

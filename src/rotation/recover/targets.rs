@@ -4,8 +4,6 @@
 //! Who reads there is the administrative account; else the account itself with the previous password, which on a target that
 //! lags is the valid one, and only where a history of passwords is kept. The new one is never the first to be tried.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use tokio::{sync::Mutex, time::Instant};
 
@@ -35,47 +33,59 @@ struct Reader {
 
 /// Looks at each target that is not proven.
 pub(super) async fn look(settling: &Settling<'_>, session: Option<Session>) -> Result<Vec<TargetReport>> {
-    let Settling { request, case, books, onlooker } = settling;
+    let Settling { case, onlooker, .. } = settling;
     let (begun, pending) = (Instant::now(), case.pending());
     let mut reports = Vec::new();
     if pending.is_empty() {
         return Ok(reports);
     }
-    let reader = reader(settling).await?;
     match pinned(settling, session).await {
-        Ok((mark, dn)) => {
-            let following = Following {
-                books,
-                dn: &dn,
-                candidate: request.identity_of(books, &case.candidate).await?,
-                principal: case.candidate.principal,
-                version: case.candidate.id,
-                mark,
-                reader: match &reader {
-                    Some(reader) => Ok((reader.identity.clone(), reader.principal)),
-                    None => Err(NO_HISTORY.to_owned()),
-                },
-                wait: request.wait,
-                deadline: begun + request.wait.max(Duration::from_millis(1)),
-                hurry: &request.hurry,
-                refused: Mutex::new(None),
-            };
-            let endpoints = pending.iter().map(|name| request.endpoint(name)).collect::<Result<Vec<_>>>()?;
-            let (open, down) = controllers::open_all(&endpoints).await;
-            let fates = open
-                .iter()
-                .map(async |one| report(&one.name, fate(settling, &following, reader.as_ref(), one).await, begun));
-            reports.extend(join_all(fates).await);
-            let left = |down: &Down| report(&down.target, Fate::Left(format!("it was down: {}", down.error)), begun);
-            reports.extend(down.iter().map(left));
-        }
+        Ok((mark, dn)) => reports = each(settling, &pending, mark, &dn, begun).await?,
         Err(fate) => {
             let why = format!("{} does not show what it should have", case.pinned);
             reports.push(report(&case.pinned, fate, begun));
             reports.extend(pending.iter().map(|name| report(name, Fate::Left(why.clone()), begun)));
         }
     }
-    reports.iter().for_each(|report| onlooker.target_ended(report));
+    for report in &reports {
+        onlooker.target_ended(report);
+    }
+    Ok(reports)
+}
+
+/// Waits for the change on each target, and proves it where it has come.
+async fn each(
+    settling: &Settling<'_>,
+    pending: &[String],
+    mark: i64,
+    dn: &str,
+    begun: Instant,
+) -> Result<Vec<TargetReport>> {
+    let Settling { request, case, books, .. } = settling;
+    let reader = reader(settling).await?;
+    let following = Following {
+        books,
+        dn,
+        candidate: request.identity_of(books, &case.candidate).await?,
+        principal: case.candidate.principal,
+        version: case.candidate.id,
+        mark,
+        reader: match &reader {
+            Some(reader) => Ok((reader.identity.clone(), reader.principal)),
+            None => Err(NO_HISTORY.to_owned()),
+        },
+        wait: request.wait,
+        deadline: begun + request.wait,
+        hurry: &request.hurry,
+        refused: Mutex::new(None),
+    };
+    let endpoints = pending.iter().map(|name| request.endpoint(name)).collect::<Result<Vec<_>>>()?;
+    let (open, down) = controllers::open_all(&endpoints).await;
+    let fates =
+        open.iter().map(async |one| report(&one.name, fate(settling, &following, reader.as_ref(), one).await, begun));
+    let mut reports = join_all(fates).await;
+    let left = |down: &Down| report(&down.target, Fate::Left(format!("it was down: {}", down.error)), begun);
+    reports.extend(down.iter().map(left));
     Ok(reports)
 }
 
@@ -102,17 +112,16 @@ async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i6
         return Err(Fate::Refused(REFUSED_BEFORE.to_owned()));
     }
     let work = async {
-        let session = match session {
-            Some(session) => session,
-            None => {
-                let session = change::connect(&request.endpoint(&case.pinned)?).await?;
-                let (identity, principal) = match request.administrator() {
-                    Some(administrator) => administrator,
-                    None => (request.identity_of(books, &case.candidate).await?, case.candidate.principal),
-                };
-                books.sign_in(&session, &identity, principal).await?;
-                session
-            }
+        let session = if let Some(session) = session {
+            session
+        } else {
+            let session = change::connect(&request.endpoint(&case.pinned)?).await?;
+            let (identity, principal) = match request.administrator() {
+                Some(administrator) => administrator,
+                None => (request.identity_of(books, &case.candidate).await?, case.candidate.principal),
+            };
+            books.sign_in(&session, &identity, principal).await?;
+            session
         };
         let dn = directory::resolve(&session, case.guid()).await?.dn;
         Ok::<_, Error>((directory::pwd_last_set(&session, &dn).await?, dn))
@@ -143,6 +152,6 @@ async fn fate(settling: &Settling<'_>, following: &Following<'_>, reader: Option
 }
 
 fn was_refused(case: &Case, target: &str) -> bool {
-    let of_target = case.events.iter().filter(|event| event.target.as_deref() == Some(target));
-    of_target.last().is_some_and(|event| event.what == "refused-after-convergence")
+    let mut of_target = case.events.iter().rev().filter(|event| event.target.as_deref() == Some(target));
+    of_target.next().is_some_and(|event| event.what == "refused-after-convergence")
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::rotation::abandoned::Cut;
 
-/// A small generator of our own (SplitMix64, Steele et al. 2014): a seed that fails can be printed and tried again.
+/// A small generator of our own (`SplitMix64`, Steele et al. 2014): a seed that fails can be printed and tried again.
 struct Dice(u64);
 
 impl Dice {

@@ -97,19 +97,28 @@ async fn a_write_that_lands_late_is_found() {
     }
 }
 
+/// For an hour after that the candidate still signs in, which is no proof; then it is refused.
 #[tokio::test]
-async fn a_password_that_somebody_else_set_is_told_and_nothing_is_tried_twice() {
-    let rig = unanswered(Flavour::Windows, "hang:modify").await;
+async fn a_password_that_somebody_set_after_the_change_is_told() {
+    let clock = libretto::lab::Clock::default();
+    let faults = ["target:1=hang:modify", "replication=30ms"].map(|fault| Fault::parse(fault).unwrap()).to_vec();
+    let rig = Rig::with(LabOptions { faults, clock: clock.clone(), ..LabOptions::default() });
+    let limits = Limits { operation: Duration::from_millis(500), ..Limits::default() };
+    let request = request(&rig.store, &rig.connection, endpoints(rig.connection.ad().unwrap(), limits));
+    assert_eq!(run(&request).await.unwrap_err().code(), "rotation.unsettled");
+    clock.advance(Duration::from_mins(20));
     let mut second = administrator(&rig.lab, 2).await;
     crate::lab::reset(&mut second, SERVICE, "Somebody-Elses-1").await.success().unwrap();
     crate::lab::until("it is replicated", || async { rig.says(1, "Somebody-Elses-1").await.is_empty() }).await;
-    // In the hour of grace after that the candidate, which was the one before, still signs in; later it does not.
-    let error = settle(&recovery(&rig)).await;
-    if error.is_ok() {
-        return;
-    }
-    let error = error.unwrap_err();
+    let error = settle(&recovery(&rig)).await.unwrap_err();
+    assert_eq!((error.code(), error.verdict().as_str()), ("rotation.still_in_doubt", "in-doubt"), "{error}");
+    assert!(error.message().contains("somebody has set another one"), "{error}");
+    clock.advance(Duration::from_hours(1));
+    let error = settle(&recovery(&rig)).await.unwrap_err();
     assert_eq!(error.code(), "rotation.no_valid_secret");
+    let given = Recovery { password: Some(Secret::new("Somebody-Elses-1").unwrap()), ..recovery(&rig) };
+    assert_eq!(settle(&given).await.unwrap().valid, Some(3));
+    assert_settled(&rig).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,62 @@
+//! What is said where it could not be found out which secret is valid: the transaction stays open, and what to do next.
+
+use super::Judge;
+use crate::{directory::outcome, error::Error, store::journal};
+
+impl Judge<'_> {
+    pub(super) fn not_applied(&self) -> String {
+        format!("when its password was set on {} is what it was before the write: it was not applied", self.case.pinned)
+    }
+
+    pub(super) fn again(&self) -> String {
+        journal::recovery(&self.case.rotation.connection)
+    }
+
+    /// The pinned target cannot be asked.
+    pub(super) fn unasked(&self, error: &Error) -> Error {
+        Error::inconclusive(
+            "rotation.target_down",
+            format!("{} cannot be asked which password is valid: {}", self.case.pinned, error.message()),
+        )
+        .hint(format!("every secret is kept; once the target answers: {}", self.again()))
+        .with("cause", error.code())
+    }
+
+    /// A sign-in was answered, or not, in a way that says nothing of the password.
+    pub(super) fn unanswered(&self, error: &Error) -> Error {
+        // Of the store and of the budget: nothing was sent.
+        if error.code().starts_with("rotation.") || error.code().starts_with("store.") {
+            return error.clone();
+        }
+        let code = if outcome::refuses_credential(error) { error.code() } else { "rotation.target_down" };
+        let what = error.message().trim_end_matches(": nothing was changed");
+        Error::inconclusive(code, format!("which password is valid cannot be told: {what}"))
+            .hint(match error.remedy() {
+                Some(remedy) => format!("every secret is kept; {remedy}; then {}", self.again()),
+                None => format!("every secret is kept; later: {}", self.again()),
+            })
+            .with("target", self.case.pinned.clone())
+    }
+
+    pub(super) fn in_doubt(&self, why: &str) -> Error {
+        Error::in_doubt("rotation.still_in_doubt", why)
+            .hint(format!(
+                "every secret is kept; try again later, or with the password that somebody has set (--password env:NAME): {}",
+                self.again()
+            ))
+    }
+
+    pub(super) fn none_valid(&self, why: &str) -> Error {
+        let kept = std::iter::once(&self.case.candidate).chain(&self.case.given).chain(&self.case.older);
+        let versions: Vec<String> = kept.map(|one| one.version.to_string()).collect();
+        Error::new(
+            "rotation.no_valid_secret",
+            format!("{why} (versions {} on {})", versions.join(", "), self.case.pinned),
+        )
+        .hint(format!(
+            "have an administrator reset the password, then give the new one: {} --password env:NAME",
+            self.again()
+        ))
+        .with("target", self.case.pinned.clone())
+    }
+}

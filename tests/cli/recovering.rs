@@ -1,0 +1,100 @@
+//! A rotation that is killed in the middle, in a world that outlives it: what the next command says, and `libretto recover`.
+
+use libretto::{
+    connection::{self, Scope},
+    directory::{self, Endpoint, Identity, Session, Target, Tls},
+    secret::Secret,
+    store::{Store, journal},
+};
+
+use crate::support::{
+    program::Running,
+    text::assert_same,
+    world::{World, words},
+};
+
+/// A lab whose first target does a write and never answers it, and a connection to it in the world's home.
+fn lab(world: &World) -> (Running, String) {
+    let mut lab = world.program().args(["lab", "--fault", "target:1=hang:modify"]).start();
+    lab.await_output("Ctrl-C ends it");
+    let said = lab.said();
+    let command = said.lines().find_map(|line| line.trim().strip_prefix("libretto ")).unwrap().to_owned();
+    world.program().args(words(&command)).run().ok();
+    let password = command.split("--password file:").nth(1).unwrap().split(' ').next().unwrap();
+    (lab, std::fs::read_to_string(password).unwrap())
+}
+
+/// When the service account's password was set, on the first target.
+async fn pwd_last_set(store: &Store, password: &str) -> i64 {
+    let connection = connection::get(store, "my-lab", &Scope::all()).unwrap();
+    let settings = connection.ad().unwrap();
+    let tls = Tls::with_ca(settings.ca_pem.as_deref().unwrap());
+    let endpoint = Endpoint::new(Target::parse(&settings.targets[0]).unwrap(), &tls).unwrap();
+    // In the hour of grace the old password signs in after the change as well.
+    let identity = Identity { name: connection.username.clone(), password: Secret::new(password).unwrap() };
+    let session = Session::connect(&endpoint, &identity).await.unwrap();
+    let account = directory::resolve(&session, &connection.username).await.unwrap();
+    directory::pwd_last_set(&session, &account.dn).await.unwrap()
+}
+
+const NOTHING: &str = "exit 0
+1| recover run [run]
+1|
+1| | nothing to recover
+1|
+1| ok in [time]
+1| nothing was changed";
+
+const RECOVERED: &str = "exit 0
+1| recover run [run]
+1|
+1| | svc-libretto@lab.test (my-lab), begun [when] by tester, run [run], pid [pid], at the stage change
+1| |   known: version 2 was sent to 127.0.0.1:[port] at [when], and nobody knows whether it was set
+1| |   to do: signs in once with version 2 on 127.0.0.1:[port], else once with version 1
+1| | version 2 signed in on 127.0.0.1:[port]; version 2 is current in my-lab
+1| ok            Recover svc-libretto@lab.test                [time]
+1|     ok            version 2                                [time]
+1|                       accepted on 127.0.0.1:[port]
+1|     ok            127.0.0.1:[port]                          [time]
+1|     ok            127.0.0.1:[port]                          [time]
+1|
+1| ok in [time]: 1 ok
+1| changed:
+1|   credential of svc-libretto@lab.test: version 2 is current in my-lab
+";
+
+#[test]
+fn a_killed_rotation_is_told_by_every_command_and_settled_by_one() {
+    let world = World::new();
+    world.run("recover").is(NOTHING);
+    let (_lab, password) = lab(&world);
+    let store = Store::open(&world.home()).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let before = runtime.block_on(pwd_last_set(&store, &password));
+    let rotating = world.program().args(words("run reset_ad_creds connection=my-lab rotate=true")).start();
+    runtime.block_on(crate::lab::until("the password is changed", || async {
+        !journal::unfinished(&store).unwrap().is_empty() && pwd_last_set(&store, &password).await != before
+    }));
+    world.run("connections list -q").is("exit 0
+1| my-lab  ad        lab.test  svc-libretto@lab.test");
+    // Somebody works at it: that is nothing to recover.
+    assert_eq!(world.run("connections list").stderr, "");
+    rotating.signal("KILL");
+    assert_eq!(rotating.finish().code, None);
+    drop(store);
+
+    world.run("connections list").is("exit 0
+1| my-lab  ad        lab.test  svc-libretto@lab.test
+2| 1 change of a credential was cut short: `libretto recover` finds out what became of it");
+    assert_eq!(world.run("connections list --json").stderr, "");
+    let refused = world.run("run reset_ad_creds connection=my-lab rotate=true");
+    assert_eq!(refused.code, Some(3));
+    assert!(refused.stdout.contains("libretto recover --connection my-lab"), "{}", refused.text());
+
+    let recovered = world.run("recover --connection my-lab").text();
+    let recovered = regex::Regex::new(r"pid \d+").unwrap().replace(&recovered, "pid [pid]").into_owned();
+    assert_same("the recovery", RECOVERED, &recovered);
+    world.run("recover --connection my-lab").is(NOTHING);
+    let tested = world.run("connections test my-lab");
+    assert_eq!((tested.code, tested.stderr.as_str()), (Some(0), ""), "{}", tested.text());
+}
