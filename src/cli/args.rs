@@ -177,7 +177,7 @@ pub struct RecoverArgs {
     /// A password that an administrator has set meanwhile: env:NAME, file:PATH, -, prompt; tried as well
     #[arg(long, value_name = "REF", requires = "connection")]
     pub password: Option<String>,
-    /// Try again what was refused before
+    /// Try again what was refused before, also where the lockout budget is spent
     #[arg(long)]
     pub insist: bool,
     /// How long a change may still take to reach every target

@@ -16,7 +16,12 @@ pub(super) fn recover(session: &Session, args: RecoverArgs) -> Result<u8, Refusa
     if args.insist {
         values.push(("insist".to_owned(), "true".to_owned()));
     }
-    let request = Request { wait: args.wait, yes: session.global.yes, ..Request::new(SCRIPT, values, &session.home) };
+    let request = Request {
+        wait: args.wait,
+        yes: session.global.yes,
+        insist: args.insist,
+        ..Request::new(SCRIPT, values, &session.home)
+    };
     run::perform(session, &request)
 }
 

@@ -70,7 +70,7 @@ fn perform(subject: &Subject, number: u64, chance: &mut Chance) -> Trial {
     // A recovery may end like the rotation did, more than once.
     while chance.below(3) == 0 {
         let fault = if chance.below(2) == 0 { Fault::KillBefore } else { Fault::KillAfter };
-        if subject.recover(Some((fault, 1 + chance.below(subject.steps / 2)))).code.is_none() {
+        if subject.recover(Some((fault, 1 + chance.below(subject.steps / 2))), false).code.is_none() {
             trial.recoveries_killed += 1;
         }
     }
@@ -89,7 +89,7 @@ struct Trial {
 /// What came of all trials.
 #[derive(Default)]
 struct Counts {
-    by_fault: BTreeMap<&'static str, [u64; 6]>,
+    by_fault: BTreeMap<&'static str, [u64; 7]>,
     interrupted: u64,
     faults: Vec<String>,
 }
@@ -98,20 +98,20 @@ impl Counts {
     fn add(&mut self, trial: &Trial) {
         let judged = &trial.judgement;
         let row = self.by_fault.entry(trial.fault.word()).or_default();
-        let flags = [true, trial.interrupted, judged.recovered, judged.lost, judged.locked];
+        let flags = [true, trial.interrupted, judged.recovered, judged.lost, judged.locked, judged.insisted];
         for (count, flag) in row.iter_mut().zip(flags) {
             *count += u64::from(flag);
         }
-        row[5] += trial.recoveries_killed;
+        row[6] += trial.recoveries_killed;
         self.interrupted += u64::from(trial.interrupted);
         self.faults.extend(judged.faults.iter().map(|fault| format!("{}: {fault}", trial.name)));
     }
 
     fn table(&self) -> String {
         let mut text = String::from(
-            "| fault | trials | ended early | recovered | lost | locked | recoveries killed on the way |\n|---|--:|--:|--:|--:|--:|--:|\n",
+            "| fault | trials | ended early | recovered | lost | locked | recovered with `--insist` | recoveries killed on the way |\n|---|--:|--:|--:|--:|--:|--:|--:|\n",
         );
-        let mut all = [0; 6];
+        let mut all = [0; 7];
         for (fault, row) in &self.by_fault {
             let _ = writeln!(text, "| {fault} | {} |", row.map(|count| count.to_string()).join(" | "));
             for (sum, count) in all.iter_mut().zip(row) {

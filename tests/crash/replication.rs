@@ -23,9 +23,9 @@ fn held_back_and_released(subject: &Subject) {
 
     held.undo();
     repl_now(1, 2);
-    let settled = subject.recover(None);
+    let settled = subject.recover(None, false);
     assert_eq!(settled.code, Some(0), "{}{}", settled.stdout, settled.stderr);
-    let nothing = subject.recover(None);
+    let nothing = subject.recover(None, false);
     assert_eq!(nothing.code, Some(0), "{}{}", nothing.stdout, nothing.stderr);
     let tested = subject.perform("connections test corp", None, None);
     assert_eq!(tested.code, Some(0), "{}{}", tested.stdout, tested.stderr);

@@ -78,6 +78,9 @@ impl Subject {
         let mut subject =
             Self { about: format!("{how} on {} targets", controllers.len()), user, controllers, steps: 0, program };
         let upn = subject.user.upn.clone();
+        // Samba works at nothing for two minutes; the trials shall not wait for that.
+        std::fs::create_dir(subject.home()).unwrap();
+        std::fs::write(subject.home().join("config.toml"), "[recover]\nlate_seconds = 5\n").unwrap();
         subject.add("admin", &samba().admin, "env:ADMIN", "");
         subject.add("corp", &upn, "env:FIRST", if over_administrator { "--via admin" } else { "" });
         let counted = subject.program.folder_path().join("steps");
@@ -106,8 +109,8 @@ impl Subject {
     }
 
     /// A recovery, with a fault at a step.
-    pub fn recover(&self, fault: Option<(Fault, u64)>) -> Output {
-        self.perform("recover", fault, None)
+    pub fn recover(&self, fault: Option<(Fault, u64)>, insist: bool) -> Output {
+        self.perform(if insist { "recover --insist" } else { "recover" }, fault, None)
     }
 
     /// A target as the connection has it.

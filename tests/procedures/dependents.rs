@@ -163,6 +163,28 @@ fn one_that_fails_leaves_the_run_partial() {
     lab.end();
 }
 
+/// What could not take the password gets it from `recover`, once it can; until then every recovery says what is left.
+#[test]
+fn recover_hands_it_over_again() {
+    let lab = Lab::new(&[], &["refuse"]);
+    assert_eq!(lab.rotate(&[]).1, Some(1));
+    let open = "not taken by refuse for my";
+    let still = lab.run(&["recover"]);
+    assert_eq!(still.code, Some(1), "{}{}", still.stdout, still.stderr);
+    assert!(
+        still.stdout.contains(open) && still.stdout.contains("1 of 1 dependents have not taken it"),
+        "{}",
+        still.stdout
+    );
+    lab.write("refuse", HAND_ON);
+    let again = lab.run(&["recover"]);
+    assert_eq!(again.code, Some(0), "{}{}", again.stdout, again.stderr);
+    assert!(again.stdout.contains(open) && again.stdout.contains("ok            refuse for my"), "{}", again.stdout);
+    let nothing = lab.run(&["recover"]);
+    assert!(nothing.code == Some(0) && nothing.stdout.contains("nothing to recover"), "{}", nothing.stdout);
+    lab.end();
+}
+
 #[test]
 fn with_undo_the_old_password_is_back() {
     let lab = Lab::new(&[], &["refuse"]);

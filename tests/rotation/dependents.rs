@@ -217,7 +217,8 @@ async fn another_connections_target_that_is_down_stops_it() {
     let (rig, request) = divided(&["target:3=down"]);
     let error = run(&request).await.unwrap_err();
     assert_eq!(error.code(), "rotation.target_down");
-    assert_eq!(rig.picture(), "v1 current proven; no journal");
+    // Both connections' credentials, now known to be one account's; nothing was sent.
+    assert_eq!(rig.picture(), "v2 current proven, v1 previous; no journal");
     let outcome = run(&Request { allow_down: true, ..request }).await.unwrap();
     assert_eq!(
         (told(&outcome), verdicts(&outcome)),

@@ -8,12 +8,13 @@ use std::{
 use futures_util::future::BoxFuture;
 use rhai::Dynamic;
 
-use super::{access, reads, rotate, writes};
+use super::{access, dependents::OfAccount, reads, rotate, writes};
 use crate::{
-    connection::{self, Connection},
-    error::Result,
+    connection::{self, Connection, Scope, credentials},
+    directory::Identity,
+    error::{Error, Result},
     rotation::{
-        TargetReport,
+        self, Announcement, DependentReport, Dependents, NewSecret, Observer, StageReport, TargetReport,
         recover::{self, LATE, Onlooker, Recovered, Request, Unfinished},
     },
     script::{
@@ -114,6 +115,7 @@ async fn perform(context: Context, (transaction, options): (String, Option<Optio
     let request = request(&context, &connection, found, options.unwrap_or_default(), &watcher).await?;
     let recovered = Box::pin(recover::recover(&request, &watcher)).await;
     let recovered = watcher.settle(recovered).await?;
+    let recovered = hand(&context, &connection, &request, recovered, &watcher).await?;
     let unproven = recovered.targets.iter().filter(|target| target.verdict != Verdict::Ok);
     let unproven = unproven.map(|target| target.target.clone()).collect();
     rotate::note(&context, &connection, unproven, recovered.connections.clone()).await?;
@@ -152,6 +154,46 @@ async fn request(
     })
 }
 
+/// Hands the password to the dependents that have not taken it, once every target has it.
+async fn hand(
+    context: &Context,
+    connection: &Connection,
+    request: &Request,
+    recovered: Recovered,
+    watcher: &Watcher,
+) -> Result<Recovered> {
+    if recovered.verdict != Verdict::Ok {
+        return Ok(recovered);
+    }
+    let (transaction, names, own) = (request.transaction.clone(), recovered.connections.clone(), connection.clone());
+    let found = context.blocking(move |context| {
+        let store = &context.world.store;
+        if rotation::open_dependents(store, &transaction)?.is_empty() {
+            return Ok(None);
+        }
+        let others = names.iter().filter(|name| **name != own.name);
+        let others = others.map(|name| connection::get(store, name, &Scope::all())).collect::<Result<Vec<_>>>()?;
+        let credential = credentials::current(store, &own)?;
+        let password = credential.as_ref().map(|one| credentials::open(store, context.identity()?, one)).transpose()?;
+        Ok(credential.zip(password).map(|secret| (secret, std::iter::once(own).chain(others).collect::<Vec<_>>())))
+    });
+    let Some(((credential, password), connections)) = found.await? else { return Ok(recovered) };
+    let dependents = OfAccount::new(context).of(&connections).await?.others;
+    let secret = NewSecret {
+        identity: Identity { name: credential.username.clone(), password },
+        principal: credential.principal,
+        credential: credential.id,
+        version: credential.version,
+        unproven: Vec::new(),
+    };
+    let (store, identity) = (&request.store, &request.identity);
+    let given = (&secret, dependents.as_slice());
+    let lockout = request.lockout;
+    let again =
+        rotation::retry_dependents(store, identity, &request.who, lockout, &request.transaction, given, watcher);
+    Ok(recovered.handed(again.await?))
+}
+
 /// Shows what is found out as checks of the step, and keeps the run's record of what is changed in the store.
 struct Watcher {
     context: Context,
@@ -175,6 +217,23 @@ impl Watcher {
 
     fn open(&self) -> String {
         format!("credential of {}: not settled, every version is kept", self.account)
+    }
+}
+
+impl Observer for Watcher {
+    fn stage_ended(&self, _: &StageReport, _: Option<&Error>) {}
+
+    fn target_ended(&self, report: &TargetReport) {
+        Onlooker::target_ended(self, report);
+    }
+
+    fn dependent_ended(&self, report: &DependentReport) {
+        let took = Duration::from_millis(report.ms);
+        self.context.check_finished(&report.name, report.verdict, took, &report.note, None);
+    }
+
+    fn change_announced<'a>(&'a self, _: &'a Announcement) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { Ok(()) })
     }
 }
 

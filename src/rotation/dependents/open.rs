@@ -1,6 +1,6 @@
 //! After a rotation: which dependents have not taken the new password, and another try with them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -47,6 +47,21 @@ pub fn open_dependents(store: &Store, rotation: &str) -> Result<Vec<Open>> {
     let text = |one: &Value, key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let all = planned.iter().map(|one| Open { kind: text(one, "kind"), name: text(one, "name") });
     Ok(all.filter(|one| !is_settled(&events, &one.name)).collect())
+}
+
+/// How the targets stand by what was found out last.
+fn targets(events: &[RotationEvent]) -> Verdict {
+    let mut known: BTreeMap<Option<&str>, Verdict> = BTreeMap::new();
+    for event in events {
+        let verdict = match event.what.as_str() {
+            "not-converged" => Verdict::Inconclusive,
+            "refused-after-convergence" => Verdict::Failed,
+            "converged" => Verdict::Ok,
+            _ => continue,
+        };
+        known.insert(event.target.as_deref(), verdict);
+    }
+    known.into_values().max().unwrap_or(Verdict::Ok)
 }
 
 fn is_settled(events: &[RotationEvent], name: &str) -> bool {
@@ -98,11 +113,7 @@ fn settle(store: &Store, rotation: &str) -> Result<()> {
             .find(|event| event.target.as_deref() == Some(name) && event.what.starts_with("dependent-"));
         of.map(|event| event.what.as_str())
     };
-    let what_targets_say = events.iter().fold(Verdict::Ok, |worst, event| match event.what.as_str() {
-        "not-converged" => worst.max(Verdict::Inconclusive),
-        "refused-after-convergence" => worst.max(Verdict::Failed),
-        _ => worst,
-    });
+    let what_targets_say = targets(&events);
     let verdict = open.iter().fold(what_targets_say, |worst, open| match last(&open.name) {
         Some("dependent-failed") => worst.max(Verdict::Partial),
         _ => worst.max(Verdict::Inconclusive),

@@ -6,6 +6,7 @@ use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     connection::credentials::{self, Credential, State},
     error::{Error, Result},
+    rotation::open_dependents,
     store::{
         Store,
         journal::{self, Rotation, RotationEvent},
@@ -26,7 +27,7 @@ pub(super) enum Standing {
     Current,
     /// A recovery has found out that the candidate is not the valid one; which is, where the store has it.
     Judged(Option<CredentialId>),
-    /// It has ended with targets that are not proven.
+    /// It has ended with targets that are not proven, or with dependents that have not taken the new secret.
     Lagging,
     /// Nothing is left to do.
     Ended,
@@ -52,6 +53,8 @@ pub(super) struct Case {
     /// Whether the candidate is a former password that comes back: by an undo, or as an earlier version.
     pub(super) brings_back: bool,
     pub(super) sent_at: Option<OffsetDateTime>,
+    /// The dependents that have not taken the candidate.
+    pub(super) open: Vec<String>,
     pub(super) standing: Standing,
 }
 
@@ -59,6 +62,7 @@ impl Case {
     /// Reads it. Blocks.
     pub(super) fn load(store: &Store, rotation: Rotation) -> Result<Self> {
         let events = journal::events(store, &rotation.id)?;
+        let open = open_dependents(store, &rotation.id)?.into_iter().map(|open| open.name).collect();
         let writes: Vec<&RotationEvent> = events.iter().filter(|event| event.what == "change-sent").collect();
         let mut ids: Vec<CredentialId> = writes.iter().rev().filter_map(|sent| id(&sent.data["candidate"])).collect();
         ids.extend(rotation.candidate);
@@ -100,6 +104,7 @@ impl Case {
             acknowledged,
             brings_back,
             sent_at,
+            open,
             standing,
         };
         case.standing = case.stand();
@@ -108,7 +113,8 @@ impl Case {
 
     fn stand(&self) -> Standing {
         if self.rotation.finished_at.is_some() {
-            let lagging = self.candidate.state == State::Current && !self.pending().is_empty();
+            let lacks = !self.pending().is_empty() || !self.open.is_empty();
+            let lagging = self.candidate.state == State::Current && lacks;
             return if lagging { Standing::Lagging } else { Standing::Ended };
         }
         match last(&self.events, "judged") {

@@ -21,7 +21,13 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{books::Books, lockout::LockoutOptions, report::TargetReport, request::Via};
+use super::{
+    books::Books,
+    dependents,
+    lockout::LockoutOptions,
+    report::{DependentReport, TargetReport},
+    request::Via,
+};
 use crate::{
     connection::credentials,
     directory::{Endpoint, Target},
@@ -100,9 +106,22 @@ pub struct Recovered {
     pub done: String,
     /// The targets that were looked at after that.
     pub targets: Vec<TargetReport>,
+    /// The dependents that were handed the secret again; [`Recovered::handed`].
+    pub dependents: Vec<DependentReport>,
     /// Why it is not `ok`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
+}
+
+impl Recovered {
+    /// With what came of the dependents that were tried again.
+    #[must_use]
+    pub fn handed(mut self, dependents: Vec<DependentReport>) -> Self {
+        self.verdict = self.verdict.max(dependents::worst(&dependents));
+        self.error = self.error.or_else(|| dependents::shortfall(&dependents).as_ref().map(Failure::from));
+        self.dependents = dependents;
+        self
+    }
 }
 
 /// Who is told how a recovery goes on.

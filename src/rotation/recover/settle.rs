@@ -128,7 +128,11 @@ impl Settling<'_> {
     async fn switch(&self, done: &str) -> Result<()> {
         self.announce(done).await?;
         let case = self.case;
-        let verdict = if case.pending().is_empty() { Verdict::Ok } else { Verdict::Inconclusive };
+        let verdict = match (case.open.is_empty(), case.pending().is_empty()) {
+            (false, _) => Verdict::Partial,
+            (true, false) => Verdict::Inconclusive,
+            (true, true) => Verdict::Ok,
+        };
         let (id, rotation, pinned) = (case.candidate.id, case.rotation.id.clone(), case.pinned.clone());
         let (data, given) = (self.by(), case.given.as_ref().map(|given| given.id));
         let progress = journal::Progress { stage: Some(Stage::Promote.as_str().to_owned()), ..Default::default() };
@@ -151,12 +155,10 @@ impl Settling<'_> {
     /// at one stroke: or a recovery that ends between two entries would leave one that nobody settles.
     async fn settle(&self, targets: &[TargetReport]) -> Result<()> {
         let rotation = self.case.rotation.id.clone();
-        // What is partial lacks more than targets.
-        let lacks_targets_only = self.case.rotation.verdict != Some(Verdict::Partial);
         if targets.is_empty() {
             return Ok(());
         }
-        if lacks_targets_only && worst(targets) == Verdict::Ok {
+        if self.case.open.is_empty() && worst(targets) == Verdict::Ok {
             let proven: Vec<&str> = targets.iter().map(|target| target.target.as_str()).collect();
             let data = json!({"by": self.request.who, "proven": proven});
             return self.books.with(move |books| journal::settle(&books.store, &rotation, Verdict::Ok, &data)).await;
@@ -192,6 +194,7 @@ impl Settling<'_> {
             valid,
             done,
             targets: Vec::new(),
+            dependents: Vec::new(),
             error: None,
         }
     }

@@ -164,7 +164,14 @@ fn known(case: &Case) -> String {
         }
         Standing::Lagging => {
             let targets = case.pending();
-            format!("version {new} is current, and {} not proven yet: {}", count(targets.len()), targets.join(", "))
+            let mut lacks = Vec::new();
+            if !targets.is_empty() {
+                lacks.push(format!("{} not proven yet: {}", count(targets.len()), targets.join(", ")));
+            }
+            if !case.open.is_empty() {
+                lacks.push(format!("not taken by {}", case.open.join(", ")));
+            }
+            format!("version {new} is current, and {}", lacks.join("; "))
         }
         Standing::Ended => "it has ended".to_owned(),
     }
@@ -187,7 +194,14 @@ fn plan(case: &Case, via: Option<&str>, connections: &[String]) -> String {
         Standing::Current | Standing::Judged(_) | Standing::Ended => "ends the transaction".to_owned(),
         Standing::Lagging => {
             let over = via.map(|via| format!("over {via} ")).unwrap_or_default();
-            format!("looks {over}whether each has the change, and signs in once where it has")
+            let mut plans = Vec::new();
+            if !case.pending().is_empty() {
+                plans.push(format!("looks {over}whether each has the change, and signs in once where it has"));
+            }
+            if !case.open.is_empty() {
+                plans.push("hands the password to what has not taken it".to_owned());
+            }
+            plans.join("; then ")
         }
     }
 }

@@ -5,7 +5,21 @@ use crate::rotation::abandoned::Cut;
 
 #[tokio::test]
 async fn whatever_a_dropped_rotation_left_is_settled() {
+    let stages = ["change", "prove", "converge"].map(|stage| format!("{stage}, unfinished -> promote, ended ok"));
+    let others = ["no journal -> no journal", "record, unfinished -> record, ended failed"].map(str::to_owned);
     let mut seen = std::collections::BTreeSet::new();
+    // Which awaits a machine under load meets is a matter of luck: a sweep that missed one is done again.
+    for _ in 0..5 {
+        sweep(&mut seen).await;
+        if stages.iter().chain(&others).all(|stage| seen.contains(stage)) {
+            return;
+        }
+    }
+    panic!("{stages:?} {others:?}: {seen:#?}");
+}
+
+/// A rotation that is dropped after one look, after two, and so on, and a recovery after each.
+async fn sweep(seen: &mut std::collections::BTreeSet<String>) {
     for polls in 1.. {
         let rig = Rig::new(Flavour::Samba, &["replication=30ms"]);
         let request = rig.request();
@@ -19,18 +33,9 @@ async fn whatever_a_dropped_rotation_left_is_settled() {
             assert_eq!(recovered.verdict.as_str(), "ok", "{picture}: {recovered:?}");
         }
         assert_frugal(&rig, &picture).await;
-        seen.insert(format!(
-            "{} -> {}",
-            picture.split("; ").nth(1).unwrap(),
-            rig.picture().split("; ").nth(1).unwrap()
-        ));
+        let words = |picture: &str| picture.split("; ").nth(1).unwrap().to_owned();
+        seen.insert(format!("{} -> {}", words(&picture), words(&rig.picture())));
         assert!(polls < 2000, "it never ends");
-    }
-    for stage in ["no journal -> no journal", "record, unfinished -> record, ended failed"] {
-        assert!(seen.contains(stage), "{stage}: {seen:#?}");
-    }
-    for stage in ["change", "prove", "converge"] {
-        assert!(seen.contains(&format!("{stage}, unfinished -> promote, ended ok")), "{stage}: {seen:#?}");
     }
 }
 

@@ -1,7 +1,10 @@
 //! None of the kept passwords is valid: an administrator sets another one and gives it.
 
+use libretto::store::lockout::Rules;
+
 use super::*;
 
+const INSIST: LockoutOptions = LockoutOptions { assumed: Rules::ASSUMED, insist: true };
 const SET: &str = "Set-By-An-Administrator-1";
 
 /// The write was lost, and somebody set two passwords since: neither of the kept ones signs in any more.
@@ -37,7 +40,10 @@ async fn neither_is_valid_until_the_new_one_is_given() {
     }
     assert_eq!(tried(&rig).len(), 3);
 
+    // Three wrong ones are all that the lockout threshold of five lets be sent unasked.
     let given = Recovery { password: Some(Secret::new(SET).unwrap()), ..recovery(&rig) };
+    assert_eq!(settle(&given).await.unwrap_err().code(), "rotation.budget_spent");
+    let given = Recovery { lockout: INSIST, ..given };
     let recovered = settle(&given).await.unwrap();
     assert_eq!((recovered.verdict.as_str(), recovered.valid), ("ok", Some(4)));
     assert_eq!(tried(&rig)[3..], ["4 accepted"]);
@@ -61,6 +67,6 @@ async fn a_given_password_that_is_kept_already_is_no_new_version() {
 async fn insisting_tries_again_what_was_refused() {
     let rig = neither_valid().await;
     settle(&recovery(&rig)).await.unwrap_err();
-    settle(&Recovery { insist: true, ..recovery(&rig) }).await.unwrap_err();
+    settle(&Recovery { insist: true, lockout: INSIST, ..recovery(&rig) }).await.unwrap_err();
     assert_eq!(tried(&rig), ["2 refused", "1 refused", "2 refused", "1 refused"]);
 }
