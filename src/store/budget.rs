@@ -211,6 +211,13 @@ fn spent(ask: &Ask, counted: &Counted) -> Error {
     let known = if counted.assumed { " (assumed: the directory's rules were never seen)" } else { "" };
     let message = match (allowed, open) {
         (0, 0) => format!("not tried: {wrong} {}{known}, so no password is tried there that is not proven", ask.name),
+        _ if open < allowed => format!(
+            "not tried: {} has {} sign-ins that were not accepted within {minutes} minutes, {} of them on targets that have \
+             accepted one since, of which other targets may not know; {wrong} it{known}",
+            ask.name,
+            open + counted.forgiven,
+            counted.forgiven
+        ),
         _ => format!(
             "not tried: {} has {open} {sign_ins} within {minutes} minutes, and {allowed} may be; {wrong} it{known}",
             ask.name

@@ -68,9 +68,7 @@ fn settle(subject: &Subject) -> Result<bool, String> {
         match recovered.code {
             Some(0) => return Ok(insisted),
             Some(4) if Instant::now() < deadline => {}
-            Some(1) if !insisted && recovered.stdout.contains("sign-ins that were not accepted within") => {
-                insisted = true
-            }
+            Some(1) if !insisted && recovered.stdout.contains("or insist with --insist") => insisted = true,
             code => return Err(format!("recover ended with {code:?}:\n{}{}", recovered.stdout, recovered.stderr)),
         }
     }

@@ -37,7 +37,7 @@ pub(super) struct Counted {
     /// Those of them that may still be answered.
     flying: u32,
     /// Those that a target has forgiven. The PDC emulator may remember them.
-    forgiven: u32,
+    pub(super) forgiven: u32,
     last: Option<OffsetDateTime>,
 }
 
