@@ -1,7 +1,7 @@
 //! The lockout budget: how many sign-ins that may have been wrong ones an account has behind it, and whether one more may go.
 //!
 //! An attempt is on the disk *before* it is sent, and goes when it was accepted. One whose answer never came counts as a
-//! wrong one, also when the process that sent it is gone. All processes share the count. Rules are in [`lockout`].
+//! wrong one, also when the process that sent it is gone. All processes share the count. Rules are in [`super::lockout`].
 //!
 //! Directories count as long as no pause between two wrong passwords is longer than the observation window (MS-SAMR
 //! 3.1.1.7.1): an old one counts on while younger ones follow it. So it is counted here.

@@ -22,13 +22,18 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Judgement {
-    pub recovered: bool,
     /// The lockout budget was spent by sign-ins that crashes had cut short: `recover` needed `--insist`.
     pub insisted: bool,
     pub lost: bool,
     pub locked: bool,
     /// In words; empty where all is well.
     pub faults: Vec<String>,
+}
+
+impl Judgement {
+    pub fn recovered(&self) -> bool {
+        self.faults.is_empty()
+    }
 }
 
 /// Recovers until nothing is left, and looks.
@@ -53,7 +58,6 @@ pub fn judge(subject: &Subject, rotation: &Output) -> Judgement {
     if found.locked {
         found.faults.push("the account is locked".to_owned());
     }
-    found.recovered = found.faults.is_empty();
     found
 }
 

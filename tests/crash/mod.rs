@@ -98,7 +98,7 @@ impl Counts {
     fn add(&mut self, trial: &Trial) {
         let judged = &trial.judgement;
         let row = self.by_fault.entry(trial.fault.word()).or_default();
-        let flags = [true, trial.interrupted, judged.recovered, judged.lost, judged.locked, judged.insisted];
+        let flags = [true, trial.interrupted, judged.recovered(), judged.lost, judged.locked, judged.insisted];
         for (count, flag) in row.iter_mut().zip(flags) {
             *count += u64::from(flag);
         }
