@@ -110,6 +110,7 @@ pub fn record_further(
             run,
         };
         let id = rows::insert(t, &new)?;
+        trail::recorded(t, &store.actor().within(run), id)?;
         rows::by_id(t, id)
     })?;
     read_back(store, identity, &recorded, secret)?;

@@ -24,7 +24,8 @@ pub(super) async fn change(
         Err(error) if is_filter(plan, &error) => error,
         Err(error) => return Err(error),
     };
-    if request.password.is_some() || request.candidate_of.is_some() {
+    // One that comes back is that one or none.
+    if request.password.is_some() || request.candidate_of.is_some() || plan.of == "undo" {
         return Err(filtered("the new password", &refusal));
     }
     let first = recorded.candidate.version;

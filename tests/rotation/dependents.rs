@@ -138,6 +138,71 @@ async fn one_that_fails_leaves_the_rotation_partial_and_can_be_retried() {
     assert!(open_dependents(&rig.store, &rotation.id).unwrap().is_empty());
 }
 
+fn still_open(rig: &Rig, rotation: &str) -> Vec<String> {
+    open_dependents(&rig.store, rotation).unwrap().into_iter().map(|one| one.name).collect()
+}
+
+fn latest(rig: &Rig) -> journal::Rotation {
+    let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
+    journal::history(&rig.store, current.principal).unwrap().swap_remove(0)
+}
+
+#[tokio::test]
+async fn a_later_change_that_is_refused_leaves_them_open() {
+    let rig = Rig::new(Flavour::Samba, &[]);
+    let pool = Stand::failing("pool", &[broken]);
+    run(&Request { dependents: found(&[&pool]), ..rig.request() }).await.unwrap();
+    let partial = latest(&rig).id;
+    let before = latest(&rig);
+    let refused = journal::NewRotation {
+        principal: before.principal,
+        connection: "corp".to_owned(),
+        run: None,
+        stage: "record".to_owned(),
+        pinned_target: before.pinned_target,
+        candidate: None,
+        before: serde_json::json!({}),
+        options: serde_json::json!({}),
+    };
+    let later = journal::begin(&rig.store, &refused).unwrap();
+    journal::finish(&rig.store, &later, Verdict::Failed, "change-refused", &serde_json::json!({})).unwrap();
+    assert_eq!(latest(&rig).id, later);
+    assert_eq!(still_open(&rig, &partial), ["pool"]);
+}
+
+#[tokio::test]
+async fn a_password_that_was_not_set_is_nothing_for_them() {
+    let rig = Rig::new(Flavour::Samba, &["target:1=lose:modify"]);
+    let limits = Limits { operation: Duration::from_millis(500), ..Limits::default() };
+    let slow = request(&rig.store, &rig.connection, endpoints(rig.connection.ad().unwrap(), limits));
+    let pool = Stand::well("pool");
+    run(&Request { dependents: found(&[&pool]), ..slow }).await.unwrap_err();
+    recover::settle(&recover::recovery(&rig)).await.unwrap();
+    assert_eq!(rig.picture(), "v2 retired sent, v1 current proven; change, ended failed");
+    assert!(still_open(&rig, &latest(&rig).id).is_empty());
+}
+
+#[tokio::test]
+async fn one_that_is_none_any_more_is_settled() {
+    let rig = Rig::new(Flavour::Samba, &[]);
+    let pool = Stand::failing("pool", &[broken]);
+    run(&Request { dependents: found(&[&pool]), ..rig.request() }).await.unwrap();
+    let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
+    let secret = NewSecret {
+        identity: Identity { name: current.username, password: rig.password(2) },
+        principal: current.principal,
+        credential: current.id,
+        version: 2,
+        unproven: Vec::new(),
+    };
+    let (identity, witness, id) = (seal::Identity::load(&rig.store).unwrap(), Witness::default(), latest(&rig).id);
+    let lockout = LockoutOptions::default();
+    let reports =
+        retry_dependents(&rig.store, &identity, "alice", lockout, &id, (&secret, &[]), &witness).await.unwrap();
+    assert_eq!((reports[0].name.as_str(), reports[0].verdict), ("pool", Verdict::Skipped));
+    assert_eq!(rig.picture(), "v2 current sent proven, v1 previous proven; promote, ended ok");
+}
+
 #[tokio::test]
 async fn what_may_pass_is_tried_again() {
     let rig = Rig::new(Flavour::Samba, &[]);

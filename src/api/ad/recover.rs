@@ -23,7 +23,7 @@ use crate::{
         value::{Fields, FromScript, Record, Span},
     },
     secret::Secret,
-    store::runs::WriteState,
+    store::{journal, runs::WriteState},
     verdict::Verdict,
 };
 
@@ -165,19 +165,23 @@ async fn hand(
     if recovered.verdict != Verdict::Ok {
         return Ok(recovered);
     }
-    let (transaction, names, own) = (request.transaction.clone(), recovered.connections.clone(), connection.clone());
+    let (transaction, names, own) = (request.transaction.clone(), recovered.connections.clone(), connection.id);
     let found = context.blocking(move |context| {
         let store = &context.world.store;
+        let rotation = journal::get(store, &transaction)?;
+        let Some(candidate) = rotation.and_then(|rotation| rotation.candidate) else { return Ok(None) };
         if rotation::open_dependents(store, &transaction)?.is_empty() {
             return Ok(None);
         }
+        // Read again: it may use another account now.
+        let own = connection::by_id(store, own)?;
         let others = names.iter().filter(|name| **name != own.name);
         let others = others.map(|name| connection::get(store, name, &Scope::all())).collect::<Result<Vec<_>>>()?;
-        let credential = credentials::current(store, &own)?;
-        let password = credential.as_ref().map(|one| credentials::open(store, context.identity()?, one)).transpose()?;
-        Ok(credential.zip(password).map(|secret| (secret, std::iter::once(own).chain(others).collect::<Vec<_>>())))
+        let credential = credentials::by_id(store, candidate)?;
+        let password = credentials::open(store, context.identity()?, &credential)?;
+        Ok(Some((credential, password, std::iter::once(own).chain(others).collect::<Vec<_>>())))
     });
-    let Some(((credential, password), connections)) = found.await? else { return Ok(recovered) };
+    let Some((credential, password, connections)) = found.await? else { return Ok(recovered) };
     let dependents = OfAccount::new(context).of(&connections).await?.others;
     let secret = NewSecret {
         identity: Identity { name: credential.username.clone(), password },

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Dependent, Handing, NewSecret, Planned};
 use crate::{
+    connection::credentials::{self, State},
     error::Result,
     rotation::{
         books::Books,
@@ -22,6 +23,9 @@ use crate::{
     verdict::Verdict,
 };
 
+/// The journal's word for a dependent that is none any more.
+const GONE: &str = "dependent-gone";
+
 /// A dependent of a rotation that has not taken the new secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Open {
@@ -31,6 +35,12 @@ pub struct Open {
     pub name: String,
 }
 
+impl Open {
+    fn known_kind(&self) -> &'static str {
+        ["home-server", "procedure"].into_iter().find(|kind| *kind == self.kind).unwrap_or("connection")
+    }
+}
+
 /// The dependents that a rotation had before it and that have not taken the new secret, as the journal knows them. Other
 /// connections are settled by their targets' events.
 ///
@@ -38,8 +48,12 @@ pub struct Open {
 /// The store's.
 pub fn open_dependents(store: &Store, rotation: &str) -> Result<Vec<Open>> {
     let Some(of) = journal::get(store, rotation)? else { return Ok(Vec::new()) };
-    // A later change has another secret for them, or the same one again.
-    if journal::history(store, of.principal)?.first().is_none_or(|latest| latest.id != rotation) {
+    // Once it has ended, only the secret in use is one for them: a later change brings its own, and what was refused none.
+    let is_current = || match of.candidate {
+        Some(id) => credentials::by_id(store, id).map(|one| one.state == State::Current),
+        None => Ok(false),
+    };
+    if of.finished_at.is_some() && !is_current()? {
         return Ok(Vec::new());
     }
     let events = journal::events(store, rotation)?;
@@ -64,9 +78,15 @@ fn targets(events: &[RotationEvent]) -> Verdict {
     known.into_values().max().unwrap_or(Verdict::Ok)
 }
 
+/// Whether a dependent has taken the secret, or needs none. One that failed before is not settled by being left out.
 fn is_settled(events: &[RotationEvent], name: &str) -> bool {
-    events.iter().any(|event| {
-        event.target.as_deref() == Some(name) && matches!(event.what.as_str(), "dependent-ok" | "dependent-skipped")
+    let its = events.iter().filter(|event| event.target.as_deref() == Some(name));
+    let words: Vec<&str> = its.map(|event| event.what.as_str()).collect();
+    let failed = words.iter().any(|word| matches!(*word, "dependent-failed" | "dependent-open"));
+    words.iter().any(|word| match *word {
+        "dependent-ok" | GONE => true,
+        "dependent-skipped" => !failed,
+        _ => false,
     })
 }
 
@@ -92,11 +112,21 @@ pub async fn retry_dependents(
             open_dependents(&books.store, &id)
         })
         .await?;
+    let gone: Vec<&Open> = open.iter().filter(|open| dependents.iter().all(|one| one.name() != open.name)).collect();
+    let mut reports = Vec::new();
+    for one in gone {
+        let note = "it is none any more".to_owned();
+        books.event(rotation, None, GONE, Some(&one.name), json!({"note": note})).await?;
+        let report =
+            DependentReport { name: one.name.clone(), kind: one.known_kind(), verdict: Verdict::Skipped, ms: 0, note };
+        observer.dependent_ended(&report);
+        reports.push(report);
+    }
     let is_open = |one: &&Arc<dyn Dependent>| open.iter().any(|open| open.name == one.name());
     let planned: Vec<Planned> =
         dependents.iter().filter(is_open).map(|one| Planned { dependent: Arc::clone(one), down: None }).collect();
     let handing = Handing { books: &books, rotation, observer, hurry: &CancellationToken::new() };
-    let reports = handing.all(&planned, secret, None).await?;
+    reports.extend(handing.all(&planned, secret, None).await?);
     let id = rotation.to_owned();
     books.with(move |books| settle(&books.store, &id)).await?;
     Ok(reports)

@@ -30,7 +30,7 @@ pub(super) struct Counted {
     pub(super) assumed: bool,
     /// How many wrong ones there may be; `None`: nothing locks the account.
     pub(super) allowed: Option<u32>,
-    /// Whether the version that asks was accepted by a target and refused by none since.
+    /// Whether the version that asks was accepted by a target, refused by none since, and replaced by no later one.
     proven: bool,
     /// Attempts that count.
     pub(super) open: u32,
@@ -152,6 +152,8 @@ fn is_proven(c: &Connection, ask: &Ask) -> Result<bool> {
     let Some(credential) = ask.credential else { return Ok(false) };
     c.query_row(
         "SELECT coalesce(proven_at, '') <> '' AND coalesce(refused_at, '') <= max(proven_at, coalesce(accepted_at, ''))
+            AND NOT EXISTS (SELECT 1 FROM credential later WHERE later.principal = credential.principal
+                AND later.version > credential.version AND later.state = 'current')
          FROM credential WHERE id = ?1",
         [credential],
         |row| row.get(0),

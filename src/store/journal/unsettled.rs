@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Rotation, insert_event, select, unknown};
+use super::{Rotation, insert_event, note, select, unknown};
 use crate::{
     error::Result,
     store::{Store, failed, locks},
@@ -38,6 +38,7 @@ pub fn settle(store: &Store, rotation: &str, verdict: Verdict, data: &Value) -> 
         if t.execute(sql, (rotation, verdict.as_str())).map_err(failed)? == 0 {
             return Err(unknown(rotation));
         }
-        insert_event(t, rotation, "settled", None, data).map(|_| ())
+        insert_event(t, rotation, "settled", None, data)?;
+        note(t, store, rotation, "settled", None, data)
     })
 }
