@@ -14,7 +14,7 @@ use crate::{
     connection::Connection,
     script::{
         diagnose::{failure, verdict_of},
-        fiber::{self, Fiber, ITEM_STACK},
+        fiber::{self, Fiber, SCRIPT_STACK},
         operation::{Call, Namespace, Spec},
         task::{Ending, Task},
         value::{self, Fields, Span},
@@ -31,6 +31,9 @@ use crate::{
 const USUAL_LIMIT: i64 = 64;
 /// Each item in flight holds a stack and a few sockets.
 const HIGHEST_LIMIT: i64 = 10_000;
+
+/// Batches inside each other. Each level is polled by the one around it.
+const DEEPEST: usize = 8;
 
 pub(super) fn namespace() -> Namespace {
     Namespace::new("batch").native(
@@ -74,6 +77,9 @@ struct Item {
 }
 
 fn each(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>> {
+    if call.task.batches_around >= DEEPEST {
+        return Err(call.task.end(Ending::TooDeep));
+    }
     let mut values = values.into_iter();
     let Some(items) = values.next().and_then(Dynamic::try_cast::<Array>) else {
         return Err(call.wrong_argument("`items` must be an array"));
@@ -91,8 +97,8 @@ fn each(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>
         fiber::wait(Rc::clone(&batch).run(items, options.limit)).map_err(|_| call.task.end(Ending::Interrupted))?;
     call.task.has_waited();
     batch.end(occurrence, begun.elapsed());
-    if call.task.world.interrupt.stop.is_cancelled() {
-        return Err(call.task.end(Ending::Interrupted));
+    if let Some(why) = call.task.run_is_over() {
+        return Err(call.task.end(why));
     }
     if call.task.deadline.is_some_and(|deadline| tokio::time::Instant::now() >= deadline) {
         return Err(call.task.end(Ending::TimedOut));
@@ -166,8 +172,8 @@ impl Batch {
 
     async fn perform(self: Rc<Self>, item: Item) -> (usize, Dynamic) {
         let path = format!("{}/{}", self.path, item.key);
-        if self.task.world.interrupt.stop.is_cancelled() {
-            let error = Failure::from(&Ending::Interrupted.error());
+        if let Some(why) = self.task.run_is_over() {
+            let error = Failure::from(&why.error());
             return (item.index, self.record(item, &path, Duration::ZERO, Verdict::NotStarted, Err(error)));
         }
         let part = NewPart {
@@ -190,11 +196,11 @@ impl Batch {
         let deadline = self.timeout.map(|timeout| tokio::time::Instant::now() + timeout);
         let task = Rc::new(self.task.item(path, deadline));
         let (this, item_task) = (Rc::clone(self), Rc::clone(&task));
-        let fiber = Fiber::new(ITEM_STACK, task, move || {
+        let fiber = Fiber::new(SCRIPT_STACK, task, move || {
             #[allow(deprecated)]
             let context = this.context.create_context(&item_task.engine);
-            this.body
-                .call_raw(&context, None, [value])
+            item_task
+                .conclude(this.body.call_raw(&context, None, [value]))
                 .map_err(|error| Box::new(failure(&error, &item_task, &this.script)))
         });
         match fiber {

@@ -20,6 +20,9 @@ use crate::{
     verdict::Verdict,
 };
 
+/// Characters of a step's name: it stands in every path and event of what is inside.
+const LONGEST_NAME: usize = 200;
+
 pub(super) fn namespace() -> Namespace {
     Namespace::new("")
         .native(
@@ -73,6 +76,9 @@ fn argument<T: FromScript>(call: &Call, value: Option<Dynamic>, name: &str) -> R
 fn step(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>> {
     let mut values = values.into_iter();
     let name = argument::<String>(call, values.next(), "name")?;
+    if name.chars().nth(LONGEST_NAME).is_some() {
+        return Err(call.wrong_argument(format!("`name` must not be longer than {LONGEST_NAME} characters")));
+    }
     let Some(body) = values.next().and_then(Dynamic::try_cast::<FnPtr>) else {
         return Err(call.wrong_argument("`body` must be a closure: step(\"name\", || { ... })"));
     };
@@ -94,6 +100,7 @@ fn step(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>
     world.events.emit(Event::StepStarted { step: path.clone() });
     let begun = Instant::now();
     let result = call.task.inside(&path, || body.call_within_context::<Dynamic>(&call.context, ()));
+    let result = call.task.conclude(result);
     let (verdict, error) = match &result {
         Ok(value) => verdict_of(value),
         Err(error) => {

@@ -87,14 +87,20 @@ fn print(session: &Session, record: &RunRecord) {
         out.line(
             format!("{:indent$}{verdict}{name}  {}", "", look.paint(Paint::Faint, took), indent = depth * 2).trim_end(),
         );
-        let message = part.error.as_ref().and_then(|error| error.get("message")).and_then(|message| message.as_str());
-        if let Some(message) = message {
-            out.line(&format!("{:indent$}{message}", "", indent = depth * 2 + VERDICT));
+        let error = part.error.as_ref();
+        if let Some(message) = error.and_then(|error| error["message"].as_str()) {
+            let place = error.and_then(|error| place(&error["place"])).unwrap_or_default();
+            out.line(&format!("{:indent$}{message}{place}", "", indent = depth * 2 + VERDICT));
         }
     }
     writes(session, record);
     let ended = run.verdict.map_or("not ended", Verdict::as_str);
     out.line(&format!("\n{ended}"));
+}
+
+/// ` (script:line:column)`, as the ledger keeps the place of an error.
+fn place(place: &serde_json::Value) -> Option<String> {
+    Some(format!(" ({}:{}:{})", place["script"].as_str()?, place["line"], place["column"]))
 }
 
 fn writes(session: &Session, record: &RunRecord) {

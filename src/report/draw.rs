@@ -64,7 +64,8 @@ fn hint(text: &mut String, look: Look, hint: Option<&str>) {
     }
 }
 
-fn position(place: &Place) -> String {
+/// `script:line:column`.
+pub(super) fn position(place: &Place) -> String {
     if place.column > 0 {
         format!("{}:{}:{}", place.script, place.line, place.column)
     } else {

@@ -209,8 +209,12 @@ impl Human {
         }
         for (key, verdict, error) in &told {
             let message = error.as_ref().map(|error| plain(&error.message)).unwrap_or_default();
-            let _ =
-                write!(text, "\n{}{}  {message}", self.look.verdict(*verdict), self.look.paint(Paint::Heading, key));
+            let place = error.as_ref().and_then(|error| error.place.as_ref());
+            let place =
+                place.map(|place| self.look.paint(Paint::Faint, format!(" ({})", plain(&draw::position(place)))));
+            let place = place.unwrap_or_default();
+            let (verdict, key) = (self.look.verdict(*verdict), self.look.paint(Paint::Heading, key));
+            let _ = write!(text, "\n{verdict}{key}  {message}{place}");
             if let Some(hint) = error.as_ref().and_then(|error| error.hint.as_deref()) {
                 let _ = write!(text, "\n{:VERDICT$}{} {}", "", self.look.paint(Paint::Hint, "help:"), plain(hint));
             }

@@ -39,8 +39,9 @@ use crate::{
     verdict::Verdict,
 };
 
-/// The thread's own stack, on which futures are polled while the script's is another.
-const THREAD_STACK: usize = 4 << 20;
+/// The thread's own stack, on which futures are polled while the script's is another. Records of a batch are put together
+/// there, so values may be as deep as on a script's.
+const THREAD_STACK: usize = SCRIPT_STACK;
 
 /// A run that goes on.
 pub struct Running {
@@ -201,7 +202,7 @@ async fn perform(
     let task = Rc::new(Task::new(Arc::clone(world), io.clone(), Rc::clone(&engine), ""));
     let (ast, name, own_task) = (script.ast.clone(), script.source.name.clone(), Rc::clone(&task));
     let has_steps = !script.outline.steps.is_empty();
-    let fiber = Fiber::new(SCRIPT_STACK, task, move || match script::perform(&engine, &ast) {
+    let fiber = Fiber::new(SCRIPT_STACK, task, move || match own_task.conclude(script::perform(&engine, &ast)) {
         // A script with steps has said how it went; one without may answer with records that do.
         Ok(_) if has_steps => None,
         Ok(value) => match verdict_of(&value) {

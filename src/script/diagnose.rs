@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 
-use super::{library, task::Task, value};
+use super::{library, outline::is_closure_name, task::Task, value};
 use crate::{
     error::Error,
     secret::redact::redact,
@@ -75,7 +75,7 @@ fn place(script: &str, at: Position) -> Place {
 }
 
 fn function_name(name: &str) -> String {
-    if name.starts_with("anon$") { "closure".to_owned() } else { name.to_owned() }
+    if is_closure_name(name) { "closure".to_owned() } else { name.to_owned() }
 }
 
 fn of_kind(error: &EvalAltResult) -> Failure {
@@ -97,6 +97,11 @@ fn of_kind(error: &EvalAltResult) -> Failure {
                 ),
             ),
         },
+        EvalAltResult::ErrorFunctionNotFound(signature, _) if is_closure_name(signature) => plain(
+            "script.wrong_arity",
+            "a closure takes another number of arguments than it is called with".to_owned(),
+            Some("what stands between its bars must fit the call: a step calls ||, a batch and `map` call |item|"),
+        ),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => plain(
             "script.unknown_function",
             format!("there is no function {}", readable_signature(signature)),
@@ -156,7 +161,8 @@ fn thrown_map(map: &Map) -> Failure {
         Some(serde_json::Value::Object(details)) => details,
         _ => serde_json::Map::new(),
     };
-    let origin = map.get("origin").and_then(Dynamic::read_lock::<Map>);
+    // A record of a batch has the place of the language's own errors, which have no origin.
+    let origin = map.get("origin").or_else(|| map.get("place")).and_then(Dynamic::read_lock::<Map>);
     let number = |map: &Map, key: &str| {
         map.get(key).and_then(|v| v.as_int().ok()).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     };

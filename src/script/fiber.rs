@@ -8,7 +8,7 @@
 //! that is dropped while suspended is not unwound by a panic (Rhai's frames would abort the process); it is resumed with
 //! [`Dropped`] until the script has returned.
 //!
-//! This is the only file of Libretto with `unsafe` in it: one block, argued where it stands.
+//! This file and `stack.rs` are the only ones of Libretto with `unsafe` in them; each block is argued where it stands.
 #![allow(unsafe_code)]
 
 use std::{
@@ -21,23 +21,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use corosensei::{
-    Coroutine, CoroutineResult, Yielder,
-    stack::{DefaultStack, Stack},
-};
+use corosensei::{Coroutine, CoroutineResult, Yielder};
 
-/// Stack of a whole script: address space, of which only what is touched takes memory. It is this large for values that are
-/// nested millions deep: the interpreter copies and drops them by recursion, where nothing can look at what is left, and
-/// the other limits end a script before it nests deeper than this holds.
+use super::stack;
+
+/// Stack of a script, of an item of a batch, and of the thread that they live on: address space, of which only what is
+/// touched takes memory. It is this large for values that are nested millions deep: the interpreter copies, compares and
+/// drops them by recursion, where nothing can look at what is left, and the other limits end a script before it nests
+/// deeper than this holds. An item may nest as deep as a script, so it has as much; ten thousand in flight take a tenth of
+/// the address space of a process.
 pub const SCRIPT_STACK: usize = 1 << 30;
-/// Stack of one item of a batch.
-pub const ITEM_STACK: usize = 512 << 10;
 /// Below this much left, a script is ended with a clear error: an overflow would be a bare SIGSEGV.
 pub const STACK_RESERVE: usize = 48 << 10;
-/// The lowest page of a stack is its guard.
-const GUARD_PAGE: usize = 4096;
-/// Stacks kept for the next fibers, so that a batch maps memory once and not once per item.
-const STACKS_KEPT: usize = 1024;
 
 /// The fiber's owner went away. Return an error at once; every further [`wait`] answers the same.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +58,6 @@ thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
     /// A copy of `RUNNING.floor` that costs nothing to look at; 0 outside of fibers.
     static FLOOR: Cell<usize> = const { Cell::new(0) };
-    static SPARE_STACKS: RefCell<Vec<(usize, DefaultStack)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The data that the running fiber was made with; `None` outside of fibers or when it is of another type.
@@ -136,18 +130,12 @@ impl<R> Fiber<R> {
     /// # Errors
     /// The operating system's, when it has no memory for the stack.
     pub fn new(stack_size: usize, data: Rc<dyn Any>, body: impl FnOnce() -> R + 'static) -> std::io::Result<Self> {
-        let spare = SPARE_STACKS.with_borrow_mut(|spare| {
-            spare.iter().rposition(|(size, _)| *size == stack_size).map(|i| spare.swap_remove(i).1)
-        });
-        let stack = match spare {
-            Some(stack) => stack,
-            None => DefaultStack::new(stack_size)?,
-        };
+        let stack = stack::take(stack_size)?;
         let running = Running {
             yielder: Rc::new(Cell::new(ptr::null())),
             data,
             dropped: Rc::new(Cell::new(false)),
-            floor: stack.limit().get() + GUARD_PAGE,
+            floor: stack::floor(&stack),
         };
         let place = Rc::clone(&running.yielder);
         let coroutine = Coroutine::with_stack(stack, move |yielder: &FiberYielder, _first: Resumption| {
@@ -175,12 +163,7 @@ impl<R> Fiber<R> {
 
     fn keep_stack(&mut self) {
         if let Some(coroutine) = self.coroutine.take() {
-            let stack = coroutine.into_stack();
-            SPARE_STACKS.with_borrow_mut(|spare| {
-                if spare.len() < STACKS_KEPT {
-                    spare.push((self.stack_size, stack));
-                }
-            });
+            stack::keep(self.stack_size, coroutine.into_stack());
         }
     }
 }
@@ -240,7 +223,7 @@ mod tests {
         let log = Rc::new(RefCell::new(Vec::new()));
         let make = |name: &'static str, ms: u64| {
             let log = Rc::clone(&log);
-            Fiber::new(ITEM_STACK, Rc::new(name), move || {
+            Fiber::new(SCRIPT_STACK, Rc::new(name), move || {
                 log.borrow_mut().push(format!("{} begins", current::<&str>().unwrap()));
                 wait(tokio::time::sleep(Duration::from_millis(ms))).unwrap();
                 log.borrow_mut().push(format!("{} ends", current::<&str>().unwrap()));
@@ -257,7 +240,7 @@ mod tests {
     fn a_dropped_fiber_is_run_to_its_end_with_errors() {
         let ended = Rc::new(Cell::new(0));
         let seen = Rc::clone(&ended);
-        let fiber = Fiber::new(ITEM_STACK, Rc::new(()), move || {
+        let fiber = Fiber::new(SCRIPT_STACK, Rc::new(()), move || {
             while wait(std::future::pending::<()>()).is_ok() {}
             seen.set(seen.get() + 1);
             assert!(is_dropped());
@@ -271,7 +254,7 @@ mod tests {
     #[test]
     fn knows_how_much_stack_is_left() {
         assert_eq!(stack_left(), usize::MAX);
-        let left = on_a_runtime(Fiber::new(ITEM_STACK, Rc::new(()), stack_left).unwrap());
-        assert!(left > ITEM_STACK / 2 && left < ITEM_STACK, "{left}");
+        let left = on_a_runtime(Fiber::new(SCRIPT_STACK, Rc::new(()), stack_left).unwrap());
+        assert!(left > SCRIPT_STACK - (64 << 10) && left < SCRIPT_STACK, "{left}");
     }
 }

@@ -46,6 +46,7 @@ pub(super) fn install(engine: &mut Engine, limits: &Limits) {
             "ended".into()
         })
     });
+    super::lists::install(engine);
     bound_single_calls(engine);
 }
 
@@ -73,7 +74,7 @@ fn should_end(task: &Task, operations: u64, busy: Duration, memory: usize) -> Op
         if task.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Some(Ending::TimedOut);
         }
-        if task.busy() > busy {
+        if task.busy() > busy || task.pace.exceeds(busy) {
             return Some(Ending::TooLong);
         }
     }
@@ -106,7 +107,8 @@ fn bound_single_calls(engine: &mut Engine) {
     });
     engine.register_fn("pad", |text: &mut ImmutableString, length: i64, character: char| -> Done {
         let missing = bounded(length)?.saturating_sub(text.chars().count());
-        text.make_mut().extend(std::iter::repeat_n(character, missing));
+        let more: String = std::iter::repeat_n(character, missing).collect();
+        text.make_mut().push_str(&more);
         Ok(())
     });
     engine.register_fn("pad", |text: &mut ImmutableString, length: i64, padding: &str| -> Done {

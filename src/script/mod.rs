@@ -10,12 +10,15 @@ pub mod diagnose;
 pub mod fiber;
 pub mod library;
 mod limits;
+mod lists;
 pub mod modules;
 pub mod operation;
 pub mod outline;
+mod pace;
 pub mod params;
 pub mod procedures;
 pub mod reference;
+mod stack;
 pub mod task;
 pub mod value;
 

@@ -255,6 +255,7 @@ pub fn block<T: Send + 'static>(
     if let Some(why) = task.ending() {
         return Err(task.end(why));
     }
+    let waiting = task.pace.wait();
     let mut job = AbortOnDrop(task.io.spawn(future));
     let (world, deadline) = (Arc::clone(&task.world), task.deadline);
     let (writes, hurry) = (Arc::clone(&context.writes_in_flight), context.hurry.clone());
@@ -274,6 +275,7 @@ pub fn block<T: Send + 'static>(
         }
         Err(why)
     });
+    drop(waiting);
     task.has_waited();
     match finished {
         Ok(Ok(Ok(result))) => Ok(result),

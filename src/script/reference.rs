@@ -31,6 +31,12 @@ closures; one that was left out and has no `preset` is `()`. Types: `text`, `int
 from the bundled ones, and from beside the script; bundled is `checks` with `all_ok(records)`, `is_fine(record)` and
 `tally(records)`.
 
+What an operation or `throw #{ ... }` raises is caught as a map of `code`, `message`, `hint`, `retryable`, `verdict`, `details`
+and `origin` (a thrown map as it was thrown). What the language itself raises (a division by zero, an index that is not
+there, an unknown function) is caught as the language's own map: `error` (its kind, e.g. `"ErrorArithmetic"`), `message`,
+`line`, `position`; `code` and the others read as `()`. Not caught, it is reported like any other error, as `script.error`
+and the like.
+
 `config.toml` in the home folder, all of it optional:
 
 ```toml
@@ -39,7 +45,7 @@ server = "10.0.0.10"       # asked instead of the system's resolver; "10.0.0.10:
 
 [limits]
 operations = 50000000      # steps of the interpreter, per script and per item of a batch
-busy_seconds = 8           # computing without waiting for an operation
+busy_seconds = 8           # computing without waiting for an operation: a script, an item, and all of a run together
 memory_mb = 1024           # that a run may add to what the program used before
 
 [recover]

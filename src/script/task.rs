@@ -11,7 +11,7 @@ use std::{
 use rhai::{Engine, EvalAltResult, Position};
 use tokio::{runtime::Handle, time::Instant};
 
-use super::context::World;
+use super::{context::World, pace::Pace};
 use crate::error::Error;
 
 /// Why a script was ended from outside. Once set it stays: a `catch` cannot swallow it.
@@ -65,10 +65,11 @@ pub struct Task {
     pub engine: Rc<Engine>,
     /// When the time is up.
     pub deadline: Option<Instant>,
-    /// Whether this is an item of a batch.
-    pub is_item: bool,
+    /// Batches around this: 0 for a script itself.
+    pub batches_around: usize,
     /// What the program used when the run began, for the memory limit.
     pub memory_before: usize,
+    pub(super) pace: Rc<Pace>,
     ending: Cell<Option<Ending>>,
     operations: Cell<u64>,
     /// Interpreting since the last wait for an operation, but for the slice that runs now.
@@ -92,8 +93,9 @@ impl Task {
             io,
             engine,
             deadline: None,
-            is_item: false,
+            batches_around: 0,
             memory_before: crate::host::memory_in_use(),
+            pace: Pace::new(),
             ending: Cell::new(None),
             operations: Cell::new(0),
             busy: Cell::new(Duration::ZERO),
@@ -107,8 +109,9 @@ impl Task {
     pub fn item(&self, path: &str, deadline: Option<Instant>) -> Self {
         Self {
             deadline: [deadline, self.deadline].into_iter().flatten().min(),
-            is_item: true,
+            batches_around: self.batches_around + 1,
             memory_before: self.memory_before,
+            pace: Rc::clone(&self.pace),
             ..Self::new(Arc::clone(&self.world), self.io.clone(), Rc::clone(&self.engine), path)
         }
     }
@@ -149,6 +152,27 @@ impl Task {
         let why = self.ending.get().unwrap_or(why);
         self.ending.set(Some(why));
         terminated()
+    }
+
+    /// What a closure or script of this task came to. One that was ended has not done what it was to do, whatever it returned:
+    /// some callers of closures go on without what they threw.
+    ///
+    /// # Errors
+    /// The result's own, or the interpreter's word for "stop".
+    pub fn conclude<T>(&self, result: Result<T, Box<EvalAltResult>>) -> Result<T, Box<EvalAltResult>> {
+        match self.ending() {
+            Some(why) if result.is_ok() => Err(self.end(why)),
+            _ => result,
+        }
+    }
+
+    /// Why nothing new may begin: the run was interrupted, or has computed for too long.
+    #[must_use]
+    pub fn run_is_over(&self) -> Option<Ending> {
+        if self.world.interrupt.stop.is_cancelled() {
+            return Some(Ending::Interrupted);
+        }
+        self.pace.is_spent().then_some(Ending::TooLong)
     }
 
     /// How long the task has been interpreting without waiting for an operation.

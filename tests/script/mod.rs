@@ -9,6 +9,7 @@ mod secret_cases {
 mod http;
 mod interrupting;
 mod limits;
+mod places;
 mod reference;
 mod rhai_gate;
 mod secrets;

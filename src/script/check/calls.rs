@@ -74,6 +74,7 @@ impl Checker<'_> {
                 ))
             }
             Some(arities) if !arities.contains(&call.arguments) => Some(wrong_arity(script, call, &full, arities)),
+            Some(_) if imported.is_none() && full == "batch::each" => closure_arity(script, outline, call, &full, 1),
             Some(_) => None,
         }
     }
@@ -127,7 +128,8 @@ impl Checker<'_> {
             return Some(Finding { is_error: !call.method, ..finding });
         }
         if arities.contains(&call.arguments) {
-            return None;
+            let is_step = name == "step" && !call.method;
+            return is_step.then(|| closure_arity(script, outline, call, name, 0)).flatten();
         }
         Some(Finding { is_error: !call.method, ..wrong_arity(script, call, name, &arities) })
     }
@@ -179,6 +181,18 @@ impl Checker<'_> {
         }
         Alias::Module(functions)
     }
+}
+
+/// A closure that stands in a call and takes another number of arguments than the operation gives it.
+fn closure_arity(script: &str, outline: &Outline, call: &FunctionCall, name: &str, given: usize) -> Option<Finding> {
+    let (closure, captured) = call.closures.last()?;
+    let takes = outline.functions(closure).next()?.parameters.len().checked_sub(captured.len())?;
+    let form = if given == 0 { "|| { ... }" } else { "|item| { ... }" };
+    let plural = if takes == 1 { "" } else { "s" };
+    (takes != given).then(|| {
+        let message = format!("the closure of `{name}` takes {takes} argument{plural}, not {given}");
+        error(script, call.at, "script.wrong_arity", message, Some(format!("write it as {form}")))
+    })
 }
 
 fn wrong_arity(script: &str, call: &FunctionCall, name: &str, arities: &Arities) -> Finding {
