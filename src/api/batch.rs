@@ -199,8 +199,10 @@ impl Batch {
         let fiber = Fiber::new(SCRIPT_STACK, task, move || {
             #[allow(deprecated)]
             let context = this.context.create_context(&item_task.engine);
+            // Copies of the item's own: what another item holds while it waits would be a data race to this one.
+            let body = own_copies(&this.body);
             item_task
-                .conclude(this.body.call_raw(&context, None, [value]))
+                .conclude(body.call_raw(&context, None, [value]))
                 .map_err(|error| Box::new(failure(&error, &item_task, &this.script)))
         });
         match fiber {

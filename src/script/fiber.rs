@@ -8,8 +8,10 @@
 //! that is dropped while suspended is not unwound by a panic (Rhai's frames would abort the process); it is resumed with
 //! [`Dropped`] until the script has returned.
 //!
-//! This file and `stack.rs` are the only ones of Libretto with `unsafe` in them; each block is argued where it stands.
+//! This module, with its `stack`, is the only one of Libretto with `unsafe` in it; each block is argued where it stands.
 #![allow(unsafe_code)]
+
+mod stack;
 
 use std::{
     any::Any,
@@ -22,8 +24,6 @@ use std::{
 };
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
-
-use super::stack;
 
 /// Stack of a script, of an item of a batch, and of the thread that they live on: address space, of which only what is
 /// touched takes memory. It is this large for values that are nested millions deep: the interpreter copies, compares and

@@ -18,7 +18,6 @@ mod pace;
 pub mod params;
 pub mod procedures;
 pub mod reference;
-mod stack;
 pub mod task;
 pub mod value;
 
