@@ -145,8 +145,8 @@ pub fn memory_in_use() -> usize {
     ALLOCATOR.allocated()
 }
 
-/// Hears when somebody asks the program to stop: Ctrl-C, or on Unix also SIGTERM. From the moment it is made on, neither ends
-/// the program by itself.
+/// Hears when somebody asks the program to stop: Ctrl-C, or on Unix also SIGTERM, and SIGHUP, which says that the terminal or
+/// the connection to it is gone. From the moment it is made on, none of them ends the program by itself.
 pub struct StopSignals {
     #[cfg(unix)]
     heard: Vec<tokio::signal::unix::Signal>,
@@ -159,7 +159,11 @@ impl StopSignals {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
-            let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+            let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+            // `nohup` asks that a terminal that goes away be no reason to stop.
+            if !is_hangup_ignored() {
+                kinds.push(SignalKind::hangup());
+            }
             Self { heard: kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect() }
         }
         #[cfg(not(unix))]
@@ -179,4 +183,12 @@ impl StopSignals {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Whether the program was started with SIGHUP ignored. Linux tells; elsewhere `nohup` is not known of.
+#[cfg(unix)]
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 != 0)
 }

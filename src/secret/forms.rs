@@ -1,32 +1,63 @@
-//! The forms in which a secret could leave: as bytes, encoded, and escaped for each kind of text that it may end up in.
+//! The forms in which a secret could leave: as bytes, encoded, and with its quotes doubled. Escapes are not here: the
+//! redactor reads them (`escapes.rs`) and looks at what comes out.
 
 use std::fmt::Write;
 
 use data_encoding::{BASE64, BASE64URL, Encoding, HEXLOWER, HEXUPPER};
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use zeroize::{Zeroize, Zeroizing};
+
+/// What stands between the bytes of a hexadecimal dump.
+const BETWEEN: [&str; 6] = [":", "-", " ", ", 0x", ",0x", " 0x"];
 
 /// Shows every form of `secret` to `take`, some more than once.
 pub(super) fn each(secret: &str, take: &mut dyn FnMut(&[u8])) {
-    let utf16 = utf16le(secret);
-    let quoted = utf16le(&format!("\"{secret}\""));
-    take(secret.as_bytes());
-    for bytes in [secret.as_bytes(), &utf16] {
+    written(secret, take);
+    if !secret.is_ascii() {
+        // A file name on a Mac, or a form that was sent from one: letters and their marks one by one, or together.
+        let apart = Zeroizing::new(DecomposingNormalizerBorrowed::new_nfd().normalize(secret).into_owned());
+        let together = Zeroizing::new(ComposingNormalizerBorrowed::new_nfc().normalize(secret).into_owned());
+        for other in [apart, together].into_iter().filter(|other| other.as_str() != secret) {
+            written(&other, take);
+        }
+    }
+}
+
+fn written(text: &str, take: &mut dyn FnMut(&[u8])) {
+    let utf16 = utf16le(text);
+    for bytes in [text.as_bytes(), &utf16] {
         take(bytes);
         encoded(bytes, take);
     }
+    if !text.is_ascii() {
+        let narrow = latin1(text);
+        take(&narrow);
+        encoded(&narrow, take);
+        give(String::from_utf8_lossy(&narrow).into_owned(), take);
+    }
     // How `unicodePwd` carries it (MS-ADTS 3.1.1.3.1.5): base64 in LDIF and in logs.
-    base64(&quoted, take);
-    escaped(secret, take);
+    base64(&utf16le(&format!("\"{text}\"")), take);
     // UTF-16LE that something took for text; without the last NUL, so that it is found in UTF-16BE too.
     let wide = Zeroizing::new(String::from_utf8_lossy(&utf16).into_owned());
-    let wide = wide.strip_suffix('\0').unwrap_or(&wide);
-    take(wide.as_bytes());
-    escaped(wide, take);
-    lines(secret, take);
+    take(wide.strip_suffix('\0').unwrap_or(&wide).as_bytes());
+    doubled(text, take);
+    lines(text, take);
 }
 
 fn utf16le(text: &str) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(text.encode_utf16().flat_map(u16::to_le_bytes).collect())
+}
+
+/// Latin-1, as some say `é`; what it does not have stays UTF-8, as in texts that mix `\xe9` and `\u20ac`.
+fn latin1(text: &str) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    for c in text.chars() {
+        match u8::try_from(c) {
+            Ok(byte) => bytes.push(byte),
+            Err(_) => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
 }
 
 /// Gives a text away and wipes it.
@@ -36,16 +67,27 @@ fn give(mut text: String, take: &mut dyn FnMut(&[u8])) {
 }
 
 fn encoded(bytes: &[u8], take: &mut dyn FnMut(&[u8])) {
-    give(HEXLOWER.encode(bytes), take);
-    give(HEXUPPER.encode(bytes), take);
-    base64(bytes, take);
-    // As `Debug` prints bytes, and byte strings.
-    let mut list = Zeroizing::new(String::with_capacity(bytes.len() * 5));
-    for byte in bytes {
-        let _ = write!(list, "{byte}, ");
+    for encoding in [HEXLOWER, HEXUPPER] {
+        let digits = Zeroizing::new(encoding.encode(bytes));
+        take(digits.as_bytes());
+        for between in BETWEEN {
+            let mut dump = Zeroizing::new(String::with_capacity(bytes.len() * (2 + between.len())));
+            for at in (0..digits.len()).step_by(2) {
+                dump.push_str(if at == 0 { "" } else { between });
+                dump.push_str(&digits[at..at + 2]);
+            }
+            take(dump.as_bytes());
+        }
     }
-    take(list.trim_end_matches(", ").as_bytes());
-    give(bytes.escape_ascii().to_string(), take);
+    base64(bytes, take);
+    // As `Debug` prints bytes, and JSON.
+    for between in [", ", ","] {
+        let mut list = Zeroizing::new(String::with_capacity(bytes.len() * 5));
+        for byte in bytes {
+            let _ = write!(list, "{byte}{between}");
+        }
+        take(list.trim_end_matches(between).as_bytes());
+    }
 }
 
 /// Base64 wherever in a longer text the bytes stand: with 0, 1 or 2 bytes before them in their group of three, only the
@@ -67,173 +109,11 @@ fn aligned(encoding: &Encoding, bytes: &[u8], before: usize, take: &mut dyn FnMu
     take(&text.as_bytes()[from..to]);
 }
 
-/// Everything that writes special characters in another way. Most passwords have few of them.
-fn escaped(text: &str, take: &mut dyn FnMut(&[u8])) {
-    if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return;
-    }
-    percent(text, take);
-    for style in JSON.into_iter().filter(|style| style.matters(text)) {
-        let once = Zeroizing::new(json(text, style));
-        take(once.as_bytes());
-        // A document inside a document, or an error's text inside one.
-        give(json(&once, JSON[0]), take);
-    }
-    let debug = format!("{text:?}");
-    give(json(&debug[1..debug.len() - 1], JSON[0]), take);
-    take(&debug.as_bytes()[1..debug.len() - 1]);
-    drop(Zeroizing::new(debug));
-    give(text.escape_debug().to_string(), take);
-    give(text.escape_default().to_string(), take);
-    html(text, take);
-    ldap(text, take);
-    give(text.replace('"', "\"\""), take);
-    give(text.replace('\'', "''"), take);
-    give(text.replace('\'', "'\\''"), take);
-    if text.contains('\n') {
-        give(text.replace('\n', "\r\n"), take);
-    }
-}
-
-/// RFC 3986 with only its unreserved characters left, or none; `encodeURIComponent` and HTML forms; in both cases.
-fn percent(text: &str, take: &mut dyn FnMut(&[u8])) {
-    for (kept, space) in [("-._~", "%20"), ("-._~!*'()", "%20"), ("-._*", "+"), ("-._~", "+"), ("", "%20")] {
-        for upper in [true, false] {
-            let mut out = Zeroizing::new(String::with_capacity(text.len() * 3));
-            for byte in text.bytes() {
-                let char = char::from(byte);
-                let _ = match byte {
-                    b' ' => out.write_str(space),
-                    _ if char.is_ascii_alphanumeric() || kept.contains(char) => out.write_char(char),
-                    _ if upper => write!(out, "%{byte:02X}"),
-                    _ => write!(out, "%{byte:02x}"),
-                };
-            }
-            take(out.as_bytes());
-        }
-    }
-}
-
-/// How a JSON writer treats what it need not escape.
-#[derive(Clone, Copy)]
-#[allow(clippy::struct_excessive_bools)] // five habits, each independent of the others
-struct Json {
-    /// `\n` rather than `\u000a`.
-    short: bool,
-    /// `\/`.
-    slash: bool,
-    /// Everything beyond ASCII as `\u`.
-    ascii: bool,
-    /// `< > & ' +` as `\u`, as .NET and Go do.
-    web: bool,
-    /// Hexadecimal digits in upper case.
-    upper: bool,
-}
-
-impl Json {
-    /// Whether it writes this text in another way than the plain style: ten thousand secrets are registered at a time.
-    fn matters(self, text: &str) -> bool {
-        let plain = self.short && !self.slash && !self.ascii && !self.web;
-        plain
-            || (self.ascii && !text.is_ascii())
-            || (self.slash && text.contains('/'))
-            || (self.web && text.contains(['<', '>', '&', '\'', '+', '"']))
-            || (!self.short && text.contains(|c: char| c.is_ascii_control()))
-    }
-}
-
-const JSON: [Json; 10] = {
-    const PLAIN: Json = Json { short: true, slash: false, ascii: false, web: false, upper: false };
-    [
-        PLAIN,
-        Json { slash: true, ..PLAIN },
-        Json { ascii: true, ..PLAIN },
-        Json { ascii: true, upper: true, ..PLAIN },
-        Json { ascii: true, slash: true, ..PLAIN },
-        Json { web: true, ..PLAIN },
-        Json { web: true, ascii: true, ..PLAIN },
-        Json { web: true, ascii: true, upper: true, ..PLAIN },
-        Json { short: false, ascii: true, ..PLAIN },
-        Json { short: false, ascii: true, web: true, upper: true, ..PLAIN },
-    ]
-};
-
-fn json(text: &str, style: Json) -> String {
-    let mut out = String::with_capacity(text.len() * 2);
-    for c in text.chars() {
-        let short = match c {
-            '\n' => Some("\\n"),
-            '\r' => Some("\\r"),
-            '\t' => Some("\\t"),
-            '\u{8}' => Some("\\b"),
-            '\u{c}' => Some("\\f"),
-            '"' => Some("\\\""),
-            '\\' => Some("\\\\"),
-            '/' if style.slash => Some("\\/"),
-            _ => None,
-        };
-        let coded = c.is_ascii_control() || (style.ascii && !c.is_ascii()) || (style.web && "<>&'+".contains(c));
-        let plain = matches!(c, '\\' | '/') || (c == '"' && !style.web);
-        match short {
-            Some(short) if style.short || plain => out.push_str(short),
-            Some(_) => code_units(&mut out, c, style.upper),
-            None if coded => code_units(&mut out, c, style.upper),
-            None => out.push(c),
-        }
-    }
-    out
-}
-
-fn code_units(out: &mut String, c: char, upper: bool) {
-    for unit in c.encode_utf16(&mut [0; 2]) {
-        let _ = if upper { write!(out, "\\u{unit:04X}") } else { write!(out, "\\u{unit:04x}") };
-    }
-}
-
-fn html(text: &str, take: &mut dyn FnMut(&[u8])) {
-    if !text.contains(['&', '<', '>', '"', '\'', '/']) {
-        return;
-    }
-    let base = Zeroizing::new(text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"));
-    take(base.as_bytes());
-    for quote in ["&quot;", "&#34;", "\""] {
-        for apostrophe in ["&#39;", "&#x27;", "&apos;", "'"] {
-            let quotes = Zeroizing::new(base.replace('"', quote).replace('\'', apostrophe));
-            take(quotes.as_bytes());
-            give(quotes.replace('/', "&#x2F;"), take);
-        }
-    }
-}
-
-/// Filters (RFC 4515, 3) and names (RFC 4514, 2.4).
-fn ldap(text: &str, take: &mut dyn FnMut(&[u8])) {
-    for beyond_ascii in [false, true] {
-        for upper in [false, true] {
-            let mut out = Zeroizing::new(Vec::with_capacity(text.len() * 3));
-            for byte in text.bytes() {
-                if b"*()\\\0".contains(&byte) || (beyond_ascii && !byte.is_ascii()) {
-                    let code = if upper { format!("\\{byte:02X}") } else { format!("\\{byte:02x}") };
-                    out.extend_from_slice(code.as_bytes());
-                } else {
-                    out.push(byte);
-                }
-            }
-            take(&out);
-        }
-    }
-    for specials in [",+\"\\<>;", ",+\"\\<>;="] {
-        for hexadecimal in [false, true] {
-            let mut out = Zeroizing::new(String::with_capacity(text.len() * 2));
-            for (at, c) in text.char_indices() {
-                let edge = (at == 0 && matches!(c, ' ' | '#')) || (at + 1 == text.len() && c == ' ');
-                let _ = match c {
-                    '\0' => out.write_str("\\00"),
-                    _ if !edge && !specials.contains(c) => out.write_char(c),
-                    _ if hexadecimal => write!(out, "\\{:02X}", c as u32),
-                    _ => write!(out, "\\{c}"),
-                };
-            }
-            take(out.as_bytes());
+/// What escapes without a sign of its own: CSV and SQL, a shell, lines as Windows ends them, the spaces of a form.
+fn doubled(text: &str, take: &mut dyn FnMut(&[u8])) {
+    for (plain, other) in [("\"", "\"\""), ("'", "''"), ("'", "'\\''"), ("\n", "\r\n"), (" ", "+")] {
+        if text.contains(plain) {
+            give(text.replace(plain, other), take);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Secrets: the opaque type, redaction at every sink, encryption at rest, references to where a secret comes from.
 
+mod escapes;
 mod forms;
 pub mod generate;
 pub mod redact;

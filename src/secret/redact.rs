@@ -1,7 +1,8 @@
 //! The redactor: knows every secret of this process in every form it could leave in.
 //!
 //! It keeps no secret. Of each form it has three keyed hashes: of the first 4 bytes, of the first 8, of the whole. A text is
-//! looked at byte by byte; where the first bytes are known, the whole is hashed for each length that occurs. So a secret
+//! looked at byte by byte; where the first bytes are known, the whole is hashed for each length that occurs. Then its escapes
+//! are read, each kind on its own and in what comes out once more, and the result is looked at in the same way. So a secret
 //! is registered in microseconds however many there are (nothing is rebuilt, as an automaton would be), 10,000 of them
 //! take some 20 MB, and nothing here has to be wiped.
 
@@ -13,7 +14,7 @@ use std::{
     sync::{LazyLock, PoisonError, RwLock},
 };
 
-use super::forms;
+use super::{escapes::Kind, forms};
 
 /// What stands where a secret stood.
 const MARK: &[u8] = b"[secret]";
@@ -24,6 +25,9 @@ const SHORT: usize = super::SHORTEST;
 const HEAD: usize = 8;
 /// Bits of the table that says at once, for most places of a text, that nothing begins there. Untouched pages cost nothing.
 const TABLE_BITS: u32 = 22;
+
+/// How often escapes are read: a URL in JSON, JSON in JSON.
+const LAYERS: u32 = 2;
 
 static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(|| RwLock::new(Known::new()));
 
@@ -78,7 +82,7 @@ pub fn redact_bytes(text: &[u8]) -> Cow<'_, [u8]> {
 pub(super) fn redact_stream(text: &[u8], flush: bool) -> (Vec<u8>, usize) {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     let mut found = known.find(text);
-    let mut end = known.open_end(text, flush);
+    let mut end = known.open_end(text, &Kind::ALL, LAYERS, flush);
     if let Some(cut) = found.iter().find(|range| range.start < end && end < range.end) {
         end = if flush { cut.end } else { cut.start };
     }
@@ -135,20 +139,35 @@ impl Known {
         self.table[word] |= bit;
     }
 
-    /// Where secrets stand; ranges that overlap are one.
+    /// Where secrets stand, in order and without overlap.
     fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
-        let mut found: Vec<Range<usize>> = Vec::new();
+        let mut found = Vec::new();
         if self.whole.is_empty() {
             return found;
         }
-        for at in 0..(text.len() + 1).saturating_sub(SHORT) {
-            let Some(length) = self.longest(&text[at..]) else { continue };
-            match found.last_mut() {
-                Some(last) if at < last.end => last.end = last.end.max(at + length),
-                _ => found.push(at..at + length),
-            }
+        self.seek(text, &Kind::ALL, LAYERS, &mut found);
+        if found.len() > 1 {
+            found.sort_unstable_by_key(|range| range.start);
+            found.dedup_by(|later, last| {
+                let overlap = later.start < last.end;
+                last.end = if overlap { last.end.max(later.end) } else { last.end };
+                overlap
+            });
         }
         found
+    }
+
+    /// Adds where secrets stand in `text` and in what it says once its escapes are read.
+    fn seek(&self, text: &[u8], kinds: &[Kind], layers: u32, found: &mut Vec<Range<usize>>) {
+        for at in 0..(text.len() + 1).saturating_sub(SHORT) {
+            found.extend(self.longest(&text[at..]).map(|length| at..at + length));
+        }
+        for kind in kinds.iter().filter(|_| layers > 0) {
+            let Some(plain) = kind.read(text) else { continue };
+            let mut inner = Vec::new();
+            self.seek(&plain.text, kind.inner(), layers - 1, &mut inner);
+            found.extend(inner.iter().map(|range| plain.source(range)));
+        }
     }
 
     /// The length of the longest form that `text` begins with.
@@ -169,8 +188,22 @@ impl Known {
         self.table[word] & bit != 0 && self.heads.contains_key(&self.hash(head))
     }
 
-    /// From where on `text` may be the beginning of a form that goes on in what follows.
-    fn open_end(&self, text: &[u8], flush: bool) -> usize {
+    /// From where on `text`, or what it says once its escapes are read, may be the beginning of a form that goes on in what
+    /// follows.
+    fn open_end(&self, text: &[u8], kinds: &[Kind], layers: u32, flush: bool) -> usize {
+        let mut end = self.form_open(text, flush);
+        for kind in kinds.iter().filter(|_| layers > 0 && !self.whole.is_empty()) {
+            let Some(plain) = kind.read(text) else { continue };
+            let open = self.open_end(&plain.text[..plain.sure], kind.inner(), layers - 1, flush);
+            // An escape that is cut off waits for its rest, but for a flush only as part of something.
+            if open < plain.sure || (!flush && plain.sure < plain.text.len()) {
+                end = end.min(plain.place(open, false));
+            }
+        }
+        end
+    }
+
+    fn form_open(&self, text: &[u8], flush: bool) -> usize {
         let Some(longest) = self.lengths.last() else { return text.len() };
         let from = (text.len() + 1).saturating_sub(*longest);
         let reach = |known: &HashMap<u64, usize>, head: &[u8]| known.get(&self.hash(head)).copied().unwrap_or_default();

@@ -228,3 +228,100 @@ fn ten_thousand_secrets_between_redactions() {
         reading / 100
     );
 }
+
+/// Each with a fault of its own for somebody who escapes.
+const MIXED: &str = "Ca&n<a>r\"y'P/a\\s+s 9\u{e9}=%Z";
+
+/// How other programs write [`MIXED`]: made by Python, Go, .NET, OpenSSL and ldapsearch, not by this program.
+const ELSEWHERE: [(&str, &str); 22] = [
+    ("Go's JSON", r#"Ca\u0026n\u003ca\u003er\"y'P/a\\s+s 9é=%Z"#),
+    ("Python's JSON", r#"Ca&n<a>r\"y'P/a\\s+s 9\u00e9=%Z"#),
+    (".NET's JSON", r"Ca\u0026n\u003Ca\u003Er\u0022y\u0027P/a\\s\u002Bs 9\u00E9=%Z"),
+    ("JSON in JSON", r#"Ca\\u0026n\\u003ca\\u003er\\\"y'P/a\\\\s+s 9é=%Z"#),
+    ("Python's repr", r#"Ca&n<a>r"y\'P/a\\s+s 9é=%Z"#),
+    ("Python's ascii", r#"Ca&n<a>r"y\'P/a\\s+s 9\xe9=%Z"#),
+    ("Python's bytes", r#"Ca&n<a>r"y\'P/a\\s+s 9\xc3\xa9=%Z"#),
+    ("octal", r#"Ca&n<a>r\"y'P/a\\s+s 9\303\251=%Z"#),
+    ("URL, / kept", "Ca%26n%3Ca%3Er%22y%27P/a%5Cs%2Bs%209%C3%A9%3D%25Z"),
+    ("URL, much kept", "Ca&n<a>r%22y%27P/a%5Cs+s%209%C3%A9=%25Z"),
+    ("URL, Latin-1", "Ca%26n%3Ca%3Er%22y%27P/a%5Cs%2Bs%209%E9%3D%25Z"),
+    (
+        "URL, UTF-16",
+        "C%00a%00%26%00n%00%3C%00a%00%3E%00r%00%22%00y%00%27%00P%00/%00a%00%5C%00s%00%2B%00s%00%20%009%00%E9%00%3D%00%25%00Z%00",
+    ),
+    ("URL twice", "Ca%2526n%253Ca%253Er%2522y%2527P%252Fa%255Cs%252Bs%25209%25C3%25A9%253D%2525Z"),
+    ("escape()", "Ca%26n%3Ca%3Er%22y%27P/a%5Cs+s%209%E9%3D%25Z"),
+    ("Latin-1 in base64", "Q2EmbjxhPnIieSdQL2FccytzIDnpPSVa"),
+    ("letters and marks apart", "Ca&n<a>r\"y'P/a\\s+s 9e\u{301}=%Z"),
+    ("URL of that", "Ca%26n%3Ca%3Er%22y%27P%2Fa%5Cs%2Bs%209e%CC%81%3D%25Z"),
+    ("LDAP, all", r"\43\61\26\6e\3c\61\3e\72\22\79\27\50\2f\61\5c\73\2b\73\20\39\c3\a9\3d\25\5a"),
+    ("LDAP in JSON", r#"Ca&n<a>r\"y'P/a\\5cs+s 9\\c3\\a9=%Z"#),
+    ("a dump", "43:61:26:6E:3C:61:3E:72:22:79:27:50:2F:61:5C:73:2B:73:20:39:C3:A9:3D:25:5A"),
+    ("HTML", "Ca&amp;n&lt;a&gt;r&#34;y&apos;P&#x2F;a\\s+s 9&#233;=%Z"),
+    ("JSON in HTML", "Ca&amp;n&lt;a&gt;r\\&quot;y&#39;P/a\\\\s+s 9é=%Z"),
+];
+
+#[test]
+fn as_other_programs_escape() {
+    Secret::new(MIXED).unwrap();
+    for (what, form) in ELSEWHERE {
+        gone(form, what);
+    }
+}
+
+#[test]
+fn every_character_escaped() {
+    for canary in canaries() {
+        let units = |digits: fn(u16) -> String| canary.encode_utf16().map(digits).collect::<String>();
+        let chars = |digits: fn(u32) -> String| canary.chars().map(|c| digits(c.into())).collect::<String>();
+        let bytes = |digits: fn(&u8) -> String| canary.as_bytes().iter().map(digits).collect::<String>();
+        gone(&units(|unit| format!("\\u{unit:04x}")), "json");
+        gone(&units(|unit| format!("\\u{unit:04X}")), "JSON");
+        gone(&units(|unit| format!("\\\\u{unit:04x}")), "json in json");
+        gone(&chars(|c| format!("\\u{{{c:x}}}")), "rust");
+        gone(&chars(|c| format!("\\U{c:08x}")), "python");
+        gone(&chars(|c| format!("&#{c};")), "html");
+        gone(&chars(|c| format!("&#x{c:X};")), "html, hexadecimal");
+        gone(&chars(|c| format!("&amp;#{c};")), "html in html");
+        gone(&bytes(|byte| format!("%{byte:02X}")), "url");
+        gone(&bytes(|byte| format!("%25{byte:02x}")), "url in url");
+        gone(&bytes(|byte| format!("\\x{byte:02x}")), "c");
+        gone(&bytes(|byte| format!("\\{byte:03o}").replace("\\4", "\\x4")), "octal");
+        gone(&bytes(|byte| format!("\\{byte:02x}")), "ldap");
+        for between in [":", " ", "-"] {
+            gone(canary.as_bytes().iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(between).as_str(), "dump");
+        }
+    }
+}
+
+#[test]
+fn what_only_looks_escaped_stays() {
+    for short in ["user", "Passw0rd", "labadmin", "1234", "a+b=c"] {
+        Secret::new(short).unwrap();
+    }
+    for text in [
+        r"us\er, LA\Badmin and C:\us\er",
+        "us%er 100% &user; is not it".split_at(6).0,
+        "Pass%w0rd, &Passw0r;d, \\uPass",
+        "a b=c, 12:34 and 12-34, 1%234",
+        "%u12, &#55;, \\u00zz, \\ud83d \\ud83d\\u0041, &#x110000; &#99999999999; %-1 \\u{} \\x-1 & \\",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+}
+
+#[test]
+fn a_stream_of_escapes_in_pieces() {
+    Secret::new(MIXED).unwrap();
+    for (what, form) in ELSEWHERE {
+        let text = format!("100% before {form} after \\");
+        for size in 1..text.len() {
+            let mut sink = Vec::new();
+            let mut writer = Redacting::new(&mut sink);
+            text.as_bytes().chunks(size).for_each(|piece| writer.write_all(piece).unwrap());
+            drop(writer);
+            let written = String::from_utf8(sink).unwrap();
+            assert_eq!(written, "100% before [secret] after \\", "{what} in pieces of {size}");
+        }
+    }
+}
