@@ -10,6 +10,8 @@ mod faults {
     crate::support::case::cases!("faults": targets, hanging, accounts, filters, own_ca);
 }
 mod completing;
+mod ending;
 mod homes;
 mod lab;
+mod streams;
 mod terminal;
