@@ -81,19 +81,10 @@ impl Host {
         }
     }
 
-    /// All of standard input as text, without the last line ending.
-    ///
-    /// # Errors
-    /// `usage.stdin` when it cannot be read or is not UTF-8.
-    pub fn read_stdin(&self) -> Result<Zeroizing<String>> {
-        let mut text = Zeroizing::new(String::new());
-        std::io::stdin()
-            .lock()
-            .read_to_string(&mut text)
-            .map_err(|e| Error::new("usage.stdin", format!("standard input cannot be read: {e}")))?;
-        let end = text.strip_suffix('\n').map_or(text.len(), |rest| rest.strip_suffix('\r').unwrap_or(rest).len());
-        text.truncate(end);
-        Ok(text)
+    /// Standard input, to be read.
+    #[must_use]
+    pub fn stdin(&self) -> impl Read {
+        std::io::stdin().lock()
     }
 
     /// Asks on the terminal, without echo.

@@ -216,7 +216,8 @@ async fn read_body(mut response: reqwest::Response, url: &str, read_only: bool) 
             return Err(Error::new(
                 "http.too_large",
                 format!("{url} answers with more than {} MB", LARGEST_ANSWER >> 20),
-            ));
+            )
+            .hint("ask for less at a time: a page, a filter, or fewer fields"));
         }
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -232,10 +233,16 @@ fn failed(error: &reqwest::Error, url: &str, read_only: bool) -> Error {
         return Error::inconclusive("http.unreachable", format!("{url} cannot be reached: {cause}"))
             .hint("look at the name, the port and the route");
     }
-    let code = if error.is_timeout() { "http.timeout" } else { "http.broken" };
-    let text =
-        if error.is_timeout() { format!("{url} did not answer in time") } else { format!("{url} broke off: {cause}") };
-    if read_only { Error::inconclusive(code, text) } else { Error::in_doubt(code, text) }
+    let (code, text, remedy) = if error.is_timeout() {
+        ("http.timeout", format!("{url} did not answer in time"), "give it longer with the option timeout, e.g. \"2m\"")
+    } else {
+        ("http.broken", format!("{url} broke off: {cause}"), "try again; if it stays so, look into the service's log")
+    };
+    if read_only {
+        Error::inconclusive(code, text).hint(remedy)
+    } else {
+        Error::in_doubt(code, text).hint("see in the service whether it was done before it is sent again")
+    }
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, NativeCallContext};
 use crate::{
     connection::{Connection, Settings},
     error::Error,
-    script::diagnose::raise,
+    script::{diagnose::raise, value},
     secret::Secret,
 };
 
@@ -23,6 +23,8 @@ fn register_secret(engine: &mut Engine) {
         engine.register_fn(name, |_: &mut Secret| "[secret]");
     }
     engine.register_fn("to_json", |_: &mut Secret| "\"[secret]\"");
+    // Rhai's own writes a value that it does not know as the name of its type.
+    engine.register_fn("to_json", |map: &mut rhai::Map| value::to_json(&map.clone().into()).to_string());
     engine.register_fn("+", |text: &str, _: Secret| format!("{text}[secret]"));
     engine.register_fn("+", |_: Secret, text: &str| format!("[secret]{text}"));
     for operator in ["==", "!=", "<", ">", "<=", ">="] {

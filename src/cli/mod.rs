@@ -33,7 +33,7 @@ use crate::{
     report,
     run::{Refusal, exit_code},
     script::library::Library,
-    store::{Store, events::Failure},
+    store::{Store, events::Failure, refuse_file},
     verdict::Verdict,
 };
 
@@ -65,6 +65,23 @@ pub fn main(host: Host) -> u8 {
     if let Some(code) = completions::answer_shell(&host) {
         return code;
     }
+    let json = host.args.iter().any(|arg| arg == "--json");
+    let code = answer(host);
+    let Some(said) = out::lost() else { return code };
+    let error = Error::new("usage.stdout", format!("standard output is not complete: {said}"))
+        .hint("make room where it goes, or send it elsewhere; what a run did is in `libretto runs show`");
+    complain(plain(json), &[], &Failure::from(&error));
+    // What is missing was asked for; another code says more than this one.
+    if code == 0 { exit_code(Verdict::Failed, false) } else { code }
+}
+
+/// For what is said before it is known how, and after.
+fn plain(json: bool) -> Out {
+    let look = report::Look { color: false };
+    Out { look, error_look: look, json, quiet: false }
+}
+
+fn answer(host: Host) -> u8 {
     let cli = match Cli::try_parse_from(&host.args) {
         Ok(cli) => cli,
         Err(error) => return usage(&host, &error),
@@ -75,6 +92,9 @@ pub fn main(host: Host) -> u8 {
         Ok(home) => home,
         Err(error) => return refuse(out, &error),
     };
+    if let Err(error) = refuse_file(&home) {
+        return refuse(out, &error);
+    }
     let session = Session { host, out, global: cli.global, home };
     match perform(&session, cli.command) {
         Ok(code) => code,
@@ -116,13 +136,10 @@ fn usage(host: &Host, error: &clap::Error) -> u8 {
             Some(tip) => said.hint(tip.trim_start_matches("tip: ").to_owned()),
             None => said,
         };
-        let plain = report::Look { color: false };
-        let out = Out { look: plain, error_look: plain, json: true, quiet: false };
-        complain(out, &[], &Failure::from(&said));
+        complain(plain(true), &[], &Failure::from(&said));
         return code;
     }
-    // A broken pipe is no fault of the user's.
-    let _ = error.print();
+    out::note(error.print());
     code
 }
 

@@ -1,6 +1,9 @@
 //! Standard output and standard error: the only two doors, and the redactor stands in both.
 
-use std::io::Write;
+use std::{
+    io::{self, Write},
+    sync::OnceLock,
+};
 
 use super::args::{ColorChoice, Global};
 use crate::{host::Host, report::Look, secret::redact::redact};
@@ -38,7 +41,7 @@ impl Out {
 
     /// Says `text`, which brings its own line endings, on standard output.
     pub fn say(self, text: &str) {
-        write(&mut std::io::stdout().lock(), text);
+        note(write(&mut io::stdout().lock(), text));
     }
 
     /// Says one line on standard output.
@@ -49,16 +52,34 @@ impl Out {
     /// Says one line of a run's events, whose texts went through the redactor one by one: a line that is redacted as a whole
     /// could lose a time or a number that looks like a secret.
     pub fn event(self, line: &str) {
-        let _ = writeln!(std::io::stdout().lock(), "{line}").and_then(|()| std::io::stdout().lock().flush());
+        let mut out = io::stdout().lock();
+        note(writeln!(out, "{line}").and_then(|()| out.flush()));
     }
 
     /// Says `text` on standard error.
     pub fn complain(self, text: &str) {
-        write(&mut std::io::stderr().lock(), text);
+        // Nobody is left to be told.
+        let _ = write(&mut io::stderr().lock(), text);
     }
 }
 
-/// A reader that went away (`libretto list | head -1`) is no fault, and there is nobody left to tell of any other.
-fn write(to: &mut impl Write, text: &str) {
-    let _ = to.write_all(redact(text).as_bytes()).and_then(|()| to.flush());
+fn write(to: &mut impl Write, text: &str) -> io::Result<()> {
+    to.write_all(redact(text).as_bytes()).and_then(|()| to.flush())
+}
+
+/// What the system said when something that was meant for standard output was lost for the first time.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Notes what became of a write to standard output. A reader that went away (`libretto list | head -1`) is no fault.
+pub(super) fn note(written: io::Result<()>) {
+    if let Err(e) = written
+        && e.kind() != io::ErrorKind::BrokenPipe
+    {
+        LOST.get_or_init(|| e.to_string());
+    }
+}
+
+/// Why standard output is not complete.
+pub(super) fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }

@@ -62,8 +62,15 @@ pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusa
     let sources = prepared.texts();
     let runtime = runtime()?;
     // Heard from before the script begins: an interrupt must never end the program in the middle of a write.
-    let signals = runtime.block_on(async { StopSignals::listen() });
-    let running = runtime.block_on(run::start(prepared, runtime.handle()))?;
+    let mut signals = runtime.block_on(async { StopSignals::listen() });
+    let Some(running) = runtime.block_on(begin(run::start(prepared, runtime.handle()), &mut signals, request.lab))
+    else {
+        runtime.shutdown_background();
+        let error = Error::new("script.interrupted", "the run was interrupted before it began; nothing was done");
+        complain(session.out, &sources, &Failure::from(&error));
+        return Ok(exit_code(Verdict::Inconclusive, true));
+    };
+    let running = running?;
     let finished = runtime.block_on(follow(session, running, signals, &sources));
     // Whatever still blocks (a name look-up of the system's) must not hold up the exit.
     runtime.shutdown_background();
@@ -73,6 +80,21 @@ pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusa
         Err(error) => {
             complain(session.out, &sources, &Failure::from(&error));
             Ok(exit_code(Verdict::Failed, false))
+        }
+    }
+}
+
+/// Begins the run; `None` when somebody asks to stop while it waits for a store that another process has locked. The lab's
+/// store is nobody else's.
+async fn begin<T>(start: impl Future<Output = T>, signals: &mut StopSignals, lab: bool) -> Option<T> {
+    let mut start = Box::pin(start);
+    tokio::select! { biased;
+        begun = &mut start => Some(begun),
+        () = signals.next(), if !lab => {
+            // Dropping it would wait for the ledger's thread, which waits for the lock. The program ends now, and a
+            // transaction that has not begun leaves nothing behind.
+            std::mem::forget(start);
+            None
         }
     }
 }

@@ -6,7 +6,11 @@ use super::{Session, args::RunsCommand, seconds};
 use crate::{
     error::{Error, Result},
     report::{Paint, VERDICT, duration},
-    store::runs::{PartKind, RunRecord, RunSummary, WriteState},
+    store::{
+        Store,
+        running::is_running,
+        runs::{PartKind, RunRecord, RunSummary, WriteState},
+    },
     verdict::Verdict,
 };
 
@@ -19,34 +23,65 @@ pub(super) fn runs(session: &Session, command: &RunsCommand) -> Result<u8> {
 
 fn list(session: &Session, limit: usize) -> Result<u8> {
     let out = session.out;
-    for run in session.store()?.runs(limit)? {
+    let store = session.store()?;
+    for run in store.runs(limit)? {
+        let now = Now::of(&store, &run)?;
         if out.json {
-            out.line(&json!(run).to_string());
+            out.line(&now.json(&run).to_string());
             continue;
         }
         let lab = if run.lab { " (lab)" } else { "" };
         out.line(
-            format!("{}  {}  {}{}{}", run.run, seconds(&run.started_at), verdict(session, &run), run.script, lab)
+            format!("{}  {}  {}{}{}", run.run, seconds(&run.started_at), now.column(session), run.script, lab)
                 .trim_end(),
         );
     }
     Ok(0)
 }
 
-fn verdict(session: &Session, run: &RunSummary) -> String {
-    match run.verdict {
-        Some(verdict) => session.out.look.verdict(verdict),
-        // A run that was killed has no verdict; what it wrote is told by its parts and writes.
-        None => format!("{:<VERDICT$}", "not ended"),
+/// What is to be said of a run now.
+#[derive(Clone, Copy)]
+enum Now {
+    Ended(Verdict),
+    Running,
+    /// Its process is gone; what it wrote is told by its parts and writes.
+    CutShort,
+}
+
+impl Now {
+    fn of(store: &Store, run: &RunSummary) -> Result<Self> {
+        Ok(match run.verdict {
+            Some(verdict) => Self::Ended(verdict),
+            None if is_running(store, &run.run) => Self::Running,
+            // It may have ended since its row was read.
+            None => store.run(&run.run)?.and_then(|now| now.summary.verdict).map_or(Self::CutShort, Self::Ended),
+        })
+    }
+
+    fn column(self, session: &Session) -> String {
+        match self {
+            Self::Ended(verdict) => session.out.look.verdict(verdict),
+            Self::Running => format!("{:<VERDICT$}", "running"),
+            Self::CutShort => format!("{:<VERDICT$}", "cut short"),
+        }
+    }
+
+    /// The run's line for machines: a run without a verdict goes on, or was cut short.
+    fn json(self, run: &RunSummary) -> serde_json::Value {
+        let mut line = json!(run);
+        line["running"] = matches!(self, Self::Running).into();
+        line
     }
 }
 
 fn show(session: &Session, id: &str) -> Result<u8> {
-    let Some(record) = session.store()?.run(id)? else {
+    let store = session.store()?;
+    let Some(record) = store.run(id)? else {
         return Err(Error::new("run.unknown", format!("there is no run {id}")).hint("`libretto runs list` shows them"));
     };
+    let now = Now::of(&store, &record.summary)?;
     if session.out.json {
-        session.out.line(&json!(record.summary).to_string());
+        session.out.line(&now.json(&record.summary).to_string());
         for part in &record.parts {
             session.out.line(&json!(part).to_string());
         }
@@ -54,12 +89,12 @@ fn show(session: &Session, id: &str) -> Result<u8> {
             session.out.line(&json!({ "write": write }).to_string());
         }
     } else {
-        print(session, &record);
+        print(session, &record, now);
     }
     Ok(0)
 }
 
-fn print(session: &Session, record: &RunRecord) {
+fn print(session: &Session, record: &RunRecord, now: Now) {
     let (out, look, run) = (session.out, session.out.look, &record.summary);
     let lab = if run.lab { ", in the lab" } else { "" };
     out.line(&format!(
@@ -94,8 +129,12 @@ fn print(session: &Session, record: &RunRecord) {
         }
     }
     writes(session, record);
-    let ended = run.verdict.map_or("not ended", Verdict::as_str);
-    out.line(&format!("\n{ended}"));
+    out.line("");
+    match now {
+        Now::Ended(verdict) => out.line(verdict.as_str()),
+        Now::Running => out.line(&format!("running, in process {}", run.pid)),
+        Now::CutShort => out.line("was cut short: its process ended before the run did"),
+    }
 }
 
 /// ` (script:line:column)`, as the ledger keeps the place of an error.

@@ -35,6 +35,7 @@ use crate::{
         events::{Event, Events, Failure, Stamped},
         ledger::{Ledger, NewRun, new_run_id},
         rows::ConnectionId,
+        running::RunLock,
     },
     verdict::Verdict,
 };
@@ -106,6 +107,7 @@ pub(super) async fn begin(
     let (events, receiver) = Events::new(&id);
     let (store, connections) =
         (store.acting_as(&host.operator(), Some(&id)), connections.acting_as(&host.operator(), Some(&id)));
+    let lock = RunLock::take(&store, &id)?;
     let ledger = Ledger::start(&store)?;
     ledger
         .begin_run(NewRun {
@@ -152,7 +154,7 @@ pub(super) async fn begin(
         .stack_size(THREAD_STACK)
         .spawn(move || {
             let finished = perform_here(&world, &io, &home, source, arguments);
-            drop(lab);
+            drop((lab, lock));
             finished
         })
         .map_err(|e| Error::new("run.no_thread", format!("the system gives no thread for the script: {e}")))?;

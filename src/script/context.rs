@@ -266,6 +266,16 @@ impl Write {
         Ok(())
     }
 
+    /// Records that the write was done, and what is true now in place of what was to be.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub async fn settle_done(self, did: String) -> Result<()> {
+        self.world.ledger.write_done(self.number, redact(&did).into_owned()).await?;
+        self.world.open_writes.fetch_sub(1, Ordering::SeqCst);
+        Ok(())
+    }
+
     /// Records how the write ended, by the result of sending it, and passes that on.
     ///
     /// # Errors

@@ -143,8 +143,9 @@ impl FromScript for Span {
         if let Ok(seconds) = seconds {
             return match Duration::try_from_secs_f64(seconds) {
                 Ok(span) if span <= LONGEST => Ok(Self(span)),
-                Ok(_) => Err("is too long".to_owned()),
-                Err(_) => Err("must not be negative".to_owned()),
+                Err(_) if seconds.is_nan() => Err("must be a number of seconds".to_owned()),
+                Err(_) if seconds < 0.0 => Err("must not be negative".to_owned()),
+                _ => Err("is too long".to_owned()),
             };
         }
         let text = String::from_script(value)

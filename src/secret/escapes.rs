@@ -72,17 +72,14 @@ impl Kind {
             if open.is_none() && is_cut_off(&text[next..]) {
                 open = Some(plain.text.len());
             }
-            let length = match self.one(&text[next..]) {
-                Some((made, length)) => {
-                    let from = plain.text.len();
-                    plain.text.extend_from_slice(&made.0[..made.1]);
-                    plain.escapes.push(Escape { source: next..next + length, made: from..plain.text.len() });
-                    length
-                }
-                None => {
-                    plain.text.push(sign);
-                    1
-                }
+            let length = if let Some((made, length)) = self.one(&text[next..]) {
+                let from = plain.text.len();
+                plain.text.extend_from_slice(&made.0[..made.1]);
+                plain.escapes.push(Escape { source: next..next + length, made: from..plain.text.len() });
+                length
+            } else {
+                plain.text.push(sign);
+                1
             };
             done = next + length;
             match text[done..].iter().position(|byte| *byte == sign) {

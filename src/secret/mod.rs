@@ -18,6 +18,10 @@ use crate::error::{Error, Result};
 /// Shorter secrets could not be told from ordinary text in an output, so they are refused.
 pub const SHORTEST: usize = 4;
 
+/// Longer ones are taken for what they are, a wrong file. A private key of 16,384 bits with a chain of certificates has some
+/// 25 KiB; and each secret is kept out of every output in some hundred forms that are up to ten times as long.
+pub const LONGEST: usize = 64 << 10;
+
 /// A secret text, e.g. a password. Printing it in any way yields `[secret]`; only operations that need it open it.
 ///
 /// There is deliberately no `PartialEq`, `Serialize` or `Deref`. The memory is wiped when the last copy goes.

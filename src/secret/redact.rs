@@ -160,7 +160,9 @@ impl Known {
     /// Adds where secrets stand in `text` and in what it says once its escapes are read.
     fn seek(&self, text: &[u8], kinds: &[Kind], layers: u32, found: &mut Vec<Range<usize>>) {
         for at in 0..(text.len() + 1).saturating_sub(SHORT) {
-            found.extend(self.longest(&text[at..]).map(|length| at..at + length));
+            if let Some(length) = self.longest(&text[at..]) {
+                found.push(at..at + length);
+            }
         }
         for kind in kinds.iter().filter(|_| layers > 0) {
             let Some(plain) = kind.read(text) else { continue };

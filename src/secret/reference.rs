@@ -4,12 +4,13 @@ mod command;
 
 use std::{
     fmt,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
 use zeroize::Zeroizing;
 
-use super::Secret;
+use super::{LONGEST, Secret};
 use crate::{
     error::{Error, Result},
     host::Host,
@@ -66,13 +67,13 @@ impl Reference {
     /// a person or a program takes (a program at most 30 s).
     ///
     /// # Errors
-    /// `secret.env_unset`, `secret.file_unreadable`, `secret.empty`, `secret.command_failed`, `secret.command_timeout`,
+    /// `secret.env_unset`, `secret.file_unreadable`, `secret.empty`, `secret.too_long`, `secret.command_failed`, `secret.command_timeout`,
     /// `secret.generate_needs_rotate`, `secret.vault_unavailable`, and those of [`Host`] and [`Secret::new`].
     pub fn read(&self, host: &Host, what: &str) -> Result<Secret> {
         let text = match self {
             Self::Env(name) => Zeroizing::new(host.var(name).ok_or_else(|| unset(name, what))?.to_owned()),
             Self::File(path) => read_file(&host.working_folder.join(path), what)?,
-            Self::Stdin => host.read_stdin()?,
+            Self::Stdin => read_stdin(host)?,
             Self::Prompt => host.ask_secret(what)?,
             Self::Command(line) => command::run(line, &host.working_folder, what)?,
             Self::Generate => {
@@ -90,6 +91,9 @@ impl Reference {
                 .hint("use command: with the vault's own program, e.g. command:vault kv get -field=password kv/corp"));
             }
         };
+        if text.len() > LONGEST {
+            return Err(too_long(what, self));
+        }
         if text.is_empty() {
             return Err(
                 Error::new("secret.empty", format!("the {what} is empty in {self}")).hint("put the secret there")
@@ -104,18 +108,47 @@ fn unset(name: &str, what: &str) -> Error {
         .hint(format!("set {name} (and export it) before the command"))
 }
 
+fn read_stdin(host: &Host) -> Result<Zeroizing<String>> {
+    let failed = |said: &str| Error::new("usage.stdin", format!("standard input cannot be read: {said}"));
+    let bytes = at_most(host.stdin()).map_err(|e| failed(&e.to_string()))?;
+    as_line(&bytes).ok_or_else(|| failed("it is not UTF-8 text"))
+}
+
 fn read_file(path: &Path, what: &str) -> Result<Zeroizing<String>> {
     let failed = |said: String| {
         let message = format!("{}, for the {what}, cannot be read: {said}", path.display());
         Error::new("secret.file_unreadable", message).hint("give the path of a text file that this account may read")
     };
-    let bytes = Zeroizing::new(std::fs::read(path).map_err(|e| failed(e.to_string()))?);
+    let bytes = std::fs::File::open(path).and_then(at_most).map_err(|e| failed(e.to_string()))?;
     as_line(&bytes).ok_or_else(|| failed("it is not UTF-8 text".to_owned()))
+}
+
+/// A secret, its line ending, and one more character, which tells that it is too long.
+const ROOM: usize = LONGEST + 6;
+
+/// All that there is, or more than a secret may have: some files never end.
+fn at_most(source: impl std::io::Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    // It does not grow, so that no part stays behind elsewhere in memory.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
+    source.take(ROOM as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn too_long(what: &str, reference: &Reference) -> Error {
+    Error::new(
+        "secret.too_long",
+        format!("the {what} in {reference} has more than {} KiB, the most that a secret may have", LONGEST >> 10),
+    )
+    .hint("see that the reference names the secret itself and not something else")
 }
 
 /// The text without its last line ending, which editors and `echo` add; `None` when it is not UTF-8.
 fn as_line(bytes: &[u8]) -> Option<Zeroizing<String>> {
-    let text = str::from_utf8(bytes).ok()?;
+    let text = match str::from_utf8(bytes) {
+        // What is too long may be cut in the midst of a character.
+        Err(e) if bytes.len() == ROOM && e.error_len().is_none() => str::from_utf8(&bytes[..e.valid_up_to()]).ok()?,
+        text => text.ok()?,
+    };
     let text = text.strip_suffix('\n').map_or(text, |rest| rest.strip_suffix('\r').unwrap_or(rest));
     Some(Zeroizing::new(text.to_owned()))
 }

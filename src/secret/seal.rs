@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::Secret;
 use crate::{
     error::{Error, Result},
-    store::{Store, create_private, files_failed, rows::meta, sync_folder},
+    store::{Store, create_private, files_failed, make_private, rows::meta, sync_folder},
 };
 
 /// The key that opens a store's credentials.
@@ -58,8 +58,15 @@ impl Identity {
         }
     }
 
-    /// The file's identity; `None` when there is no file.
+    /// The file's identity; `None` when there is no file. A file that others may read is made private, as `store.db` is: a
+    /// backup that was put back often comes so, and a refusal would stop what runs at night.
     fn read(path: &Path) -> Result<Option<Self>> {
+        match make_private(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(unreadable(path, &format!("others may read it, and that cannot be changed: {e}")));
+            }
+            _ => {}
+        }
         let text = match fs::read_to_string(path) {
             Ok(text) => Zeroizing::new(text),
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),

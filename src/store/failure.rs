@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 use rusqlite::ErrorCode;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// The error for what SQLite answered.
 #[allow(clippy::needless_pass_by_value)] // it is the last stop of a `map_err`
@@ -74,7 +74,21 @@ fn unreadable(said: &str) -> Error {
         .hint("see that the home folder is there, that its disk is well and that this account may read it")
 }
 
-pub(crate) fn home_is_file(home: &Path) -> Error {
-    Error::new("store.home_is_file", format!("the home folder {} is a file, not a folder", home.display()))
+/// Refuses a home folder that is a file, or has one above it.
+pub(crate) fn refuse_file(home: &Path) -> Result<()> {
+    let there = home.ancestors().find_map(|path| Some((path, path.metadata().ok()?)));
+    match there {
+        Some((path, found)) if !found.is_dir() => Err(file_in(home, path)),
+        _ => Ok(()),
+    }
+}
+
+fn home_is_file(home: &Path) -> Error {
+    refuse_file(home).err().unwrap_or_else(|| file_in(home, home))
+}
+
+fn file_in(home: &Path, file: &Path) -> Error {
+    let file_in = if home == file { String::new() } else { format!("cannot be made: {} ", file.display()) };
+    Error::new("store.home_is_file", format!("the home folder {} {file_in}is a file, not a folder", home.display()))
         .hint("set LIBRETTO_HOME, or --home, to a folder")
 }

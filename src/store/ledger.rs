@@ -181,7 +181,12 @@ impl Ledger {
 
     /// Records how a write ended.
     pub fn write_settled(&self, number: u32, state: WriteState) -> Reply<()> {
-        self.ask(Record::WriteSettled(number, state, moment::now()), Answer::Done)
+        self.ask(Record::WriteSettled(number, state, None, moment::now()), Answer::Done)
+    }
+
+    /// Records that a write was done, and the sentence for that.
+    pub fn write_done(&self, number: u32, did: String) -> Reply<()> {
+        self.ask(Record::WriteSettled(number, WriteState::Done, Some(did), moment::now()), Answer::Done)
     }
 
     /// Ends the run.

@@ -16,6 +16,7 @@ pub mod locks;
 mod moment;
 mod open;
 pub mod rows;
+pub mod running;
 pub mod runs;
 mod schema;
 pub mod totals;
@@ -23,8 +24,9 @@ pub mod totals;
 use std::{path::Path, sync::Arc};
 
 use audit::Actor;
+pub(crate) use failure::refuse_file;
 pub(crate) use failure::{failed, files_failed};
-pub(crate) use files::{create_private, sync_folder};
+pub(crate) use files::{create_private, make_private, sync_folder};
 pub(crate) use moment::now;
 use open::Inner;
 

@@ -27,16 +27,17 @@ pub(super) struct Inner {
 
 impl Inner {
     pub(super) fn open(home: &Path) -> Result<Self> {
-        if home.exists() && !home.is_dir() {
-            return Err(failure::home_is_file(home));
-        }
+        failure::refuse_file(home)?;
         let wrong = |e: std::io::Error| failure::files_failed(home, &e);
         files::make_folder(home).map_err(wrong)?;
         let path = home.join("store.db");
         match files::create_private(&path) {
             // A name that a loss of power takes away would take the first credentials with it.
             Ok(_) => files::sync_folder(home).map_err(wrong)?,
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => files::make_private(&path).map_err(wrong)?,
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                refuse_emptied(home, &path)?;
+                files::make_private(&path).map_err(wrong)?;
+            }
             Err(e) => return Err(wrong(e)),
         }
         let mut connection = connect(home)?;
@@ -84,6 +85,17 @@ impl Inner {
         // A panic in the midst of a transaction has rolled it back: the connection behind the lock is sound.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An empty file is a new store, unless there is a key already: that is made for a store that has its tables, so something
+/// (a full disk, a copy that was cut short) has emptied this one, and a new one would hide that the credentials are gone.
+fn refuse_emptied(home: &Path, path: &Path) -> Result<()> {
+    let is_empty = path.metadata().is_ok_and(|file| file.len() == 0);
+    if is_empty && home.join("identity.age").exists() {
+        let error = failure::corrupt("it is empty, and identity.age beside it says that it was not always");
+        return Err(error.with("home", home.display().to_string()));
+    }
+    Ok(())
 }
 
 /// Opens the file and sets what holds for one connection. The journal mode is the file's own and stays.

@@ -36,6 +36,36 @@ fn a_home_that_is_a_file() {
 }
 
 #[test]
+fn no_command_takes_a_file_for_a_home() {
+    let world = World::new();
+    world.file("occupied", "a file");
+    for command in
+        ["list", "doc", "check .", "runs list", "audit verify", "describe reset_ad_creds", "completions bash"]
+    {
+        world.run(&format!("{command} --home occupied")).is("exit 2
+2| error[store.home_is_file]: the home folder [work]/occupied is a file, not a folder
+2|   help: set LIBRETTO_HOME, or --home, to a folder");
+    }
+    world.run("list --home occupied/by/me").is("exit 2
+2| error[store.home_is_file]: the home folder [work]/occupied/by/me cannot be made: [work]/occupied is a file, not a folder
+2|   help: set LIBRETTO_HOME, or --home, to a folder");
+}
+
+#[test]
+fn a_store_that_was_emptied_is_not_a_new_one() {
+    let world = furnished();
+    for name in ["store.db", "store.db-wal", "store.db-shm"] {
+        let _ = fs::remove_file(world.home().join(name));
+    }
+    fs::write(world.home().join("store.db"), "").unwrap();
+    world.run("connections list").is("exit 2
+2| error[store.corrupt]: store.db is damaged or is not a store: it is empty, and identity.age beside it says that it was not always
+2|   = home: [home]
+2|   help: keep a copy of the home folder as it is, then restore store.db, store.db-wal and identity.age together from a backup");
+    assert_eq!(fs::metadata(world.home().join("store.db")).unwrap().len(), 0, "nothing was touched");
+}
+
+#[test]
 fn a_store_that_another_process_holds() {
     let world = furnished();
     let holder = sql(&world, "BEGIN EXCLUSIVE");

@@ -10,7 +10,9 @@ mod faults {
     crate::support::case::cases!("faults": targets, hanging, accounts, filters, own_ca);
 }
 mod completing;
+mod ending;
 mod homes;
 mod lab;
 mod recovering;
+mod streams;
 mod terminal;

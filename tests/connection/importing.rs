@@ -111,6 +111,22 @@ fn everything_that_is_wrong_at_once_and_nothing_imported() {
 }
 
 #[test]
+fn what_is_given_twice_is_refused_with_its_name() {
+    let desk = Desk::new();
+    for key in ["domain", "DOMAIN"] {
+        let text = format!(
+            "[{{\"name\": \"a\"}}, {{\"name\": \"b\", \"domain\": \"lab.test\", \"username\": \"svc\", \"{key}\": \"evil.test\"}}]"
+        );
+        let error = desk.import("c.json", &text).unwrap_err();
+        assert_eq!(
+            (error.code(), error.message(), error.remedy()),
+            ("connection.import_file", "entry 2: domain is given twice", Some("give it once"))
+        );
+    }
+    assert_eq!(desk.names(), Vec::<String>::new());
+}
+
+#[test]
 fn a_link_to_nowhere_undoes_the_whole_import() {
     let desk = Desk::new();
     let text = "name,kind,domain,username,via\na,ad,lab.test,svc,\nb,ad,lab.test,svc,nobody\n";

@@ -69,3 +69,28 @@ fn a_secret_is_not_sent_in_the_clear() {
         assert_eq!(last["error"]["code"], "http.in_the_clear");
     }
 }
+
+#[test]
+fn what_breaks_off_says_what_to_do() {
+    let said = |body: &str| {
+        let last = run(body).json_lines().pop().unwrap();
+        let error = &last["error"];
+        [&error["code"], &error["hint"]].map(|text| text.as_str().unwrap_or_default().to_owned())
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}/", listener.local_addr().unwrap());
+    assert_eq!(
+        said(&format!("http::get(\"{silent}\", #{{ timeout: 0.2 }})")),
+        ["http.timeout", "give it longer with the option timeout, e.g. \"2m\""]
+    );
+    assert_eq!(
+        said(&format!("http::send(\"POST\", \"{silent}\", #{{ a: 1 }}, #{{ timeout: 0.2 }})")),
+        ["http.timeout", "see in the service whether it was done before it is sent again"]
+    );
+    let closing = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", closing.local_addr().unwrap());
+    let thread = std::thread::spawn(move || closing.accept().unwrap().0.read(&mut [0; 4096]).unwrap());
+    let broken = said(&format!("http::get(\"{url}\")"));
+    thread.join().unwrap();
+    assert_eq!(broken, ["http.broken", "try again; if it stays so, look into the service's log"]);
+}

@@ -129,3 +129,14 @@ fn damaged_bytes_are_not_opened() {
     assert_eq!(identity.open(&sealed).unwrap_err().code(), "secret.not_opened");
     assert!(!format!("{identity:?}").contains("SECRET"));
 }
+
+#[test]
+fn one_that_others_may_read_is_made_private_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    add(&store);
+    let path = folder.path().join("identity.age");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    Identity::load(&store).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}

@@ -289,7 +289,10 @@ fn every_character_escaped() {
         gone(&bytes(|byte| format!("\\{byte:03o}").replace("\\4", "\\x4")), "octal");
         gone(&bytes(|byte| format!("\\{byte:02x}")), "ldap");
         for between in [":", " ", "-"] {
-            gone(canary.as_bytes().iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(between).as_str(), "dump");
+            gone(
+                canary.as_bytes().iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(between).as_str(),
+                "dump",
+            );
         }
     }
 }

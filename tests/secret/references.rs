@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use libretto::{host::Host, secret::reference::Reference};
+use libretto::{
+    host::Host,
+    secret::{LONGEST, reference::Reference},
+};
 
 fn code(text: &str, host: &Host) -> String {
     Reference::parse(text).and_then(|reference| reference.read(host, "password of corp")).unwrap_err().code().to_owned()
@@ -40,13 +43,29 @@ fn each_source_gives_its_secret_or_says_why_not() {
     ] {
         fs::write(folder.path().join(name), bytes).unwrap();
     }
+    let longest = "x".repeat(LONGEST);
+    for (name, text) in [
+        ("longest", format!("{longest}\r\n")),
+        ("long", format!("{longest}x")),
+        // A character stands where reading ends.
+        ("cut", "\u{20ac}".repeat(LONGEST)),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
     let read = |text: &str| Reference::parse(text).unwrap().read(&host, "password of corp").unwrap();
+    assert_eq!(read("file:longest").expose(), longest);
+    assert_eq!(read("command:cat longest").expose(), longest);
     assert_eq!(read("file:pw").expose(), "with a space ");
     assert_eq!(read("file:two").expose(), "line one\nline two\n", "one line ending goes");
     assert_eq!(read("command:printf 'from a program\\n'").expose(), "from a program");
     assert_eq!(read("command:cat pw").expose(), "with a space ");
     assert_eq!(read("env:PATH").expose(), host.var("PATH").unwrap());
     for (text, expected) in [
+        ("file:/dev/zero", "secret.too_long"),
+        ("file:long", "secret.too_long"),
+        ("file:cut", "secret.too_long"),
+        ("command:cat /dev/zero", "secret.too_long"),
+        ("command:cat long", "secret.too_long"),
         ("env:LIBRETTO_SURELY_UNSET", "secret.env_unset"),
         ("file:gone", "secret.file_unreadable"),
         ("file:latin1", "secret.file_unreadable"),

@@ -32,6 +32,17 @@ struct Sent {
     state: WriteState,
     /// Of which change.
     of: &'static str,
+    /// What the end of the run says once it is done: until then nothing is current.
+    done: String,
+}
+
+impl Sent {
+    async fn settle(self) -> Result<()> {
+        match self.state {
+            WriteState::Done => self.write.settle_done(self.done).await,
+            state => self.write.settle(state).await,
+        }
+    }
 }
 
 impl Reporter {
@@ -44,8 +55,8 @@ impl Reporter {
     pub(super) async fn settle(&self, rotated: Result<Outcome>) -> Result<Outcome> {
         let write = self.write.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (write, &rotated) {
-            (Some(Sent { write, state, .. }), Ok(_)) => {
-                write.settle(state).await?;
+            (Some(sent), Ok(_)) => {
+                sent.settle().await?;
                 rotated
             }
             (Some(Sent { write, .. }), Err(_)) => write.settle_by(rotated).await,
@@ -63,46 +74,53 @@ impl Reporter {
 
     async fn announce(&self, change: &Announcement) -> Result<()> {
         let before = self.write.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Sent { write, state, of }) = before {
-            // Another password for the same change follows a refusal.
-            write.settle(if of == change.of { WriteState::Failed } else { state }).await?;
+        if let Some(mut sent) = before {
+            if sent.of == change.of {
+                // Another password for the same change follows a refusal.
+                sent.state = WriteState::Failed;
+            }
+            sent.settle().await?;
         }
-        let (did, did_not) = self.sentences(change);
+        let (did, then, did_not) = self.sentences(change);
         let write = self.context.write("ad.rotate", &change.pinned, &did, &did_not).await?;
-        let sent = Sent { write, state: WriteState::Done, of: change.of };
+        let sent = Sent { write, state: WriteState::Done, of: change.of, done: format!("{did}{then}") };
         *self.write.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent);
         Ok(())
     }
 
-    /// What the end of the run says of a change that was made, and of one that was not.
-    fn sentences(&self, change: &Announcement) -> (String, String) {
+    /// What the end of the run says of a change: what was sent, what is true besides once it is done, and what is said when
+    /// it was not.
+    fn sentences(&self, change: &Announcement) -> (String, String, String) {
         let Announcement { account, pinned, version, restores, of } = change;
         let (domain, name) = (&self.connection.domain, &self.connection.name);
-        let current = format!("version {version} is current in {name}");
+        let place = format!("in {domain} on {pinned}");
+        let current = format!(", version {version} is current in {name}");
         match *of {
             "undo" => (
-                format!("the old password of {account} is back in {domain} on {pinned}, {current}"),
+                format!("the old password of {account} is back {place}"),
+                current,
                 format!("the old password of {account} was not put back"),
             ),
             "revoke" => (
+                format!("password of {account} changed a second time {place}"),
                 format!(
-                    "password of {account} changed a second time in {domain} on {pinned}, {current}: the one that was known is refused from now on; Kerberos tickets issued before live on, by default for 10 hours"
+                    "{current}: the one that was known is refused from now on; Kerberos tickets issued before live on, by default for 10 hours"
                 ),
                 format!(
                     "password of {account} was not changed a second time: the one before the change still binds for an hour"
                 ),
             ),
             _ if let Some(former) = restores => (
-                format!(
-                    "password of {account} put back to that of version {former} (as version {version}) in {domain} on {pinned}, current in {name}"
-                ),
+                format!("password of {account} put back to that of version {former} (as version {version}) {place}"),
+                format!(", current in {name}"),
                 unchanged(account),
             ),
             _ if self.twice => (
-                format!("password of {account} changed in {domain} on {pinned} to version {version}"),
+                format!("password of {account} changed {place} to version {version}"),
+                String::new(),
                 unchanged(account),
             ),
-            _ => (format!("password of {account} changed in {domain} on {pinned}, {current}"), unchanged(account)),
+            _ => (format!("password of {account} changed {place}"), current, unchanged(account)),
         }
     }
 

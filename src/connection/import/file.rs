@@ -1,8 +1,12 @@
 //! The files that connections are imported from, as rows of fields.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::Value;
 
 use crate::{
     connection::{Fault, Fields},
@@ -91,15 +95,21 @@ fn csv(text: &str) -> Result<Vec<Line>> {
 }
 
 fn json(text: &str) -> Result<Vec<Line>> {
-    let rows: Vec<Map<String, Value>> = serde_json::from_str(text).map_err(|e| {
+    let rows: Vec<Object> = serde_json::from_str(text).map_err(|e| {
         Error::new("connection.import_file", format!("the file is not a JSON list of objects: {e}"))
             .hint("`libretto connections export` shows the form")
     })?;
     let mut lines = Vec::new();
     for (at, object) in rows.iter().enumerate() {
         let mut line = Line { row: at + 1, fields: Fields::default(), faults: Vec::new() };
-        for (key, value) in object {
+        let mut seen = Vec::new();
+        for (key, value) in &object.0 {
             let name = column(key).map_err(|e| e.context(format!("entry {}", at + 1)))?;
+            if seen.contains(&name) {
+                let said = format!("entry {}: {name} is given twice", at + 1);
+                return Err(Error::new("connection.import_file", said).hint("give it once"));
+            }
+            seen.push(name);
             let items: Option<Vec<String>> = match value {
                 Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
                 _ => None,
@@ -118,6 +128,31 @@ fn json(text: &str) -> Result<Vec<Line>> {
         lines.push(line);
     }
     Ok(lines)
+}
+
+/// A JSON object with all that was written, also what was written twice, of which a map keeps the last.
+struct Object(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Object(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
 }
 
 enum Cell<'a> {

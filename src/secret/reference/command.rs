@@ -1,7 +1,6 @@
 //! `command:` references: the secret is what a program prints.
 
 use std::{
-    io::Read,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -11,7 +10,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::as_line;
+use super::{ROOM, as_line, at_most};
 use crate::error::{Error, Result};
 
 /// How long a program may take; a vault's may ask its user.
@@ -34,11 +33,20 @@ pub(super) fn run(line: &str, folder: &Path, what: &str) -> Result<Zeroizing<Str
         .spawn()
         .map_err(|e| failed(format!("cannot be started: {e}")))?;
     let begun = Instant::now();
-    let ended = output(&mut child).and_then(|bytes| Some((bytes, end(&mut child, begun + PATIENCE)?)));
-    let Some((bytes, status)) = ended else {
+    let not_text = || failed("printed something that is not UTF-8 text".to_owned());
+    let stop = |mut child: Child| {
         // It may have ended by itself just now.
         let _ = child.kill();
         let _ = child.wait();
+    };
+    let bytes = output(&mut child);
+    if let Some(bytes) = bytes.as_ref().filter(|bytes| bytes.len() == ROOM) {
+        stop(child);
+        return as_line(bytes).ok_or_else(not_text);
+    }
+    let ended = bytes.and_then(|bytes| Some((bytes, end(&mut child, begun + PATIENCE)?)));
+    let Some((bytes, status)) = ended else {
+        stop(child);
         return Err(Error::inconclusive(
             "secret.command_timeout",
             format!("the program for the {what} did not end within {} s", PATIENCE.as_secs()),
@@ -48,7 +56,7 @@ pub(super) fn run(line: &str, folder: &Path, what: &str) -> Result<Zeroizing<Str
     if !status.success() {
         return Err(failed(format!("ended with {status}")));
     }
-    as_line(&bytes).ok_or_else(|| failed("printed something that is not UTF-8 text".to_owned()))
+    as_line(&bytes).ok_or_else(not_text)
 }
 
 /// All that the program prints until it closes its output; `None` when that takes too long.
@@ -56,10 +64,8 @@ fn output(child: &mut Child) -> Option<Zeroizing<Vec<u8>>> {
     let mut pipe = child.stdout.take()?;
     let (done, waiting) = mpsc::channel();
     thread::spawn(move || {
-        let mut bytes = Zeroizing::new(Vec::new());
         // A pipe that breaks ends the output; the exit status tells whether it was complete. Nobody may be waiting any more.
-        let _ = pipe.read_to_end(&mut bytes);
-        let _ = done.send(bytes);
+        let _ = done.send(at_most(&mut pipe).unwrap_or_default());
     });
     waiting.recv_timeout(PATIENCE).ok()
 }

@@ -21,8 +21,16 @@ pub(super) enum Record {
     ResumeRun(String),
     BeginPart(NewPart, String),
     EndPart(EndPart),
-    WriteSent { path: String, kind: String, target: String, did: String, did_not: String, at: String },
-    WriteSettled(u32, WriteState, String),
+    WriteSent {
+        path: String,
+        kind: String,
+        target: String,
+        did: String,
+        did_not: String,
+        at: String,
+    },
+    /// With another sentence for what was done, where there is one.
+    WriteSettled(u32, WriteState, Option<String>, String),
     FinishRun(EndRun, String),
     Flush,
 }
@@ -62,9 +70,10 @@ impl Record {
                 )
                 .and_then(|mut query| query.query_row((run, path, kind, target, did, did_not, at), |row| row.get(0)))
                 .map_err(failed),
-            Self::WriteSettled(number, state, at) => {
-                let sql = "UPDATE write SET state = ?3, settled_at = ?4 WHERE run = ?1 AND number = ?2";
-                one(execute(t, sql, (run, number, state.as_str(), at))?, "write").map(|()| 0)
+            Self::WriteSettled(number, state, did, at) => {
+                let sql = "UPDATE write SET state = ?3, settled_at = ?4, did = coalesce(?5, did)
+                     WHERE run = ?1 AND number = ?2";
+                one(execute(t, sql, (run, number, state.as_str(), at, did))?, "write").map(|()| 0)
             }
             Self::FinishRun(end, at) => finish_run(t, run, end, at).map(|()| 0),
             Self::BeginRun(..) | Self::ResumeRun(_) | Self::Flush => Ok(0),
