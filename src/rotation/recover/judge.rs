@@ -2,19 +2,21 @@
 //!
 //! 1. Over an administrative account `pwdLastSet` tells, without any sign-in as the account: what is still as it was before
 //!    the write, when no write can land any more, was not changed.
-//! 2. Else the secrets sign in on the pinned target, the one that was sent last first: for an hour after a change the one
+//! 2. Else the secrets sign in on the pinned target, one that somebody says to have set first, then the one that was sent last: for an hour after a change the one
 //!    before signs in too, which proves nothing. So one that is not the last counts only where `pwdLastSet` bears it out.
 //!
 //! What each sign-in said is journalled (`tried`), for the next recovery.
 
 mod doubt;
+mod refusals;
 
 use std::{sync::Mutex, time::Duration};
 
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::{Onlooker, Request, case::Case, case::id, case::moment};
+use self::refusals::Refusal;
+use super::{Onlooker, Request, case::Case};
 use crate::{
     connection::credentials::{self, Credential, GRACE},
     directory::{self, Endpoint, Identity, Session, ticks},
@@ -37,14 +39,6 @@ pub(super) enum Judgement {
     Other(Option<CredentialId>, String),
 }
 
-/// A refusal on the pinned target.
-struct Refusal {
-    credential: CredentialId,
-    at: OffsetDateTime,
-    /// `pwdLastSet` there, where it was known.
-    mark: Option<i64>,
-}
-
 /// What is needed to judge.
 pub(super) struct Judge<'a> {
     request: &'a Request,
@@ -62,16 +56,7 @@ impl<'a> Judge<'a> {
         case: &'a Case,
         onlooker: &'a dyn Onlooker,
     ) -> Result<Self> {
-        let tried = case.events.iter().filter(|event| {
-            event.what == "tried"
-                && event.data["answer"] == "refused"
-                && event.target.as_deref() == Some(case.pinned.as_str())
-        });
-        let refusals = tried.filter_map(|event| {
-            let (credential, at) = (id(&event.data["credential"])?, moment(&event.at)?);
-            Some(Refusal { credential, at, mark: event.data["pwd_last_set"].as_i64() })
-        });
-        let refusals = Mutex::new(refusals.collect());
+        let refusals = Mutex::new(refusals::journalled(case));
         Ok(Self { request, books, case, onlooker, endpoint: request.endpoint(&case.pinned)?, refusals })
     }
 
@@ -81,6 +66,13 @@ impl<'a> Judge<'a> {
         if let Some((session, dn)) = self.over_via().await? {
             mark = self.mark(&session, &dn).await?;
             if !self.case.acknowledged && self.is_as_before(mark) {
+                // It may have been set on another target, and this one asks that before it refuses.
+                if self.case.given.is_some() {
+                    self.refuse_barred(&session, &dn).await?;
+                    if let Some(judgement) = self.given(mark).await? {
+                        return Ok(judgement);
+                    }
+                }
                 mark = self.after_limit(&session, &dn, mark).await?;
                 if self.is_as_before(mark) {
                     let valid = self.case.older.first().map(|older| older.id);
@@ -110,20 +102,45 @@ impl<'a> Judge<'a> {
     }
 
     async fn by_signing_in(&self, mark: Option<i64>) -> Result<Judgement> {
+        if let Some(judgement) = self.given(mark).await? {
+            return Ok(judgement);
+        }
         if let Some(session) = self.candidate(mark).await? {
             return self.weigh_candidate(session).await;
         }
-        for other in self.case.given.iter().chain(&self.case.older) {
-            let is_given = self.case.given.as_ref().is_some_and(|given| given.id == other.id);
+        for older in &self.case.older {
             // Signing in would prove nothing of the one before.
-            if !is_given && self.is_graced(mark) {
-                continue;
+            if self.is_graced(mark) {
+                break;
             }
-            if let Some(session) = self.attempt(other, mark).await? {
-                return self.weigh(other, is_given, session).await;
+            if let Some(session) = self.attempt(older, mark).await? {
+                return self.weigh(older, session).await;
             }
         }
+        if self.may_yet_be_valid(mark) {
+            return Err(
+                self.in_doubt("no secret is valid yet, and the last one was tried while its write could still land")
+            );
+        }
         Err(self.none_valid("none of the secrets that are kept is valid"))
+    }
+
+    /// The secret that somebody says to have set since: the later claim, so it goes before the candidate, which for an hour
+    /// after that signs in as well. `None` where there is none, or it was refused.
+    async fn given(&self, mark: Option<i64>) -> Result<Option<Judgement>> {
+        let Some(given) = &self.case.given else { return Ok(None) };
+        let Some(session) = self.attempt(given, mark).await? else { return Ok(None) };
+        let dn = self.dn(&session).await?;
+        let first = self.mark(&session, &dn).await?;
+        let mark = self.after_limit(&session, &dn, first).await?;
+        if mark == first {
+            return Ok(Some(Judgement::Other(Some(given.id), self.signed_in(given))));
+        }
+        // What was set after it may be the write, landing late.
+        match self.candidate(mark).await? {
+            Some(session) => Ok(Some(Judgement::Candidate(Box::new(session)))),
+            None => Err(self.in_doubt("another password was set while this one was tried")),
+        }
     }
 
     /// The candidate signed in. One that brings back a former password may do so for an hour whatever became of its write:
@@ -132,7 +149,7 @@ impl<'a> Judge<'a> {
         if self.case.acknowledged || !self.case.brings_back {
             return Ok(Judgement::Candidate(Box::new(session)));
         }
-        let dn = directory::resolve(&session, self.case.guid()).await.map_err(|error| self.unasked(&error))?.dn;
+        let dn = self.dn(&session).await?;
         let seen = self.mark(&session, &dn).await?;
         let mark = if self.is_as_before(seen) { self.after_limit(&session, &dn, seen).await? } else { seen };
         match mark {
@@ -141,6 +158,7 @@ impl<'a> Judge<'a> {
                 Ok(Judgement::Other(valid, self.not_applied()))
             }
             Some(_) if self.case.before.is_some() => Ok(Judgement::Candidate(Box::new(session))),
+            _ if self.proves(mark) => Ok(Judgement::Candidate(Box::new(session))),
             _ => Err(self.in_doubt(
                 "a former password that was to come back signs in, and when the password was set may not be read: for an hour \
                  after a change that proves nothing",
@@ -148,9 +166,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// A secret other than the last one signed in. For an hour after a change that may mean nothing.
-    async fn weigh(&self, accepted: &Credential, is_given: bool, session: Session) -> Result<Judgement> {
-        let dn = directory::resolve(&session, self.case.guid()).await.map_err(|error| self.unasked(&error))?.dn;
+    /// A secret from before the write signed in. For an hour after a change that may mean nothing.
+    async fn weigh(&self, accepted: &Credential, session: Session) -> Result<Judgement> {
+        let dn = self.dn(&session).await?;
         let first = self.mark(&session, &dn).await?;
         let mark = self.after_limit(&session, &dn, first).await?;
         if !self.is_as_before(mark)
@@ -158,20 +176,21 @@ impl<'a> Judge<'a> {
         {
             return Ok(Judgement::Candidate(Box::new(session)));
         }
-        let (version, pinned) = (accepted.version, &self.case.pinned);
-        let signed_in = format!("version {version} signed in on {pinned}");
-        match (is_given, mark) {
-            (true, _) if mark == first => Ok(Judgement::Other(Some(accepted.id), signed_in)),
-            (true, _) => Err(self.in_doubt("another password was set while this one was tried")),
-            (false, _) if self.is_as_before(mark) => Ok(Judgement::Other(Some(accepted.id), self.not_applied())),
-            (false, Some(_)) if self.case.before.is_some() && !self.is_graced(mark) => {
+        let (version, signed_in) = (accepted.version, self.signed_in(accepted));
+        match mark {
+            _ if self.is_as_before(mark) => Ok(Judgement::Other(Some(accepted.id), self.not_applied())),
+            Some(_) if self.case.before.is_some() && !self.is_graced(mark) => {
                 let why = format!("{signed_in}, more than an hour after a password was set there");
                 Ok(Judgement::Other(Some(accepted.id), why))
             }
-            (false, Some(_)) if self.case.before.is_some() => Err(self.none_valid(&format!(
+            Some(_) if self.case.before.is_some() => Err(self.none_valid(&format!(
                 "somebody has set another password; that version {version} still signs in is the hour of grace after that"
             ))),
-            (false, _) => Err(self.in_doubt(&format!(
+            _ if self.proves(mark) => {
+                let why = format!("{signed_in}, more than an hour after the write could land");
+                Ok(Judgement::Other(Some(accepted.id), why))
+            }
+            _ => Err(self.in_doubt(&format!(
                 "{signed_in}, and when its password was set may not be read: for an hour after a change that proves nothing"
             ))),
         }
@@ -181,7 +200,7 @@ impl<'a> Judge<'a> {
     /// where a password was set when the write could have landed no more.
     async fn candidate(&self, mark: Option<i64>) -> Result<Option<Session>> {
         let Some(session) = self.attempt(&self.case.candidate, mark).await? else { return Ok(None) };
-        let dn = directory::resolve(&session, self.case.guid()).await.map_err(|error| self.unasked(&error))?.dn;
+        let dn = self.dn(&session).await?;
         let mark = self.mark(&session, &dn).await?;
         let (set, limit) = (mark.and_then(ticks::moment), self.case.limit(self.request.late));
         let is_overtaken = set.zip(limit).is_some_and(|(set, limit)| set > limit + SKEW) && self.is_graced(mark);
@@ -234,25 +253,6 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Whether a secret may be tried: never again after a refusal, unless the password was set anew since then.
-    fn may_try(&self, credential: CredentialId, mark: Option<i64>) -> bool {
-        let refusals = self.refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Some(last) = refusals.iter().rfind(|refusal| refusal.credential == credential) else { return true };
-        if self.request.insist {
-            return true;
-        }
-        match (mark, last.mark) {
-            (Some(now), Some(then)) => now != then,
-            // Refused while its write could still land, and something was written.
-            (Some(_), None) => {
-                credential == self.case.candidate.id
-                    && !self.is_as_before(mark)
-                    && self.case.limit(self.request.late).is_some_and(|limit| last.at < limit)
-            }
-            (None, _) => false,
-        }
-    }
-
     fn is_as_before(&self, mark: Option<i64>) -> bool {
         mark.is_some() && mark == self.case.before
     }
@@ -261,6 +261,16 @@ impl<'a> Judge<'a> {
     fn is_graced(&self, mark: Option<i64>) -> bool {
         let set = mark.filter(|_| !self.is_as_before(mark)).and_then(ticks::moment);
         set.is_some_and(|set| set + GRACE + SKEW > OffsetDateTime::now_utc())
+    }
+
+    /// Whether a sign-in proves a secret though `pwdLastSet` does not bear it out: the hour after the write is over.
+    fn proves(&self, mark: Option<i64>) -> bool {
+        let limit = self.case.limit(self.request.late);
+        !self.is_graced(mark) && limit.is_some_and(|limit| limit + GRACE + SKEW < OffsetDateTime::now_utc())
+    }
+
+    async fn dn(&self, session: &Session) -> Result<String> {
+        Ok(directory::resolve(session, self.case.guid()).await.map_err(|error| self.unasked(&error))?.dn)
     }
 
     /// `pwdLastSet`; `None` where it may not be read.

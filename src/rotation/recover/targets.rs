@@ -17,7 +17,7 @@ use crate::{
         converge::{Fate, Following, NO_HISTORY, report},
         report::TargetReport,
     },
-    store::rows::PrincipalId,
+    store::rows::{CredentialId, PrincipalId},
 };
 
 /// Why a target is left as it is.
@@ -27,8 +27,8 @@ const REFUSED_BEFORE: &str = "it refused the password before: not tried again";
 struct Reader {
     identity: Identity,
     principal: PrincipalId,
-    /// The account itself, with the previous password.
-    is_previous: bool,
+    /// The account itself, with this previous password.
+    previous: Option<CredentialId>,
 }
 
 /// Looks at each target that is not proven.
@@ -92,12 +92,12 @@ async fn each(
 async fn reader(settling: &Settling<'_>) -> Result<Option<Reader>> {
     let Settling { request, case, books, .. } = settling;
     if let Some((identity, principal)) = request.administrator() {
-        return Ok(Some(Reader { identity, principal, is_previous: false }));
+        return Ok(Some(Reader { identity, principal, previous: None }));
     }
     match case.older.first().filter(|_| case.has_history()) {
         Some(previous) => {
             let identity = request.identity_of(books, previous).await?;
-            Ok(Some(Reader { identity, principal: previous.principal, is_previous: true }))
+            Ok(Some(Reader { identity, principal: previous.principal, previous: Some(previous.id) }))
         }
         None => Ok(None),
     }
@@ -141,12 +141,17 @@ async fn fate(settling: &Settling<'_>, following: &Following<'_>, reader: Option
     }
     let signed_in = {
         let _one_at_a_time = following.refused.lock().await;
-        settling.books.sign_in(&one.session, &reader.identity, reader.principal).await
+        let (session, identity, principal) = (&one.session, &reader.identity, reader.principal);
+        match reader.previous {
+            // A refusal is not the current version's.
+            Some(previous) => settling.books.sign_in_with(session, identity, principal, Some(previous)).await,
+            None => settling.books.sign_in(session, identity, principal).await,
+        }
     };
     match signed_in {
         Ok(()) => following.follow(one).await,
         // What lags would take it.
-        Err(error) if reader.is_previous && error.code() == "ad.wrong_password" => following.prove(one).await,
+        Err(error) if reader.previous.is_some() && error.code() == "ad.wrong_password" => following.prove(one).await,
         Err(error) => Fate::Left(format!("it could not be looked at: {error}")),
     }
 }

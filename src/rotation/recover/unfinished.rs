@@ -107,8 +107,10 @@ fn connections(store: &Store, rotation: &Rotation, scope: &Scope) -> Result<Opti
     let first = std::iter::once(&rotation.connection).chain(&all).find(visible).cloned();
     Ok(match first {
         Some(first) => Some((first, all)),
-        // Nobody's any more: still told, so that what is known of it can be seen.
-        None if all.is_empty() && scope.customer.is_none() => Some((rotation.connection.clone(), all)),
+        // Nobody's any more: one that is cut short is still told, so that what is known of it can be seen.
+        None if all.is_empty() && scope.customer.is_none() && rotation.finished_at.is_none() => {
+            Some((rotation.connection.clone(), all))
+        }
         None => None,
     })
 }
@@ -184,11 +186,13 @@ fn plan(case: &Case, via: Option<&str>, connections: &[String]) -> String {
         Standing::NotSent => format!("retires version {new} and ends the transaction"),
         Standing::Sent => {
             let read = via.map(|via| format!("reads over {via} when the password was set on {pinned}, and then "));
-            let signs_in = format!("signs in once with version {new} on {pinned}");
-            let given = case.given.iter().map(|given| format!(", else once with version {}", given.version));
-            let old = old.map(|old| format!(", else once with version {old}"));
-            let rest: String = given.chain(old).collect();
-            format!("{}{signs_in}{rest}", read.unwrap_or_default())
+            let order = case.given.iter().map(|given| given.version).chain([new]).chain(old);
+            let order: Vec<String> = order.map(|version| version.to_string()).collect();
+            let (first, rest) = order.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+            let signs_in = [format!("signs in once with version {first} on {pinned}")];
+            let rest = rest.iter().map(|version| format!("else once with version {version}"));
+            let binds: Vec<String> = signs_in.into_iter().chain(rest).collect();
+            format!("{}{}", read.unwrap_or_default(), binds.join(", "))
         }
         Standing::Proven => format!("makes version {new} current for {names} and looks at the targets that may lag"),
         Standing::Current | Standing::Judged(_) | Standing::Ended => "ends the transaction".to_owned(),

@@ -70,3 +70,22 @@ async fn insisting_tries_again_what_was_refused() {
     settle(&Recovery { insist: true, lockout: INSIST, ..recovery(&rig) }).await.unwrap_err();
     assert_eq!(tried(&rig), ["2 refused", "1 refused", "2 refused", "1 refused"]);
 }
+
+/// For an hour the candidate, which was set before it, signs in as well: it is not asked.
+#[tokio::test]
+async fn what_was_set_after_the_write_goes_before_the_candidate() {
+    for over_admin in [false, true] {
+        let rig = unanswered(Flavour::Windows, "hang:modify").await;
+        let via = over_admin.then(|| rig.via());
+        let mut second = administrator(&rig.lab, 2).await;
+        crate::lab::until("it has landed", || async { rig.says(2, rig.password(2).expose()).await.is_empty() }).await;
+        crate::lab::reset(&mut second, SERVICE, SET).await.success().unwrap();
+        crate::lab::until("it is replicated", || async { rig.says(1, SET).await.is_empty() }).await;
+        assert_eq!(rig.says(1, rig.password(2).expose()).await, "", "the hour of grace");
+        let given = Recovery { via, password: Some(Secret::new(SET).unwrap()), ..recovery(&rig) };
+        assert_eq!(settle(&given).await.unwrap().valid, Some(3));
+        assert_eq!(tried(&rig), ["3 accepted"]);
+        assert_eq!(rig.events().last().unwrap(), "superseded");
+        assert_settled(&rig).await;
+    }
+}

@@ -166,3 +166,50 @@ async fn a_rotation_that_is_alive_is_left_alone() {
     assert_eq!(open(&rig)[0].alive, None);
     assert_eq!(settle(&recovery(&rig)).await.unwrap().valid, Some(2));
 }
+
+/// Without an administrative account nothing shows that it has: the candidate gets one more bind, once no write can land.
+#[tokio::test]
+async fn a_candidate_that_was_refused_too_early_is_not_given_up() {
+    let begun = std::time::Instant::now();
+    let rig = unanswered(Flavour::Windows, "lose:modify").await;
+    let sent = std::time::Instant::now();
+    let slow = Recovery { late: Duration::from_hours(1), ..recovery(&rig) };
+    let ear = Ear { hurry_at_wait: Some(slow.hurry.clone()), ..Ear::default() };
+    assert_eq!(recover(&slow, &ear).await.unwrap_err().code(), "rotation.still_in_doubt");
+    let late = begun.elapsed();
+    let mut second = administrator(&rig.lab, 2).await;
+    let new = rig.password(2);
+    for password in ["In-Between-Password-1", new.expose()] {
+        crate::lab::reset(&mut second, SERVICE, password).await.success().unwrap();
+    }
+    crate::lab::until("it has landed", || async { rig.says(1, new.expose()).await.is_empty() }).await;
+
+    let error = settle(&slow).await.unwrap_err();
+    assert_eq!((error.code(), error.verdict().as_str()), ("rotation.still_in_doubt", "in-doubt"), "{error}");
+    assert_eq!(tried(&rig), ["2 refused", "1 accepted", "1 refused"]);
+    crate::lab::until("no write can land", || async { sent.elapsed() > late }).await;
+    assert_eq!(settle(&Recovery { late, ..slow }).await.unwrap().valid, Some(2));
+    assert_eq!(tried(&rig)[3..], ["2 accepted"]);
+    assert_settled(&rig).await;
+}
+
+#[tokio::test]
+async fn where_the_time_may_not_be_read_a_sign_in_proves_after_the_hour() {
+    let rig = unanswered(Flavour::Windows, "lose:modify").await;
+    let raw = rusqlite::Connection::open(rig.store.home().join("store.db")).unwrap();
+    let unread = "UPDATE rotation_event SET data = json_set(data, '$.pwd_last_set', NULL) WHERE what = 'change-sent'";
+    assert_eq!(raw.execute(unread, ()).unwrap(), 1);
+    let error = settle(&recovery(&rig)).await.unwrap_err();
+    assert_eq!(error.code(), "rotation.still_in_doubt");
+    assert!(error.message().contains("may not be read"), "{error}");
+
+    let hours_ago = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-2 hours')";
+    let sent = format!("UPDATE rotation_event SET at = {hours_ago} WHERE what = 'change-sent'");
+    assert_eq!(raw.execute(&sent, ()).unwrap(), 1);
+    raw.execute(&format!("UPDATE credential SET sent_at = {hours_ago} WHERE version = 2"), ()).unwrap();
+    let recovered = settle(&recovery(&rig)).await.unwrap();
+    assert_eq!((recovered.verdict.as_str(), recovered.valid), ("ok", Some(1)), "{recovered:?}");
+    assert_eq!(tried(&rig), ["2 refused", "1 accepted", "1 accepted"]);
+    assert_eq!(rig.picture(), OLD);
+    assert_settled(&rig).await;
+}

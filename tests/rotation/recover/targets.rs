@@ -69,3 +69,33 @@ async fn a_password_that_was_set_since_is_told_once() {
         assert_eq!(rig.bad_counts(&[1]).await, ["1"]);
     }
 }
+
+#[tokio::test]
+async fn what_no_connection_uses_any_more_is_not_listed() {
+    let rig = lagging(false).await;
+    assert_eq!(open(&rig).len(), 1);
+    connection::remove(&rig.store, "corp", &Scope::all()).unwrap();
+    assert!(open(&rig).is_empty());
+}
+
+/// After the hour of grace a target that has the change refuses the previous password, which says nothing of the current one.
+#[tokio::test]
+async fn a_refusal_of_the_previous_password_is_its_own() {
+    let clock = libretto::lab::Clock::default();
+    let faults = vec![Fault::parse("replication=2s").unwrap()];
+    let rig = Rig::with(LabOptions { faults, clock: clock.clone(), ..LabOptions::default() });
+    let outcome = run(&Request { wait: Duration::from_millis(150), ..rig.request() }).await.unwrap();
+    assert_eq!(verdicts(&outcome), ["ok", "inconclusive", "inconclusive"]);
+    clock.advance(Duration::from_hours(2));
+    for target in [2, 3] {
+        let refuses_old = || async { !rig.says(target, rig.old()).await.is_empty() };
+        crate::lab::until("it is replicated", refuses_old).await;
+    }
+    assert_eq!(settle(&recovery(&rig)).await.unwrap().verdict.as_str(), "ok");
+    let raw = rusqlite::Connection::open(rig.store.home().join("store.db")).unwrap();
+    let refused = |version: u32| {
+        let sql = "SELECT refused_at IS NOT NULL FROM credential WHERE version = ?1";
+        raw.query_row(sql, [version], |row| row.get::<_, bool>(0)).unwrap()
+    };
+    assert_eq!((refused(2), refused(1)), (false, true));
+}

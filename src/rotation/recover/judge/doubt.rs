@@ -1,11 +1,15 @@
 //! What is said where it could not be found out which secret is valid: the transaction stays open, and what to do next.
 
 use super::Judge;
-use crate::{directory::outcome, error::Error, store::journal};
+use crate::{connection::credentials::Credential, directory::outcome, error::Error, store::journal};
 
 impl Judge<'_> {
     pub(super) fn not_applied(&self) -> String {
         format!("when its password was set on {} is what it was before the write: it was not applied", self.case.pinned)
+    }
+
+    pub(super) fn signed_in(&self, accepted: &Credential) -> String {
+        format!("version {} signed in on {}", accepted.version, self.case.pinned)
     }
 
     pub(super) fn again(&self) -> String {

@@ -1,0 +1,69 @@
+//! What was refused, and whether it may be tried again.
+
+use std::sync::PoisonError;
+
+use time::OffsetDateTime;
+
+use super::Judge;
+use crate::{
+    rotation::recover::case::{Case, id, moment},
+    store::rows::CredentialId,
+};
+
+/// A refusal on the pinned target.
+pub(super) struct Refusal {
+    pub(super) credential: CredentialId,
+    pub(super) at: OffsetDateTime,
+    /// `pwdLastSet` there, where it was known.
+    pub(super) mark: Option<i64>,
+}
+
+/// Those that earlier recoveries met.
+pub(super) fn journalled(case: &Case) -> Vec<Refusal> {
+    let tried = case.events.iter().filter(|event| {
+        event.what == "tried"
+            && event.data["answer"] == "refused"
+            && event.target.as_deref() == Some(case.pinned.as_str())
+    });
+    let refusals = tried.filter_map(|event| {
+        let (credential, at) = (id(&event.data["credential"])?, moment(&event.at)?);
+        Some(Refusal { credential, at, mark: event.data["pwd_last_set"].as_i64() })
+    });
+    refusals.collect()
+}
+
+impl Judge<'_> {
+    /// Whether a secret may be tried: never again after a refusal, unless the password was set anew since then. Where nobody
+    /// can tell that, the candidate gets one more bind when its write can land no more.
+    pub(super) fn may_try(&self, credential: CredentialId, mark: Option<i64>) -> bool {
+        let Some((at, then)) = self.last_refusal(credential) else { return true };
+        if self.request.insist {
+            return true;
+        }
+        let was_early = credential == self.case.candidate.id && self.could_land(at);
+        match (mark, then) {
+            (Some(now), Some(then)) => now != then,
+            (Some(_), None) => was_early && !self.is_as_before(mark),
+            (None, _) => was_early && !self.could_land(OffsetDateTime::now_utc()),
+        }
+    }
+
+    /// Whether the candidate, though it was refused, may be valid yet: its write could still land then, and may still, or
+    /// nothing shows that it has not.
+    pub(super) fn may_yet_be_valid(&self, mark: Option<i64>) -> bool {
+        let refused = self.last_refusal(self.case.candidate.id);
+        !self.case.acknowledged
+            && refused.is_some_and(|(at, _)| self.could_land(at))
+            && (mark.is_none() || self.could_land(OffsetDateTime::now_utc()))
+    }
+
+    fn last_refusal(&self, credential: CredentialId) -> Option<(OffsetDateTime, Option<i64>)> {
+        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.iter().rfind(|refusal| refusal.credential == credential).map(|last| (last.at, last.mark))
+    }
+
+    /// Whether the write could still land at that moment.
+    fn could_land(&self, at: OffsetDateTime) -> bool {
+        self.case.limit(self.request.late).is_some_and(|limit| at < limit)
+    }
+}
