@@ -49,6 +49,7 @@ pub(super) async fn read(session: &Session, request: &Request, stored: &mut Stor
         .hint("name an administrative connection (via), which can reset it; or set its password in the directory and store it with conn::set_credentials"));
     }
     if other_account {
+        bind_all(stored, books, (&username, &found.guid), session).await?;
         refuse_strangers(request, books, &found.guid).await?;
     } else {
         learn(request, stored, books, &found.guid, session).await?;
@@ -78,6 +79,25 @@ pub(super) async fn means_another(session: &Session, name: &str, guid: &str) -> 
     }
 }
 
+/// Connections that nobody has asked about yet may be of the other account: they are, once the directory says so. One that
+/// somebody is at work on ends it, for that is work on the same account.
+async fn bind_all(stored: &Stored, books: &Books, (username, guid): (&str, &str), session: &Session) -> Result<()> {
+    let same = of_the_same(username, stored, books, guid, session).await?;
+    let guid = guid.to_owned();
+    books
+        .with(move |books| {
+            if let Some(known) = credentials::principal_of(&books.store, &guid)?.filter(|_| !same.is_empty()) {
+                books.lock(known)?;
+            }
+            for (connection, principal) in same {
+                books.lock(principal)?;
+                credentials::bind_principal(&books.store, connection, &guid)?;
+            }
+            Ok(())
+        })
+        .await
+}
+
 /// Another account than the connection's may be somebody's as well: all its connections get the new password.
 async fn refuse_strangers(request: &Request, books: &Books, guid: &str) -> Result<()> {
     let (guid, scope, insist) = (guid.to_owned(), request.scope.clone(), request.insist);
@@ -99,7 +119,7 @@ async fn learn(request: &Request, stored: &mut Stored, books: &Books, guid: &str
         (request.connection.clone(), guid.to_owned(), request.scope.clone(), request.insist);
     let proven = stored.old.as_ref().and(stored.current.as_ref()).map(|current| current.id);
     let on = session.target().to_string();
-    let same = of_the_same(request, stored, books, &guid, session).await?;
+    let same = of_the_same(&request.connection.username, stored, books, &guid, session).await?;
     let mut learning = Stored { principal: stored.principal, current: stored.current.clone(), old: None };
     let learned = books
         .with(move |books| {
@@ -128,16 +148,16 @@ async fn learn(request: &Request, stored: &mut Stored, books: &Books, guid: &str
     }
 }
 
-/// Other connections that turn out to be of this account: they get the new password too, instead of being left with one that
+/// Other connections that go by this name and turn out to be of this account: they get the new password too, instead of being left with one that
 /// is no longer valid.
 async fn of_the_same(
-    request: &Request,
+    name: &str,
     stored: &Stored,
     books: &Books,
     guid: &str,
     session: &Session,
 ) -> Result<Vec<(ConnectionId, PrincipalId)>> {
-    let (principal, name) = (stored.principal, request.connection.username.clone());
+    let (principal, name) = (stored.principal, name.to_owned());
     let maybe = books.with(move |books| credentials::unsettled(&books.store, principal, &name)).await?;
     let mut same = Vec::new();
     for (connection, username) in maybe {

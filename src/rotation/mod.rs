@@ -47,7 +47,7 @@
 //! | `promote`, and the candidate is current | the same | the new password | end the journal |
 //! | ended, `promoted`, `inconclusive` | all connections switched; `not-converged` events name targets | the new password; named targets may lag | look at the named targets; when all are proven the journal says `settled`, `ok`. Moot once another version is current |
 //! | ended, `promoted`, `partial` | all connections switched; `dependent-failed` and `dependent-open` events name dependents | the new password | hand it to those that are open; with `on_failure: undo` in the options nobody begins the undo anew |
-//! | ended, `promoted`, `partial`, options `revoke: true`, and no later rotation | all connections switched | the first of two new passwords; the one that was known binds for an hour | hand it to the dependents; say that access has not ended, and to revoke again |
+//! | ended, `promoted`, `partial`, options `revoke: true`, and no later rotation | all connections switched | the first of two new passwords; the one that was known binds for an hour | hand it to the dependents; say that access has not ended, and to revoke again; once the hour is over the journal says `settled`, `ok` |
 //! | ended, `dependents-retried`, any | an event per dependent that was tried again | the new password | as the verdict says |
 //! | ended, `undone`, `failed` (options of a later one: `undo_of`) | the new version retired, the old password in a later one | the old password | nothing |
 //! | ended, `revoked` (options of a later one: `revoke_of`) | the version that was known retired | the later one's | nothing |
@@ -90,11 +90,10 @@ use preflight::Plan;
 use report::{Log, Staged};
 use sequel::Sequel;
 
-pub use dependents::{
-    Dependent, Dependents, Found, NewSecret, Open, OtherConnection, open_dependents, retry_dependents,
-};
+pub use dependents::{Dependent, Dependents, Found, NewSecret, Open, OtherConnection, open_dependents};
 pub use report::{Announcement, DependentReport, Observer, Outcome, Stage, StageReport, TargetReport};
 pub use request::{OnFailure, Request, USUAL_WAIT, Via};
+pub use sequel::retry_dependents;
 
 use crate::{
     connection::credentials,
@@ -146,6 +145,7 @@ async fn transaction(request: &Request, books: &Books, log: &mut Log<'_>, sequel
     let recorded = log.stage(Stage::Change, Box::pin(changed)).await?;
     let proof = log.stage(Stage::Prove, Box::pin(change::prove(&plan, books, &recorded))).await?;
     let converged = converge::converge(request, &plan, books, &recorded, &proof, observer);
+    let converged = sequel::with_behind(sequel, converged, books, &recorded, observer);
     let targets = log.stage(Stage::Converge, converged).await?;
     let mut done = Done { plan, recorded, targets, dependents: Vec::new(), connections: Vec::new() };
     if done.plan.hands_on(request) {

@@ -109,6 +109,7 @@ pub(super) async fn preflight(request: &Request, books: &Books, sequel: Option<&
 async fn look_at_all(request: &Request, books: &Books, sequel: Option<&Sequel>) -> Staged<Plan> {
     let mut stored = stored::read(request, books).await?;
     let (mut open, mut down) = controllers::open_all(&request.endpoints).await;
+    down.extend(sequel.iter().flat_map(|sequel| sequel.behind.down()));
     refuse_down(&down, request.allow_down)?;
     controllers::one_domain(&open)?;
     let canary = controllers::first_writable(&open)?;
@@ -128,7 +129,7 @@ async fn look_at_all(request: &Request, books: &Books, sequel: Option<&Sequel>) 
     sequel::refuse_impossible(&known, request, &open[pinned].session, &stored, books).await?;
     open[pinned].before = mark(&open[pinned], &known.account.principal.dn).await?;
     let Found { connections, others: dependents } = dependents::find(request, &stored, &known, books).await?;
-    let connections = dependents::join(request, connections, &mut open, &mut down).await?;
+    let mut connections = dependents::join(request, connections, &mut open, &mut down).await?;
     let (pinned, others) = others(request, books, &stored, &known, open, (pinned, canary), &mut down).await?;
     let (candidate, restores) = match (sequel.and_then(|sequel| sequel.former.clone()), request.candidate_of) {
         (Some(former), _) => (former, None),
@@ -143,7 +144,11 @@ async fn look_at_all(request: &Request, books: &Books, sequel: Option<&Sequel>) 
     if sequel.is_none() {
         note = format!("{note}; {}", dependents::words(&connections, &dependents));
     }
-    let before = before(request, mode, &stored, &known, (&pinned, &others), &down, &dependents);
+    let mut before = before(request, mode, &stored, &known, (&pinned, &others), &down, &dependents);
+    if let Some(sequel) = sequel {
+        sequel.behind.note(&mut before);
+        connections = sequel.behind.connections();
+    }
     let Known { account, policy, names, username, .. } = known;
     let plan = Plan {
         stored,

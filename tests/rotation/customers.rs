@@ -42,3 +42,22 @@ async fn a_break_glass_account_is_rotated_by_hand() {
     assert!(rig.events().is_empty());
     assert_eq!(run(&Request { insist: true, ..rig.request() }).await.unwrap().verdict.as_str(), "ok");
 }
+
+#[tokio::test]
+async fn a_connection_of_the_other_account_that_nobody_has_asked_about_counts_as_well() {
+    let rig = Rig::new(Flavour::Samba, &[]);
+    let acme = Change { customer: Some(Some("acme".to_owned())), ..Change::default() };
+    connection::edit(&rig.store, "corp", &Scope::all(), &acme).unwrap();
+    let alice = rig.lab.accounts().iter().find(|account| account.name == "alice").unwrap();
+    let other = rig.add("other", "LAB\\alice", &alice.password);
+    let globex = Change { customer: Some(Some("globex".to_owned())), ..Change::default() };
+    connection::edit(&rig.store, "other", &Scope::all(), &globex).unwrap();
+    let request = Request { username: Some("alice@lab.test".to_owned()), via: Some(rig.via()), ..rig.request() };
+    let of_acme = Request { scope: Scope { customer: Some("acme".to_owned()) }, ..request.clone() };
+    assert_eq!(run(&of_acme).await.unwrap_err().code(), "rotation.other_customer");
+    assert_eq!(picture(&rig.store, &other), "v1 current; no journal");
+    let outcome = run(&request).await.unwrap();
+    assert_eq!(outcome.connections, ["corp", "other"]);
+    let new = password(&rig.store, &connection::get(&rig.store, "other", &Scope::all()).unwrap(), outcome.version);
+    assert_eq!(data(&rig.lab, 1, "alice@lab.test", new.expose()).await, "");
+}

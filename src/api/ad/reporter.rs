@@ -24,6 +24,8 @@ pub(super) struct Reporter {
     twice: bool,
     /// From before a write is sent until it is known what became of it; an interrupt waits as long.
     write: Mutex<Option<Sent>>,
+    /// The targets that have not got the first change.
+    behind: Mutex<Vec<String>>,
 }
 
 /// A write, and what is known of it so far.
@@ -48,7 +50,13 @@ impl Sent {
 impl Reporter {
     /// For a rotation that makes one change, or perhaps two.
     pub(super) fn new(context: &Context, connection: &Connection, twice: bool) -> Self {
-        Self { context: context.clone(), connection: connection.clone(), twice, write: Mutex::new(None) }
+        Self {
+            context: context.clone(),
+            connection: connection.clone(),
+            twice,
+            write: Mutex::new(None),
+            behind: Mutex::default(),
+        }
     }
 
     /// Settles the run's record of the write, or records that there was none.
@@ -104,7 +112,8 @@ impl Reporter {
             "revoke" => (
                 format!("password of {account} changed a second time {place}"),
                 format!(
-                    "{current}: the one that was known is refused from now on; Kerberos tickets issued before live on, by default for 10 hours"
+                    "{current}: the one that was known is refused from now on{}; Kerberos tickets issued before live on, by default for 10 hours",
+                    self.exception()
                 ),
                 format!(
                     "password of {account} was not changed a second time: the one before the change still binds for an hour"
@@ -121,6 +130,16 @@ impl Reporter {
                 unchanged(account),
             ),
             _ => (format!("password of {account} changed {place}"), current, unchanged(account)),
+        }
+    }
+
+    /// Where the password that was known is not refused: on targets that lag.
+    fn exception(&self) -> String {
+        let behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        if behind.is_empty() {
+            " where this change has arrived".to_owned()
+        } else {
+            format!(" where this change has arrived, but not on {}, which had not got the first", behind.join(", "))
         }
     }
 
@@ -151,6 +170,9 @@ impl Observer for Reporter {
     }
 
     fn target_ended(&self, report: &TargetReport) {
+        if report.verdict != Verdict::Ok {
+            self.behind.lock().unwrap_or_else(PoisonError::into_inner).push(report.target.clone());
+        }
         let took = Duration::from_millis(report.ms);
         let key = match &report.connection {
             Some(connection) => format!("{connection} {}", report.target),

@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     connection::credentials::{self, Credential, State},
     error::{Error, Result},
-    rotation::open_dependents,
+    rotation::{open_dependents, sequel},
     store::{
         Store,
         journal::{self, Rotation, RotationEvent},
@@ -113,7 +113,7 @@ impl Case {
 
     fn stand(&self) -> Standing {
         if self.rotation.finished_at.is_some() {
-            let lacks = !self.pending().is_empty() || !self.open.is_empty();
+            let lacks = !self.pending().is_empty() || !self.open.is_empty() || self.half_revoked().is_some();
             let lagging = self.candidate.state == State::Current && lacks;
             return if lagging { Standing::Lagging } else { Standing::Ended };
         }
@@ -136,14 +136,27 @@ impl Case {
         names.filter(|name| !proven(name)).map(str::to_owned).collect()
     }
 
+    /// Until when the password that somebody knew binds, where this is the first of two changes and the second was not made.
+    pub(super) fn half_revoked(&self) -> Option<OffsetDateTime> {
+        sequel::binds_until(&self.rotation, &self.events)
+    }
+
+    /// The same, while it does.
+    pub(super) fn binds_until(&self) -> Option<OffsetDateTime> {
+        self.half_revoked().filter(|until| OffsetDateTime::now_utc() < *until)
+    }
+
     /// The account's objectGUID, by which it is found whatever it is called now.
     pub(super) fn guid(&self) -> &str {
         self.rotation.before["account"]["guid"].as_str().unwrap_or(&self.candidate.username)
     }
 
-    /// Whether former passwords are remembered, as preflight read it: then the one before still signs in for a while.
+    /// Whether former passwords are remembered, as preflight read it: then the one before still signs in for a while. Not
+    /// where a target may lack two changes: the one before this one may never have been valid there.
     pub(super) fn has_history(&self) -> bool {
-        self.rotation.before["policy"]["history"].as_u64().is_some_and(|history| history > 0)
+        let targets = self.rotation.before["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let behind = targets.iter().any(|target| target["behind"] == true);
+        !behind && self.rotation.before["policy"]["history"].as_u64().is_some_and(|history| history > 0)
     }
 
     /// When no write of it can land any more.

@@ -17,6 +17,7 @@ use crate::{
         converge::settled_as,
         outcome::{shortfall, worst},
         report::{Stage, TargetReport},
+        sequel,
     },
     secret::redact::redact,
     store::{events::Failure, journal, rows::CredentialId},
@@ -121,7 +122,15 @@ impl Settling<'_> {
             let again = format!("once they have the change: {}", journal::recovery(&self.request.connection));
             Failure::from(&error.hint(again))
         });
-        Ok(Recovered { verdict: worst(&targets), targets, error, ..recovered })
+        let mut verdict = worst(&targets);
+        let Some(until) = case.binds_until() else { return Ok(Recovered { verdict, targets, error, ..recovered }) };
+        // Dependents are handed the password after what is `ok`; what comes of that is at least `partial` then.
+        if case.open.is_empty() || verdict != Verdict::Ok {
+            verdict = verdict.max(Verdict::Partial);
+        }
+        let half = Failure::from(&sequel::not_revoked(&self.request.connection, until));
+        let error = error.filter(|_| worst(&targets) > Verdict::Partial).unwrap_or(half);
+        Ok(Recovered { verdict, targets, error: Some(error), ..recovered })
     }
 
     /// Makes the candidate current for every connection and ends the journal.
@@ -129,6 +138,7 @@ impl Settling<'_> {
         self.announce(done).await?;
         let case = self.case;
         let verdict = match (case.open.is_empty(), case.pending().is_empty()) {
+            _ if case.binds_until().is_some() => Verdict::Partial,
             (false, _) => Verdict::Partial,
             (true, false) => Verdict::Inconclusive,
             (true, true) => Verdict::Ok,
@@ -155,10 +165,11 @@ impl Settling<'_> {
     /// at one stroke: or a recovery that ends between two entries would leave one that nobody settles.
     async fn settle(&self, targets: &[TargetReport]) -> Result<()> {
         let rotation = self.case.rotation.id.clone();
-        if targets.is_empty() {
+        let (binds, half) = (self.case.binds_until().is_some(), self.case.half_revoked().is_some());
+        if targets.is_empty() && (binds || !half) {
             return Ok(());
         }
-        if self.case.open.is_empty() && worst(targets) == Verdict::Ok {
+        if !binds && self.case.open.is_empty() && worst(targets) == Verdict::Ok {
             let proven: Vec<&str> = targets.iter().map(|target| target.target.as_str()).collect();
             let data = json!({"by": self.request.who, "proven": proven});
             return self.books.with(move |books| journal::settle(&books.store, &rotation, Verdict::Ok, &data)).await;

@@ -6,6 +6,7 @@ use super::case::{Case, Standing, last};
 use crate::{
     connection::{self, Scope, credentials},
     error::{Error, Result},
+    rotation::sequel,
     store::{
         Store,
         journal::{self, Rotation},
@@ -170,6 +171,15 @@ fn known(case: &Case) -> String {
             if !targets.is_empty() {
                 lacks.push(format!("{} not proven yet: {}", count(targets.len()), targets.join(", ")));
             }
+            if case.binds_until().is_some() {
+                let said =
+                    "only the first of two changes was made: the password that was known binds for an hour after it";
+                lacks.push(said.to_owned());
+            } else if case.half_revoked().is_some() {
+                lacks.push(
+                    "only the first of two changes was made; the password that was known binds no more".to_owned(),
+                );
+            }
             if !case.open.is_empty() {
                 lacks.push(format!("not taken by {}", case.open.join(", ")));
             }
@@ -204,6 +214,11 @@ fn plan(case: &Case, via: Option<&str>, connections: &[String]) -> String {
             }
             if !case.open.is_empty() {
                 plans.push("hands the password to what has not taken it".to_owned());
+            }
+            if case.binds_until().is_some() {
+                plans.push(format!("says that access has not ended ({})", sequel::again(&case.rotation.connection)));
+            } else if plans.is_empty() {
+                plans.push("ends the transaction: access has ended by itself".to_owned());
             }
             plans.join("; then ")
         }

@@ -2,10 +2,13 @@
 //! another one is set because somebody knows the old one, which still binds for an hour after one change alone (revoke).
 //!
 //! Each is a full transaction of its own, with a version row and a journal of its own, on the targets that have the first
-//! change and no others: any other one would count the sign-in as a wrong password. The first one has ended before the
+//! change and no others: any other one would count the sign-in as a wrong password. Those are carried along as not proven.
+//! The first one has ended before the
 //! second begins, so that a crash in between leaves nothing in doubt.
 
 mod allowed;
+mod behind;
+mod half;
 
 use std::sync::Arc;
 
@@ -14,6 +17,10 @@ use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 use allowed::former;
 pub(super) use allowed::refuse_impossible;
+use behind::Behind;
+pub(super) use behind::with_behind;
+pub use half::retry_dependents;
+pub(super) use half::{again, binds_until, not_revoked};
 
 use super::{
     Done,
@@ -48,6 +55,8 @@ pub(super) struct Sequel {
     pinned: String,
     /// The password that is put back.
     pub(super) former: Option<Secret>,
+    /// What has not got the first change, and does not take part.
+    pub(super) behind: Behind,
 }
 
 impl Sequel {
@@ -147,13 +156,7 @@ pub(super) async fn revoke(request: &Request, first: Done, books: &Books, log: L
                 first.plan.stored.current.as_ref().filter(|one| one.principal == second.recorded.candidate.principal);
             let retired = known.map(|one| (one.id, "revoked: replaced twice, so that it binds no more".to_owned()));
             end_first(books, &first, outcome::worst(&first.targets), "revoked", &second, retired).await;
-            let unproven = first.targets.into_iter().filter(|target| target.verdict != Verdict::Ok);
             let mut outcome = outcome::of(second, log.stages, Vec::new());
-            outcome.targets.extend(unproven);
-            outcome.verdict = outcome.verdict.max(outcome::worst(&outcome.targets));
-            if outcome.error.is_none() {
-                outcome.error = outcome::shortfall(&outcome.targets).as_ref().map(Failure::from);
-            }
             outcome.access_ends = Some(access_ends(&outcome));
             Ok(outcome)
         }
@@ -209,7 +212,8 @@ async fn second<'a>(
     takes: impl Fn(&str) -> bool,
 ) -> (Result<Done>, Log<'a>) {
     log.of = of;
-    let sequel = Sequel { of, after: first.recorded.rotation.clone(), pinned: first.plan.pinned.name.clone(), former };
+    let (after, pinned) = (first.recorded.rotation.clone(), first.plan.pinned.name.clone());
+    let sequel = Sequel { of, after, pinned, former, behind: Behind::after(first) };
     let done = match next(request, first, books, takes).await {
         Ok(request) => Box::pin(transaction(&request, books, &mut log, Some(&sequel))).await,
         Err(error) => Err(error),

@@ -4,6 +4,7 @@ mod abandoned;
 mod given;
 mod interleaved;
 mod judging;
+mod revoked;
 mod targets;
 
 use libretto::rotation::recover::{LATE, Onlooker, Recovered, Request as Recovery, Unfinished, recover, unfinished};
