@@ -18,7 +18,7 @@ const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(5);
 /// How often, so long apart, the row is looked at before nobody is named: whoever has just taken the lock has yet to say who
 /// it is.
-const LOOKS: u32 = 100;
+const LOOKS: u32 = 400;
 
 /// Who holds a principal's lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,7 +53,11 @@ impl PrincipalLock {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if tried < TRIES => std::thread::sleep(PAUSE),
-                Err(TryLockError::WouldBlock) => return Err(busy(told(store, principal))),
+                // Whoever has just taken it has yet to say who it is, and whoever gives it back has just said nobody.
+                Err(TryLockError::WouldBlock) => match seen(store, principal) {
+                    None if tried < LOOKS => std::thread::sleep(PAUSE),
+                    holder => return Err(busy(holder.unwrap_or_else(nobody_known))),
+                },
                 Err(TryLockError::Error(e)) => return Err(wrong(&e)),
             }
         }
@@ -101,11 +105,19 @@ fn path(store: &Store, principal: PrincipalId) -> PathBuf {
 }
 
 fn told(store: &Store, principal: PrincipalId) -> Holder {
-    let seen = (0..LOOKS).find_map(|look| {
+    let looks = (0..LOOKS).find_map(|look| {
         std::thread::sleep(PAUSE * u32::from(look > 0));
-        store.read(|c| rows::principals::holder(c, principal)).ok().flatten()
+        seen(store, principal)
     });
-    seen.unwrap_or_else(|| Holder { who: "another process".to_owned(), since: "just now".to_owned() })
+    looks.unwrap_or_else(nobody_known)
+}
+
+fn seen(store: &Store, principal: PrincipalId) -> Option<Holder> {
+    store.read(|c| rows::principals::holder(c, principal)).ok().flatten()
+}
+
+fn nobody_known() -> Holder {
+    Holder { who: "another process".to_owned(), since: "just now".to_owned() }
 }
 
 fn set_holder(store: &Store, principal: PrincipalId, who: Option<&str>) -> Result<()> {

@@ -80,11 +80,11 @@ async fn what_lags_behind_the_first_change_is_carried_along_and_left_alone() {
         libretto::rotation::recover::unfinished(&rig.store, Some("corp"), &Scope::all()).unwrap().try_into().unwrap();
     assert_eq!(one.targets.len(), 2, "{one:?}");
     // The account itself, whose two former passwords may both be wrong there, signs in on none.
-    let alone = super::recover::Recovery { wait: Duration::from_secs(20), ..super::recover::recovery(&rig) };
-    let recovered = super::recover::settle(&alone).await.unwrap();
+    let alone = recover::Recovery { wait: Duration::from_secs(20), ..recover::recovery(&rig) };
+    let recovered = recover::settle(&alone).await.unwrap();
     assert_eq!(recovered.verdict, Verdict::Inconclusive);
     assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
-    let recovered = super::recover::settle(&super::recover::Recovery { via: request.via, ..alone }).await.unwrap();
+    let recovered = recover::settle(&recover::Recovery { via: request.via, ..alone }).await.unwrap();
     assert_eq!(recovered.verdict, Verdict::Ok, "{recovered:?}");
     assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
 }

@@ -7,7 +7,8 @@ mod judging;
 mod revoked;
 mod targets;
 
-use libretto::rotation::recover::{LATE, Onlooker, Recovered, Request as Recovery, Unfinished, recover, unfinished};
+pub use libretto::rotation::recover::Request as Recovery;
+use libretto::rotation::recover::{LATE, Onlooker, Recovered, Unfinished, recover, unfinished};
 
 use super::*;
 

@@ -12,6 +12,10 @@ struct Halfway {
 }
 
 impl Observer for Halfway {
+    fn stage_ended(&self, _: &StageReport, _: Option<&Error>) {}
+
+    fn target_ended(&self, _: &TargetReport) {}
+
     fn change_announced<'a>(&'a self, change: &'a Announcement) -> BoxFuture<'a, Result<()>> {
         if change.of.is_empty() {
             return Box::pin(async { Ok(()) });
@@ -106,6 +110,7 @@ async fn dependents_that_take_the_first_password_do_not_make_it_ok() {
         unproven: Vec::new(),
     };
     let others = found(&[&pool]).others.clone();
+    let witness = Witness::default();
     let reports = libretto::rotation::retry_dependents(
         &rig.store,
         &recovery.identity,
@@ -113,7 +118,7 @@ async fn dependents_that_take_the_first_password_do_not_make_it_ok() {
         LockoutOptions::default(),
         &recovery.transaction,
         (&secret, others.as_slice()),
-        &Witness::default(),
+        &witness,
     );
     let recovered = recovered.handed(reports.await.unwrap());
     assert_eq!((recovered.verdict, recovered.error.unwrap().code.as_str()), (Verdict::Partial, "rotation.not_revoked"));
