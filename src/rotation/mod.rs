@@ -146,7 +146,7 @@ async fn transaction(request: &Request, books: &Books, log: &mut Log<'_>, sequel
     let proof = log.stage(Stage::Prove, Box::pin(change::prove(&plan, books, &recorded))).await?;
     let converged = converge::converge(request, &plan, books, &recorded, &proof, observer);
     let converged = sequel::with_behind(sequel, converged, books, &recorded, observer);
-    let targets = log.stage(Stage::Converge, converged).await?;
+    let targets = log.stage(Stage::Converge, Box::pin(converged)).await?;
     let mut done = Done { plan, recorded, targets, dependents: Vec::new(), connections: Vec::new() };
     if done.plan.hands_on(request) {
         let handed = log.stage(Stage::Dependents, Box::pin(hand(request, &done, books, observer)));

@@ -1,7 +1,5 @@
 //! `revoke=now`: somebody knows the password who must not any more. It is changed twice, for the one before still binds.
 
-use libretto::rotation::{Found, OtherConnection};
-
 use super::{
     dependents::{Stand, broken, found, told},
     *,
@@ -58,34 +56,6 @@ async fn where_a_target_lags_the_access_has_not_ended_there() {
     assert_eq!(outcome.unproven().len(), 2);
     assert!(outcome.access_ends.unwrap().contains("which have not got the second change"));
     assert_eq!(rig.says(2, rig.old()).await, "");
-    assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
-}
-
-#[tokio::test]
-async fn what_lags_behind_the_first_change_is_carried_along_and_left_alone() {
-    let rig = Rig::new(Flavour::Windows, &["replication=2s"]);
-    let pool = Stand::well("pool");
-    let behind = endpoints(rig.connection.ad().unwrap(), Limits::default()).swap_remove(2);
-    let other = OtherConnection { name: "branch".to_owned(), endpoints: vec![behind] };
-    let dependents = Found { connections: vec![other], ..(*found(&[&pool])).clone() };
-    let (via, dependents) = (Some(rig.via()), std::sync::Arc::new(dependents));
-    let mut request = Request { via, revoke: true, wait: Duration::from_millis(150), dependents, ..rig.request() };
-    request.endpoints.truncate(2);
-    let outcome = run(&request).await.unwrap();
-    assert_eq!((verdicts(&outcome), outcome.version), (vec!["ok", "inconclusive", "inconclusive"], 3));
-    assert_eq!(told(&outcome), ["branch inconclusive", "pool inconclusive"]);
-    assert_eq!(outcome.dependents[0].note, "0 of 1 targets have it");
-    assert!(pool.took().is_empty());
-    let [one] =
-        libretto::rotation::recover::unfinished(&rig.store, Some("corp"), &Scope::all()).unwrap().try_into().unwrap();
-    assert_eq!(one.targets.len(), 2, "{one:?}");
-    // The account itself, whose two former passwords may both be wrong there, signs in on none.
-    let alone = recover::Recovery { wait: Duration::from_secs(20), ..recover::recovery(&rig) };
-    let recovered = recover::settle(&alone).await.unwrap();
-    assert_eq!(recovered.verdict, Verdict::Inconclusive);
-    assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
-    let recovered = recover::settle(&recover::Recovery { via: request.via, ..alone }).await.unwrap();
-    assert_eq!(recovered.verdict, Verdict::Ok, "{recovered:?}");
     assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
 }
 

@@ -1,7 +1,9 @@
 //! A revocation that was cut short after the first of its two changes.
 
+use libretto::rotation::{Found, NewSecret, OtherConnection, retry_dependents};
+
 use super::*;
-use crate::rotation::dependents::{Stand, found};
+use crate::rotation::dependents::{Stand, found, told};
 
 const HALF: &str = "only the first of two changes was made: the password that was known binds for an hour after it";
 
@@ -102,7 +104,7 @@ async fn dependents_that_take_the_first_password_do_not_make_it_ok() {
     let recovery = recovery(&rig);
     let recovered = settle(&recovery).await.unwrap();
     let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
-    let secret = libretto::rotation::NewSecret {
+    let secret = NewSecret {
         identity: Identity { name: current.username.clone(), password: rig.password(2) },
         principal: current.principal,
         credential: current.id,
@@ -111,7 +113,7 @@ async fn dependents_that_take_the_first_password_do_not_make_it_ok() {
     };
     let others = found(&[&pool]).others.clone();
     let witness = Witness::default();
-    let reports = libretto::rotation::retry_dependents(
+    let reports = retry_dependents(
         &rig.store,
         &recovery.identity,
         "bob",
@@ -124,4 +126,31 @@ async fn dependents_that_take_the_first_password_do_not_make_it_ok() {
     assert_eq!((recovered.verdict, recovered.error.unwrap().code.as_str()), (Verdict::Partial, "rotation.not_revoked"));
     assert_eq!(pool.took(), [rig.password(2).expose().to_owned()]);
     assert_told(&rig).await;
+}
+
+#[tokio::test]
+async fn what_lags_behind_the_first_change_is_carried_along_and_left_alone() {
+    let rig = Rig::new(Flavour::Windows, &["replication=2s"]);
+    let pool = Stand::well("pool");
+    let behind = endpoints(rig.connection.ad().unwrap(), Limits::default()).swap_remove(2);
+    let other = OtherConnection { name: "branch".to_owned(), endpoints: vec![behind] };
+    let dependents = Found { connections: vec![other], ..(*found(&[&pool])).clone() };
+    let (via, dependents) = (Some(rig.via()), std::sync::Arc::new(dependents));
+    let mut request = Request { via, revoke: true, wait: Duration::from_millis(150), dependents, ..rig.request() };
+    request.endpoints.truncate(2);
+    let outcome = run(&request).await.unwrap();
+    assert_eq!((verdicts(&outcome), outcome.version), (vec!["ok", "inconclusive", "inconclusive"], 3));
+    assert_eq!(told(&outcome), ["branch inconclusive", "pool inconclusive"]);
+    assert_eq!(outcome.dependents[0].note, "0 of 1 targets have it");
+    assert!(pool.took().is_empty());
+    let [one] = open(&rig).try_into().unwrap();
+    assert_eq!(one.targets.len(), 2, "{one:?}");
+    // The account itself, whose two former passwords may both be wrong there, signs in on none.
+    let alone = Recovery { wait: Duration::from_secs(20), ..recovery(&rig) };
+    let recovered = settle(&alone).await.unwrap();
+    assert_eq!(recovered.verdict, Verdict::Inconclusive);
+    assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
+    let recovered = settle(&Recovery { via: request.via, ..alone }).await.unwrap();
+    assert_eq!(recovered.verdict, Verdict::Ok, "{recovered:?}");
+    assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
 }
