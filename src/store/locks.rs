@@ -112,8 +112,10 @@ fn told(store: &Store, principal: PrincipalId) -> Holder {
     looks.unwrap_or_else(nobody_known)
 }
 
+/// Who the row names; that of the survivor where the principal was merged into another while its lock was held.
 fn seen(store: &Store, principal: PrincipalId) -> Option<Holder> {
-    store.read(|c| rows::principals::holder(c, principal)).ok().flatten()
+    let row = |c: &rusqlite::Connection| rows::principals::holder(c, rows::principals::surviving(c, principal)?);
+    store.read(row).ok().flatten()
 }
 
 fn nobody_known() -> Holder {
