@@ -110,7 +110,9 @@ impl Program {
 
     /// Starts it and returns at once, for a test that interrupts it or looks at it while it runs.
     pub fn start(&self) -> Running {
-        let mut command = Command::new(&self.executable);
+        // Whoever runs the tests may ignore signals (a job in the background, `nohup`), and that is inherited.
+        let mut command = Command::new("env");
+        command.arg("--default-signal=HUP,INT,TERM").arg(&self.executable);
         command.args(&self.args).current_dir(&self.folder).env_clear().envs(&self.vars);
         let mut running = self.spawn(command);
         let mut input = running.child.stdin.take().unwrap();
