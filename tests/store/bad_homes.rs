@@ -110,7 +110,7 @@ fn a_store_that_may_only_be_read() {
 
 #[test]
 fn a_full_disk_refuses_and_loses_nothing() {
-    let disk = Disk::new("size=1m");
+    let disk = Disk::new("size=4m");
     let store = Store::open(&disk.home()).unwrap();
     let principal = budget_row(&store, &disk.home()).unwrap();
     disk.fill();

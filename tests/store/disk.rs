@@ -5,6 +5,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -38,8 +39,15 @@ impl Disk {
         }
     }
 
+    /// Gives it back. The kernel may take a moment over that.
     pub fn make_room(&self) {
         fs::remove_file(self.path().join("ballast")).unwrap();
+        let (probe, deadline) = (self.path().join("probe"), Instant::now() + Duration::from_secs(10));
+        while fs::write(&probe, vec![0; 512 << 10]).is_err() {
+            assert!(Instant::now() < deadline, "there is no room ten seconds after it was made");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        fs::remove_file(probe).unwrap();
     }
 
     pub fn remount(&self, options: &str) {

@@ -138,7 +138,7 @@ async fn answers_are_awaited_and_come_in_groups() {
 
 #[test]
 fn a_full_disk_sends_nothing_and_what_was_queued_is_written_when_there_is_room() {
-    let disk = Disk::new("size=1m");
+    let disk = Disk::new("size=4m");
     let store = Store::open(&disk.home()).unwrap();
     let ledger = Ledger::start(&store).unwrap();
     ledger.begin_run(run("1")).wait().unwrap();
