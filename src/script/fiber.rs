@@ -24,6 +24,7 @@ use std::{
 };
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
+use futures_util::FutureExt;
 
 /// Stack of a script, of an item of a batch, and of the thread that they live on: address space, of which only what is
 /// touched takes memory. It is this large for values that are nested millions deep: the interpreter copies, compares and
@@ -100,7 +101,8 @@ where
     if running.dropped.get() || yielder.is_null() {
         return Err(Dropped);
     }
-    let request: Request = Box::pin(async move { Box::new(future.await) as Answer });
+    // Not an `async` block, which would hold the future twice: as it was captured and as it is awaited.
+    let request: Request = Box::pin(future.map(|output| Box::new(output) as Answer));
     // SAFETY: `RUNNING` holds this fiber only while `Fiber::resume` is switched into its coroutine (it is put back before
     // `resume` returns), so we are on that coroutine's stack and the yielder, a reference that the coroutine's entry
     // function received and that lives until that function returns, is alive. The pointer was written by that very

@@ -126,7 +126,10 @@ impl Namespace {
             let arguments =
                 A::read(values, &call.names).map_err(|e| call.fail(&wrong_argument(&call.operation, &e)))?;
             let context = Context::new(Arc::clone(&call.task.world), call.task.part());
-            let result = block(&call.task, &context, function(context.clone(), arguments))?;
+            // Made where it runs: what an operation needs while it waits would lie on the stack of every item that waits.
+            let own = context.clone();
+            let future = async move { Box::pin(function(own, arguments)).await };
+            let result = block(&call.task, &context, future)?;
             result.and_then(IntoScript::into_script).map_err(|e| call.fail(&e))
         })
     }
