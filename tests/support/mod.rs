@@ -5,6 +5,7 @@ pub mod case;
 pub mod chance;
 pub mod domain;
 pub mod program;
+pub mod relay;
 pub mod samba;
 pub mod terminal;
 mod tests;

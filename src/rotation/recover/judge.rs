@@ -21,8 +21,13 @@ use crate::{
     connection::credentials::{self, Credential, GRACE},
     directory::{self, Endpoint, Identity, Session, ticks},
     error::Result,
-    rotation::{books::Books, change, standing},
-    store::rows::{CredentialId, PrincipalId},
+    rotation::{
+        books::Books,
+        change,
+        request::{Reader, Via},
+        standing,
+    },
+    store::rows::CredentialId,
 };
 
 /// How often `pwdLastSet` is read while a late write may still land.
@@ -89,7 +94,7 @@ impl<'a> Judge<'a> {
         let Some(via) = &self.request.via else { return Ok(None) };
         let session = self.open().await?;
         let read = async {
-            self.books.sign_in(&session, &via.identity, via.principal).await?;
+            self.books.sign_in(&session, &via.identity, via.principal, Some(via.credential)).await?;
             directory::resolve(&session, self.case.guid()).await
         };
         match read.await {
@@ -249,7 +254,7 @@ impl<'a> Judge<'a> {
         if self.case.acknowledged && credential.id == self.case.candidate.id {
             self.books.sign_in_always(session, identity, principal, version).await
         } else {
-            self.books.sign_in_with(session, identity, principal, version).await
+            self.books.sign_in(session, identity, principal, version).await
         }
     }
 
@@ -328,8 +333,8 @@ impl Request {
         Ok(Identity { name, password })
     }
 
-    /// The administrative account, and whose attempts its sign-ins are.
-    pub(super) fn administrator(&self) -> Option<(Identity, PrincipalId)> {
-        self.via.as_ref().map(|via| (via.identity.clone(), via.principal))
+    /// The administrative account.
+    pub(super) fn administrator(&self) -> Option<Reader> {
+        self.via.as_ref().map(Via::reader)
     }
 }

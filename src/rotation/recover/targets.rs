@@ -9,27 +9,19 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{case::Case, settle::Settling};
 use crate::{
-    directory::{self, Identity, Session},
+    directory::{self, Session},
     error::{Error, Result},
     rotation::{
         change,
         controllers::{self, Controller, Down},
         converge::{Fate, Following, NO_HISTORY, report},
         report::TargetReport,
+        request::Reader,
     },
-    store::rows::{CredentialId, PrincipalId},
 };
 
 /// Why a target is left as it is.
 const REFUSED_BEFORE: &str = "it refused the password before: not tried again";
-
-/// Who reads on the targets.
-struct Reader {
-    identity: Identity,
-    principal: PrincipalId,
-    /// The account itself, with this previous password.
-    previous: Option<CredentialId>,
-}
 
 /// Looks at each target that is not proven.
 pub(super) async fn look(settling: &Settling<'_>, session: Option<Session>) -> Result<Vec<TargetReport>> {
@@ -70,14 +62,11 @@ async fn each(
         principal: case.candidate.principal,
         version: case.candidate.id,
         mark,
-        reader: match &reader {
-            Some(reader) => Ok((reader.identity.clone(), reader.principal)),
-            None => Err(NO_HISTORY.to_owned()),
-        },
+        reader: reader.clone().ok_or_else(|| NO_HISTORY.to_owned()),
         wait: request.wait,
         deadline: begun + request.wait,
         hurry: &request.hurry,
-        refused: Mutex::new(None),
+        refused: Mutex::default(),
     };
     let endpoints = pending.iter().map(|name| request.endpoint(name)).collect::<Result<Vec<_>>>()?;
     let (open, down) = controllers::open_all(&endpoints).await;
@@ -89,15 +78,16 @@ async fn each(
     Ok(reports)
 }
 
+/// Who reads on the targets: the administrative account, else the account itself with the previous password.
 async fn reader(settling: &Settling<'_>) -> Result<Option<Reader>> {
     let Settling { request, case, books, .. } = settling;
-    if let Some((identity, principal)) = request.administrator() {
-        return Ok(Some(Reader { identity, principal, previous: None }));
+    if let Some(administrator) = request.administrator() {
+        return Ok(Some(administrator));
     }
     match case.older.first().filter(|_| case.has_history()) {
         Some(previous) => {
             let identity = request.identity_of(books, previous).await?;
-            Ok(Some(Reader { identity, principal: previous.principal, previous: Some(previous.id) }))
+            Ok(Some(Reader { identity, principal: previous.principal, version: previous.id }))
         }
         None => Ok(None),
     }
@@ -116,11 +106,15 @@ async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i6
             session
         } else {
             let session = change::connect(&request.endpoint(&case.pinned)?).await?;
-            let (identity, principal) = match request.administrator() {
+            let Reader { identity, principal, version } = match request.administrator() {
                 Some(administrator) => administrator,
-                None => (request.identity_of(books, &case.candidate).await?, case.candidate.principal),
+                None => Reader {
+                    identity: request.identity_of(books, &case.candidate).await?,
+                    principal: case.candidate.principal,
+                    version: case.candidate.id,
+                },
             };
-            books.sign_in(&session, &identity, principal).await?;
+            books.sign_in(&session, &identity, principal, Some(version)).await?;
             session
         };
         let dn = directory::resolve(&session, case.guid()).await?.dn;
@@ -141,17 +135,14 @@ async fn fate(settling: &Settling<'_>, following: &Following<'_>, reader: Option
     }
     let signed_in = {
         let _one_at_a_time = following.refused.lock().await;
-        let (session, identity, principal) = (&one.session, &reader.identity, reader.principal);
-        match reader.previous {
-            // A refusal is not the current version's.
-            Some(previous) => settling.books.sign_in_with(session, identity, principal, Some(previous)).await,
-            None => settling.books.sign_in(session, identity, principal).await,
-        }
+        settling.books.sign_in(&one.session, &reader.identity, reader.principal, Some(reader.version)).await
     };
     match signed_in {
         Ok(()) => following.follow(one).await,
         // What lags would take it.
-        Err(error) if reader.previous.is_some() && error.code() == "ad.wrong_password" => following.prove(one).await,
+        Err(error) if settling.request.via.is_none() && error.code() == "ad.wrong_password" => {
+            following.prove(one).await
+        }
         Err(error) => Fate::Left(format!("it could not be looked at: {error}")),
     }
 }

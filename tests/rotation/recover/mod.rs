@@ -4,6 +4,7 @@ mod abandoned;
 mod given;
 mod interleaved;
 mod judging;
+mod reading;
 mod revoked;
 mod targets;
 

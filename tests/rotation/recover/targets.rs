@@ -23,7 +23,7 @@ async fn targets_that_lagged_are_proven_later() {
             let (name, password) = rig.lab.administrator();
             let identity = Identity { name: name.to_owned(), password: password.clone() };
             let connection = connection::get(&rig.store, "admin", &Scope::all()).unwrap();
-            Via { connection: "admin".to_owned(), identity, principal: connection.principal }
+            administering(&rig.store, &connection, identity)
         });
         // Too early: nothing is tried with the new password, and nothing is lost.
         let early = Recovery { via, wait: Duration::from_millis(50), ..recovery(&rig) };
@@ -46,8 +46,7 @@ async fn a_later_change_makes_it_moot() {
     assert_eq!(open(&rig).len(), 1);
     let (name, password) = rig.lab.administrator();
     let identity = Identity { name: name.to_owned(), password: password.clone() };
-    let principal = connection::get(&rig.store, "admin", &Scope::all()).unwrap().principal;
-    let via = Some(Via { connection: "admin".to_owned(), identity, principal });
+    let via = Some(administering(&rig.store, &connection::get(&rig.store, "admin", &Scope::all()).unwrap(), identity));
     let outcome = run(&Request { via, ..rig.request() }).await.unwrap();
     assert_eq!((outcome.version, outcome.verdict.as_str()), (3, "ok"));
     assert!(open(&rig).is_empty());
