@@ -89,7 +89,7 @@ print(conn.name);"#,
 }
 
 /// A connection, or the name of one.
-struct Named(String);
+pub(super) struct Named(pub(super) String);
 
 impl FromScript for Named {
     const TYPE: &'static str = "text";
@@ -98,7 +98,7 @@ impl FromScript for Named {
         if let Some(connection) = value.read_lock::<Connection>() {
             return Ok(Self(connection.name.clone()));
         }
-        String::from_script(value).map(Self).map_err(|_| "must be the name of a connection".to_owned())
+        String::from_script(value).map(Self).map_err(|_| "must be a connection or its name".to_owned())
     }
 }
 

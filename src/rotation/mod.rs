@@ -60,6 +60,9 @@
 //!
 //! `recover` does what the last column says. What it cannot find out stays as it is, with every version kept.
 //!
+//! What one that has ended left waits while a later one of the account has not. It is the business of the connections that use
+//! the account by then, and a dependent is known again by its id, whatever it is called.
+//!
 //! Not here yet: asking a target to fetch the one object.
 
 mod account;
@@ -90,10 +93,11 @@ use preflight::Plan;
 use report::{Log, Staged};
 use sequel::Sequel;
 
-pub use dependents::{Dependent, Dependents, Found, NewSecret, Open, OtherConnection, open_dependents};
+pub use dependents::{
+    Dependent, Dependents, Found, NewSecret, Open, OtherConnection, open_dependents, retry_dependents,
+};
 pub use report::{Announcement, DependentReport, Observer, Outcome, Stage, StageReport, TargetReport};
 pub use request::{OnFailure, Request, USUAL_WAIT, Via};
-pub use sequel::retry_dependents;
 
 use crate::{
     connection::credentials,

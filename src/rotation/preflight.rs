@@ -308,7 +308,7 @@ fn before(
         "targets": targets,
         "dependents": dependents
             .iter()
-            .map(|one| json!({"kind": one.dependent.kind(), "name": one.dependent.name()}))
+            .map(|one| json!({"kind": one.dependent.kind(), "name": one.called, "id": one.dependent.id()}))
             .collect::<Vec<_>>(),
     })
 }
