@@ -143,6 +143,7 @@ pub trait Onlooker: Send + Sync {
 ///
 /// # Errors
 /// The transaction stays open then, and every secret is kept: `rotation.busy` when somebody works at it,
+/// `rotation.unfinished` (in doubt) when this one has ended and a later one of the account has not,
 /// `rotation.no_valid_secret` (failed), `rotation.still_in_doubt` (in doubt), and, inconclusive, `rotation.target_down` and
 /// what bars the account from signing in, e.g. `ad.account_locked`.
 pub async fn recover(request: &Request, onlooker: &dyn Onlooker) -> Result<Recovered> {
@@ -171,7 +172,8 @@ pub async fn recover(request: &Request, onlooker: &dyn Onlooker) -> Result<Recov
     }
 }
 
-/// Locks the account, then reads the transaction as it stands.
+/// Locks the account, then reads the transaction as it stands. What one that has ended left waits while a later one of the
+/// account is in doubt: nobody knows then whether its password is still the valid one.
 async fn load(request: &Request, books: &Books) -> Result<Case> {
     let id = request.transaction.clone();
     books
@@ -180,8 +182,12 @@ async fn load(request: &Request, books: &Books) -> Result<Case> {
                 journal::get(&books.store, &id)?
                     .ok_or_else(|| Error::new("rotation.unknown", format!("the journal has no transaction {id}")))
             };
-            books.hold(rotation()?.principal)?;
-            Case::load(&books.store, rotation()?)
+            let principal = books.hold(rotation()?.principal)?;
+            let rotation = rotation()?;
+            if rotation.finished_at.is_some() {
+                books.lock(principal)?;
+            }
+            Case::load(&books.store, rotation)
         })
         .await
 }

@@ -4,6 +4,7 @@ mod abandoned;
 mod given;
 mod interleaved;
 mod judging;
+mod leftovers;
 mod reading;
 mod revoked;
 mod targets;
