@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 pub use refuse::recovery;
 pub(crate) use refuse::{refuse_unfinished, refuse_unfinished_for};
-pub use unsettled::{count_unfinished, is_alive, settle, unsettled};
+pub use unsettled::{count_unfinished, is_alive, of_run, settle, unsettled};
 
 use super::{
     Store,

@@ -11,6 +11,7 @@
 mod case;
 mod judge;
 mod settle;
+mod settled;
 mod targets;
 mod unfinished;
 
@@ -39,6 +40,7 @@ use crate::{
 use case::{Case, Standing};
 use judge::Judge;
 use settle::Settling;
+pub use settled::{Settled, settled};
 pub use unfinished::{Unfinished, Version, find, unfinished};
 
 /// After so long no write that was sent can land any more: a sender gives up after 10 s (`Limits::operation`), and what a
