@@ -22,6 +22,9 @@ use crate::{
 
 /// Why a target is left as it is.
 const REFUSED_BEFORE: &str = "it refused the password before: not tried again";
+const NO_PREVIOUS: &str = "no administrative connection is named, and no previous password of the account is kept";
+const BEHIND: &str =
+    "it may lack two changes, so the previous password may never have been valid there and must not be tried";
 
 /// Who reads on the targets.
 struct Reader {
@@ -71,8 +74,8 @@ async fn each(
         version: case.candidate.id,
         mark,
         reader: match &reader {
-            Some(reader) => Ok((reader.identity.clone(), reader.principal)),
-            None => Err(NO_HISTORY.to_owned()),
+            Ok(reader) => Ok((reader.identity.clone(), reader.principal)),
+            Err(why) => Err((*why).to_owned()),
         },
         wait: request.wait,
         deadline: begun + request.wait,
@@ -81,32 +84,31 @@ async fn each(
     };
     let endpoints = pending.iter().map(|name| request.endpoint(name)).collect::<Result<Vec<_>>>()?;
     let (open, down) = controllers::open_all(&endpoints).await;
-    let fates =
-        open.iter().map(async |one| report(&one.name, fate(settling, &following, reader.as_ref(), one).await, begun));
+    let fates = open.iter().map(async |one| report(&one.name, fate(settling, &following, &reader, one).await, begun));
     let mut reports = join_all(fates).await;
     let left = |down: &Down| report(&down.target, Fate::Left(format!("it was down: {}", down.error)), begun);
     reports.extend(down.iter().map(left));
     Ok(reports)
 }
 
-async fn reader(settling: &Settling<'_>) -> Result<Option<Reader>> {
-    let Settling { request, case, books, .. } = settling;
-    if let Some((identity, principal)) = request.administrator() {
-        return Ok(Some(Reader { identity, principal, previous: None }));
+/// Who reads on the targets; else why nobody may.
+async fn reader(settling: &Settling<'_>) -> Result<Result<Reader, &'static str>> {
+    let Settling { request, case, administrator, books, .. } = settling;
+    if let Some((identity, principal)) = administrator.unrefused().await {
+        return Ok(Ok(Reader { identity, principal, previous: None }));
     }
-    match case.older.first().filter(|_| case.has_history()) {
-        Some(previous) => {
-            let identity = request.identity_of(books, previous).await?;
-            Ok(Some(Reader { identity, principal: previous.principal, previous: Some(previous.id) }))
-        }
-        None => Ok(None),
+    let Some(previous) = case.older.first() else { return Ok(Err(NO_PREVIOUS)) };
+    if !case.has_history() {
+        return Ok(Err(NO_HISTORY));
     }
+    let identity = request.identity_of(books, previous).await?;
+    Ok(Ok(Reader { identity, principal: previous.principal, previous: Some(previous.id) }))
 }
 
 /// `pwdLastSet` on the pinned target, which the others should have as well, and the account's DN. The new password is proven
 /// there, so signing in with it is safe; should it be refused all the same, somebody has set another one since.
 async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i64, String), Fate> {
-    let Settling { request, case, books, .. } = settling;
+    let Settling { request, case, administrator, books, .. } = settling;
     let is_own = session.is_none() && request.via.is_none();
     if is_own && !request.insist && was_refused(case, &case.pinned) {
         return Err(Fate::Refused(REFUSED_BEFORE.to_owned()));
@@ -116,11 +118,12 @@ async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i6
             session
         } else {
             let session = change::connect(&request.endpoint(&case.pinned)?).await?;
-            let (identity, principal) = match request.administrator() {
-                Some(administrator) => administrator,
-                None => (request.identity_of(books, &case.candidate).await?, case.candidate.principal),
-            };
-            books.sign_in(&session, &identity, principal).await?;
+            if is_own {
+                let identity = request.identity_of(books, &case.candidate).await?;
+                books.sign_in(&session, &identity, case.candidate.principal).await?;
+            } else {
+                administrator.sign_in(books, &session).await?;
+            }
             session
         };
         let dn = directory::resolve(&session, case.guid()).await?.dn;
@@ -134,18 +137,29 @@ async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i6
     })
 }
 
-async fn fate(settling: &Settling<'_>, following: &Following<'_>, reader: Option<&Reader>, one: &Controller) -> Fate {
-    let Some(reader) = reader else { return Fate::Left(NO_HISTORY.to_owned()) };
-    if !settling.request.insist && was_refused(settling.case, &one.name) {
+async fn fate(
+    settling: &Settling<'_>,
+    following: &Following<'_>,
+    reader: &Result<Reader, &'static str>,
+    one: &Controller,
+) -> Fate {
+    let Settling { request, case, administrator, books, .. } = settling;
+    let reader = match reader {
+        Ok(reader) if reader.previous.is_some() && case.is_behind(&one.name) => return Fate::Left(BEHIND.to_owned()),
+        Ok(reader) => reader,
+        Err(why) => return Fate::Left((*why).to_owned()),
+    };
+    if !request.insist && was_refused(case, &one.name) {
         return Fate::Refused(REFUSED_BEFORE.to_owned());
     }
     let signed_in = {
         let _one_at_a_time = following.refused.lock().await;
-        let (session, identity, principal) = (&one.session, &reader.identity, reader.principal);
         match reader.previous {
             // A refusal is not the current version's.
-            Some(previous) => settling.books.sign_in_with(session, identity, principal, Some(previous)).await,
-            None => settling.books.sign_in(session, identity, principal).await,
+            Some(previous) => {
+                books.sign_in_with(&one.session, &reader.identity, reader.principal, Some(previous)).await
+            }
+            None => administrator.sign_in(books, &one.session).await,
         }
     };
     match signed_in {
