@@ -17,7 +17,9 @@ fn given(rig: &Rig, password: &str) -> Recovery {
 async fn set(rig: &Rig, password: &str) {
     let mut second = administrator(&rig.lab, 2).await;
     crate::lab::reset(&mut second, SERVICE, password).await.success().unwrap();
-    crate::lab::until("it is replicated", || async { rig.says(1, password).await.is_empty() }).await;
+    let time = read(&mut second, SERVICE, "pwdLastSet").await;
+    let has_it = async || read(&mut administrator(&rig.lab, 1).await, SERVICE, "pwdLastSet").await == time;
+    crate::lab::until("it is replicated", has_it).await;
 }
 
 /// As [`unanswered`], in a lab whose clock can be set, of a request that is made from the usual one.
@@ -199,8 +201,9 @@ async fn a_given_password_that_may_not_be_tried_does_not_keep_the_candidate_from
     acknowledge(&rig);
     let recovered = settle(&recovery(&rig)).await.unwrap();
     assert_eq!((recovered.valid, tried(&rig)), (Some(2), vec!["2 accepted".to_owned()]));
-    assert_eq!(rig.picture(), "v3 retired, v2 current sent proven, v1 previous proven; promote, ended ok");
-    assert_settled(&rig).await;
+    // Former passwords are not proven ones: the other targets are looked at later.
+    assert_eq!(rig.picture(), "v3 retired, v2 current sent proven, v1 previous proven; promote, ended inconclusive");
+    assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
 }
 
 /// Where the candidate is refused, the given one is still to be tried.
@@ -220,15 +223,16 @@ async fn every_password_that_was_given_is_kept_until_one_is_valid() {
     for password in ["In-Between-Password-1", "In-Between-Password-2"] {
         set(&rig, password).await;
     }
+    let lockout = LockoutOptions { insist: true, ..LockoutOptions::default() };
     for wrong in ["Mistyped-Password-1", "Mistyped-Password-2"] {
-        assert_eq!(settle(&given(&rig, wrong)).await.unwrap_err().code(), "rotation.no_valid_secret");
+        let error = settle(&Recovery { lockout, ..given(&rig, wrong) }).await.unwrap_err();
+        assert_eq!(error.code(), "rotation.no_valid_secret");
     }
     let kept = "v4 candidate, v3 candidate, v2 candidate sent, v1 current proven; change, unfinished";
     assert_eq!(rig.picture(), kept);
     set(&rig, "Mistyped-Password-1").await;
     // The first one after all: it is the last that was said, and not a row of its own.
-    let insisting = LockoutOptions { insist: true, ..LockoutOptions::default() };
-    let again = Recovery { insist: true, lockout: insisting, ..given(&rig, "Mistyped-Password-1") };
+    let again = Recovery { insist: true, lockout, ..given(&rig, "Mistyped-Password-1") };
     assert_eq!(settle(&again).await.unwrap().valid, Some(3));
     let settled = "v4 retired, v3 current proven, v2 retired sent, v1 previous proven; change, ended failed";
     assert_eq!(rig.picture(), settled);

@@ -115,9 +115,12 @@ async fn a_target_that_refuses_the_administrator_is_the_last_one_to_be_asked() {
     let via = rig.via();
     let request = Request { wait: Duration::from_millis(150), via: Some(via.clone()), ..rig.request() };
     assert_eq!(verdicts(&run(&request).await.unwrap()), ["ok", "inconclusive", "inconclusive"]);
-    let password = Secret::new("Administrators-Next-1").unwrap();
+    let password = Secret::new("Somebody-Elses-Next-1").unwrap();
     let mut first = administrator(&rig.lab, 1).await;
-    crate::lab::reset(&mut first, "CN=Administrator,CN=Users,DC=lab,DC=test", password.expose()).await.success().unwrap();
+    crate::lab::reset(&mut first, "CN=Administrator,CN=Users,DC=lab,DC=test", password.expose())
+        .await
+        .success()
+        .unwrap();
     let via = Via { identity: Identity { password, ..via.identity }, ..via };
     let recovered = settle(&Recovery { via: Some(via), ..recovery(&rig) }).await.unwrap();
     assert_eq!((recovered.verdict, refused(&rig)), (Verdict::Inconclusive, 1), "{:?}", recovered.targets);
@@ -130,7 +133,7 @@ async fn a_target_that_refuses_the_administrator_is_the_last_one_to_be_asked() {
 async fn an_administrator_that_was_refused_before_the_judgement_is_not_asked_after_it() {
     let rig = unanswered(Flavour::Windows, "hang:modify").await;
     let via = rig.via();
-    let stale = Identity { password: Secret::new("Administrators-Last-1").unwrap(), ..via.identity };
+    let stale = Identity { password: Secret::new("Somebody-Elses-Last-1").unwrap(), ..via.identity };
     let recovery = Recovery { via: Some(Via { identity: stale, ..via }), ..recovery(&rig) };
     let recovered = settle(&recovery).await.unwrap();
     assert_eq!((recovered.verdict, recovered.valid, refused(&rig)), (Verdict::Ok, Some(2), 1), "{recovered:?}");
