@@ -21,7 +21,7 @@ pub(super) enum Standing {
     NotSent,
     /// A write was sent; nothing shows what became of it.
     Sent,
-    /// The candidate signed in on the pinned target.
+    /// The candidate signed in on the pinned target, and no other secret was given since.
     Proven,
     /// The candidate is current already.
     Current,
@@ -132,10 +132,16 @@ impl Case {
         match last(&self.events, "judged") {
             _ if self.candidate.state == State::Current => Standing::Current,
             Some(judged) => Standing::Judged(id(&judged.data["valid"])),
-            None if self.candidate.proven_at.is_some() => Standing::Proven,
+            None if self.is_proven() => Standing::Proven,
             None if self.sent_at.is_none() => Standing::NotSent,
             None => Standing::Sent,
         }
+    }
+
+    /// Whether the candidate has signed in, and nobody has said since then that another one was set.
+    fn is_proven(&self) -> bool {
+        let proven = self.candidate.proven_at.as_deref().and_then(moment);
+        proven.is_some_and(|proven| self.given_at.is_none_or(|given| given <= proven))
     }
 
     /// The targets beside the pinned one that nobody has proven.

@@ -193,7 +193,8 @@ async fn load(request: &Request, books: &Books) -> Result<Case> {
 /// Records a given password as one more candidate before it is tried. The candidate's own is none; one that was given before
 /// is given once more. A former one gets a row of its own, for somebody says that it was set again.
 async fn given(request: &Request, books: &Books, case: Case) -> Result<Case> {
-    let Some(secret) = request.password.clone().filter(|_| case.standing == Standing::Sent) else { return Ok(case) };
+    let is_open = matches!(case.standing, Standing::Sent | Standing::Proven);
+    let Some(secret) = request.password.clone().filter(|_| is_open) else { return Ok(case) };
     let run = request.run.clone();
     books
         .with(move |books| {

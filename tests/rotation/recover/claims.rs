@@ -164,6 +164,40 @@ async fn a_password_that_was_given_before_another_was_set_is_in_doubt() {
     assert_in_doubt(&rig, &recovery(&rig), "a password was set after it was given").await;
 }
 
+/// The candidate had signed in, and before it could be made current somebody has set another password.
+#[tokio::test]
+async fn a_password_that_was_set_after_the_candidate_was_proven_is_current() {
+    for over_admin in [false, true] {
+        let rig = unanswered(Flavour::Windows, "hang:modify").await;
+        let via = over_admin.then(|| rig.via());
+        crate::lab::until("it has landed", || async { rig.says(1, rig.password(2).expose()).await.is_empty() }).await;
+        acknowledge(&rig);
+        let candidate = credentials::history(&rig.store, &rig.connection).unwrap().swap_remove(0);
+        credentials::mark_proven(&rig.store, candidate.id, "test").unwrap();
+        earlier(&rig, 20);
+        set(&rig, SET).await;
+        let recovered = settle(&Recovery { via, ..given(&rig, SET) }).await.unwrap();
+        assert_eq!(
+            (recovered.verdict, recovered.valid, tried(&rig)),
+            (Verdict::Ok, Some(3), vec!["3 accepted".to_owned()])
+        );
+        assert_settled(&rig).await;
+    }
+}
+
+/// A mistyped one does not take it back.
+#[tokio::test]
+async fn a_candidate_that_was_proven_is_current_where_the_given_password_is_refused() {
+    let rig = unanswered(Flavour::Windows, "hang:modify").await;
+    acknowledge(&rig);
+    let candidate = credentials::history(&rig.store, &rig.connection).unwrap().swap_remove(0);
+    credentials::mark_proven(&rig.store, candidate.id, "test").unwrap();
+    let recovered = settle(&given(&rig, "Mistyped-Password-1")).await.unwrap();
+    assert_eq!((recovered.verdict, recovered.valid), (Verdict::Ok, Some(2)));
+    assert_eq!(tried(&rig), ["3 refused", "2 accepted"]);
+    assert_settled(&rig).await;
+}
+
 /// The candidate of such a rotation signs in by the hour of grace as well, though its write was lost.
 #[tokio::test]
 async fn a_former_password_that_was_to_be_set_is_weighed_too() {
