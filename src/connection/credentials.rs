@@ -28,7 +28,12 @@ pub fn current(store: &Store, connection: &Connection) -> Result<Option<Credenti
 
 /// All versions of the connection's principal, newest first.
 pub fn history(store: &Store, connection: &Connection) -> Result<Vec<Credential>> {
-    store.read(|c| rows::history(c, principals::surviving(c, connection.principal)?))
+    versions_of(store, connection.principal)
+}
+
+/// All versions of a principal, newest first.
+pub fn versions_of(store: &Store, principal: PrincipalId) -> Result<Vec<Credential>> {
+    store.read(|c| rows::history(c, principals::surviving(c, principal)?))
 }
 
 /// One version by its number in the store.

@@ -232,7 +232,7 @@ impl Following<'_> {
     }
 
     async fn reopened(&self, other: &Controller) -> Result<Session, String> {
-        let Reader { identity, principal, version } = self.reader.as_ref().map_err(Clone::clone)?;
+        let Reader { identity, principal, version, .. } = self.reader.as_ref().map_err(Clone::clone)?;
         let mut refused = self.refused.lock().await;
         if let Some(by) = &refused.reader {
             return Err(format!("it was not signed in on again because {by} refused that"));

@@ -92,7 +92,7 @@ fn reader(request: &Request, stored: &Stored) -> Result<Reader> {
     match (&request.via, &stored.old, &stored.current) {
         (Some(via), ..) => Ok(via.reader()),
         (None, Some(old), Some(current)) => {
-            Ok(Reader { identity: old.clone(), principal: stored.principal, version: current.id })
+            Ok(Reader { identity: old.clone(), principal: stored.principal, version: current.id, is_own: true })
         }
         (None, ..) => Err(stored::no_credential(&request.connection)),
     }
@@ -190,7 +190,7 @@ pub(super) fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
 }
 
 async fn sign_in(request: &Request, books: &Books, stored: &Stored, controller: &Controller) -> Result<()> {
-    let Reader { identity, principal, version } = reader(request, stored)?;
+    let Reader { identity, principal, version, .. } = reader(request, stored)?;
     books
         .sign_in(&controller.session, &identity, principal, Some(version))
         .await

@@ -126,12 +126,14 @@ pub(super) struct Reader {
     pub(super) identity: Identity,
     pub(super) principal: PrincipalId,
     pub(super) version: CredentialId,
+    /// Whether it is the account itself, with the password before the change.
+    pub(super) is_own: bool,
 }
 
 impl Via {
     /// The administrative account as the one that reads.
     pub(super) fn reader(&self) -> Reader {
-        Reader { identity: self.identity.clone(), principal: self.principal, version: self.credential }
+        Reader { identity: self.identity.clone(), principal: self.principal, version: self.credential, is_own: false }
     }
 }
 

@@ -133,6 +133,9 @@ async fn what_lags_behind_the_first_change_is_carried_along_and_left_alone() {
     let alone = Recovery { wait: Duration::from_secs(20), ..recovery(&rig) };
     let recovered = settle(&alone).await.unwrap();
     assert_eq!(recovered.verdict, Verdict::Inconclusive);
+    for target in &recovered.targets {
+        assert!(target.note.starts_with("it may lack two changes"), "{target:?}");
+    }
     assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
     let recovered = settle(&Recovery { via: request.via, ..alone }).await.unwrap();
     assert_eq!(recovered.verdict, Verdict::Ok, "{recovered:?}");
