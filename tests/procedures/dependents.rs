@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libretto::{
-    connection::{self, Scope, credentials},
+    connection::{self, AdSettings, Change, Scope, Settings, credentials},
     secret::seal,
     store::Store,
 };
@@ -197,6 +197,26 @@ fn recover_hands_it_over_to_a_connection_that_was_renamed() {
     assert!(recovered.stdout.contains("ok            refuse for ours"), "{}", recovered.stdout);
     assert!(lab.run(&["recover"]).stdout.contains("nothing to recover"));
     assert_eq!(lab.run(&["connections", "edit", "ours", "--name", "my"]).code, Some(0));
+    lab.end();
+}
+
+/// Where the account's other connections go is nobody's business then: only rotations follow their targets.
+#[test]
+fn recover_hands_it_over_though_another_connections_targets_are_not_known() {
+    let lab = Lab::new(&[], &["refuse"]);
+    assert_eq!(lab.add("second", &lab.text("username"), &[]).code, Some(0));
+    assert_eq!(lab.rotate(&[]).1, Some(1));
+    lab.write("refuse", HAND_ON);
+    // It goes where DNS says by now, and DNS knows nothing.
+    let store = Store::open(lab.program.home_path()).unwrap();
+    let second = connection::get(&store, "second", &Scope::all()).unwrap();
+    let settings = Settings::Ad(AdSettings { targets: Vec::new(), ..second.ad().unwrap().clone() });
+    let discovered = Change { settings: Some(settings), ..Change::default() };
+    connection::edit(&store, "second", &Scope::all(), &discovered).unwrap();
+    drop(store);
+    let recovered = lab.run(&["recover"]);
+    assert_eq!(recovered.code, Some(0), "{}{}", recovered.stdout, recovered.stderr);
+    assert!(recovered.stdout.contains("ok            refuse for my"), "{}", recovered.stdout);
     lab.end();
 }
 

@@ -63,3 +63,33 @@ async fn an_administrators_password_that_was_replaced_meanwhile_is_booked_to_its
     let admin = rig.lab.administrator().0;
     assert_eq!((refused(&rig, admin, 1), refused(&rig, admin, 2)), (true, false));
 }
+
+#[tokio::test]
+async fn one_that_a_target_refuses_does_not_open_the_sessions_on_the_others_again() {
+    let rig = Rig::new(Flavour::Samba, &["replication=off"]);
+    let (second, third) =
+        (Relay::to(rig.lab.targets()[1].address).await, Relay::to(rig.lab.targets()[2].address).await);
+    let mut request = rig.request();
+    for (endpoint, relay) in request.endpoints[1..].iter_mut().zip([&second, &third]) {
+        *endpoint = endpoint.at(Target::parse(&relay.address().to_string()).unwrap());
+    }
+    let losing = async {
+        crate::lab::until("the change is proven", || async { rig.events().contains(&"proven".to_owned()) }).await;
+        second.hold();
+        third.hold();
+        for target in [2, 3] {
+            let mut session = administrator(&rig.lab, target).await;
+            for password in ["Somebody-Elses-1", "Somebody-Elses-2"] {
+                crate::lab::reset(&mut session, SERVICE, password).await.success().unwrap();
+            }
+        }
+        second.cut();
+        third.cut();
+    };
+    let (outcome, ()) = tokio::join!(run(&request), losing);
+    let outcome = outcome.unwrap();
+    assert_eq!(verdicts(&outcome), ["ok", "inconclusive", "inconclusive"]);
+    let said = |words: &str| outcome.targets.iter().filter(|target| target.note.contains(words)).count();
+    let told = (said("it could not be signed in on again: "), said("it was not signed in on again because "));
+    assert_eq!(told, (1, 1), "{:?}", outcome.targets);
+}
