@@ -43,10 +43,9 @@ impl Judge<'_> {
         match mark.and_then(ticks::moment).filter(|set| is_graced(*set)) {
             Some(set) if limit.is_some_and(|limit| set > limit + SKEW) => Times::Overtaken,
             Some(_) if self.case.before.is_some() => Times::Lately,
-            Some(_) => Times::Unknown,
             None if mark.is_some() && self.case.before.is_some() => Times::Old,
             None if limit.is_some_and(|limit| !is_graced(limit)) => Times::Old,
-            None => Times::Unknown,
+            _ => Times::Unknown,
         }
     }
 

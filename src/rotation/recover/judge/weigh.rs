@@ -78,37 +78,50 @@ impl Judge<'_> {
                 self.signed_in(given)
             )));
         }
-        let (valid, is_former) = (Judgement::Other(Some(given.id), self.signed_in(given)), !self.given_like.is_empty());
-        match self.times(mark) {
-            Times::Old => Ok(valid),
-            Times::AsBefore if is_former => self.weigh_unchanged(given, valid),
-            Times::AsBefore => Ok(valid),
-            Times::Overtaken if is_former => match self.both_sign_in(mark).await? {
-                true => Ok(valid),
-                false => Err(self.ambiguous(&self.graced(given))),
-            },
-            Times::Overtaken => Ok(valid),
-            Times::Lately | Times::Unknown if is_former => Err(self.ambiguous(&self.graced(given))),
-            Times::Lately | Times::Unknown => match self.both_sign_in(mark).await? {
-                true => Err(self.ambiguous(&format!(
-                    "versions {} and {} both sign in on {}, as the last two do for an hour after a change, and nothing tells \
-                     which was set last",
-                    given.version, self.case.candidate.version, self.case.pinned
-                ))),
-                false => Ok(valid),
-            },
+        if self.given_like.is_empty() {
+            self.weigh_new(given, mark).await
+        } else {
+            self.weigh_former(given, mark).await
         }
     }
 
-    /// A former secret signs in where no password was set since before the write.
-    fn weigh_unchanged(&self, given: &Credential, valid: Judgement) -> Result<Judgement> {
-        let is_older = |id: &CredentialId| self.case.older.iter().any(|older| older.id == *id);
-        match self.case.older.first() {
-            Some(_) if self.was_graced() || self.given_like.iter().any(is_older) => Ok(self.not_applied()),
-            None if self.was_graced() => Err(self.ambiguous(&self.graced(given))),
-            // Nothing graces it: it was set on another target, or was valid all the time.
-            _ => Ok(valid),
+    /// A secret that the account never had, as far as the store knows.
+    async fn weigh_new(&self, given: &Credential, mark: Option<i64>) -> Result<Judgement> {
+        let may_be_before = matches!(self.times(mark), Times::Lately | Times::Unknown);
+        if may_be_before && self.both_sign_in(mark).await? {
+            return Err(self.ambiguous(&format!(
+                "versions {} and {} both sign in on {}, as the last two do for an hour after a change, and nothing tells which \
+                 was set last",
+                given.version, self.case.candidate.version, self.case.pinned
+            )));
         }
+        Ok(self.given_is_valid(given))
+    }
+
+    /// One that it had.
+    async fn weigh_former(&self, given: &Credential, mark: Option<i64>) -> Result<Judgement> {
+        let is_older = |id: &CredentialId| self.case.older.iter().any(|older| older.id == *id);
+        let is_last = match self.times(mark) {
+            Times::Old => true,
+            Times::AsBefore if self.given_like.iter().any(is_older) => return Ok(self.not_applied()),
+            Times::AsBefore if self.was_graced() && !self.case.older.is_empty() => return Ok(self.not_applied()),
+            // Where nothing graces it, it was set on another target, or was valid all the time.
+            Times::AsBefore => !self.was_graced(),
+            // Somebody set it or the candidate after the write: nobody else has the candidate.
+            Times::Overtaken => self.both_sign_in(mark).await?,
+            Times::Lately | Times::Unknown => false,
+        };
+        if is_last {
+            return Ok(self.given_is_valid(given));
+        }
+        Err(self.ambiguous(&format!(
+            "{}, and is a former password: for an hour after a change that proves nothing",
+            self.signed_in(given)
+        )))
+    }
+
+    fn given_is_valid(&self, given: &Credential) -> Judgement {
+        Judgement::Other(Some(given.id), self.signed_in(given))
     }
 
     /// Whether the candidate signs in as well, with the password set when it was.
@@ -124,9 +137,5 @@ impl Judge<'_> {
     /// The write was not applied: what was valid before it is.
     pub(super) fn not_applied(&self) -> Judgement {
         Judgement::Other(self.case.older.first().map(|older| older.id), self.unapplied())
-    }
-
-    fn graced(&self, given: &Credential) -> String {
-        format!("{}, and is a former password: for an hour after a change that proves nothing", self.signed_in(given))
     }
 }
