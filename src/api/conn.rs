@@ -9,7 +9,8 @@ use rhai::Dynamic;
 use crate::{
     connection::{
         self, Connection, Selector,
-        credentials::{self, GRACE},
+        credentials::{self, Credential, GRACE, State},
+        former,
     },
     error::{Error, Result},
     script::{
@@ -89,7 +90,7 @@ print(conn.name);"#,
 }
 
 /// A connection, or the name of one.
-struct Named(String);
+pub(super) struct Named(pub(super) String);
 
 impl FromScript for Named {
     const TYPE: &'static str = "text";
@@ -98,7 +99,7 @@ impl FromScript for Named {
         if let Some(connection) = value.read_lock::<Connection>() {
             return Ok(Self(connection.name.clone()));
         }
-        String::from_script(value).map(Self).map_err(|_| "must be the name of a connection".to_owned())
+        String::from_script(value).map(Self).map_err(|_| "must be a connection or its name".to_owned())
     }
 }
 
@@ -229,21 +230,17 @@ fn refuse_former(context: &Context, connection: &Connection, password: &Secret) 
     // The version that was sent last is the one that the directory has.
     let sent = versions.iter().filter(|version| version.was_sent_within(GRACE, now));
     let Some(latest) = sent.max_by(|one, other| one.sent_at.cmp(&other.sent_at)) else { return Ok(()) };
-    for version in versions.iter().filter(|version| version.id != latest.id && version.reference.is_none()) {
-        if credentials::open(store, context.identity()?, version)?.expose() == password.expose() {
-            return Err(Error::new(
-                "connection.former_password",
-                format!(
-                    "that is the password of version {}, which was replaced less than an hour ago",
-                    version.version
-                ),
-            )
-            .hint(
-                "it still binds for an hour after the change, so a test would prove nothing; give the present password",
-            ));
-        }
+    let holding = former::holding(store, context.identity()?, &versions, password)?;
+    // One that was brought back has an earlier version too, and a write that was sent last may have been undone.
+    let is_present = |version: &&Credential| version.id == latest.id || version.state == State::Current;
+    match holding.first() {
+        Some(former) if !holding.iter().any(is_present) => Err(Error::new(
+            "connection.former_password",
+            format!("that is the password of version {}, which was replaced less than an hour ago", former.version),
+        )
+        .hint("it still binds for an hour after the change, so a test would prove nothing; give the present password")),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 async fn secret(context: Context, (connection,): (Connection,)) -> Result<Secret> {

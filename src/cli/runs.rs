@@ -6,6 +6,7 @@ use super::{Session, args::RunsCommand, seconds};
 use crate::{
     error::{Error, Result},
     report::{Paint, VERDICT, duration},
+    rotation::recover::{Settled, settled},
     store::{
         Store,
         running::is_running,
@@ -80,6 +81,7 @@ fn show(session: &Session, id: &str) -> Result<u8> {
         return Err(Error::new("run.unknown", format!("there is no run {id}")).hint("`libretto runs list` shows them"));
     };
     let now = Now::of(&store, &record.summary)?;
+    let settled = settled(&store, &record.summary.run)?;
     if session.out.json {
         session.out.line(&now.json(&record.summary).to_string());
         for part in &record.parts {
@@ -88,13 +90,16 @@ fn show(session: &Session, id: &str) -> Result<u8> {
         for write in &record.writes {
             session.out.line(&json!({ "write": write }).to_string());
         }
+        for one in &settled {
+            session.out.line(&json!({ "recovered": one }).to_string());
+        }
     } else {
-        print(session, &record, now);
+        print(session, &record, &settled, now);
     }
     Ok(0)
 }
 
-fn print(session: &Session, record: &RunRecord, now: Now) {
+fn print(session: &Session, record: &RunRecord, settled: &[Settled], now: Now) {
     let (out, look, run) = (session.out, session.out.look, &record.summary);
     let lab = if run.lab { ", in the lab" } else { "" };
     out.line(&format!(
@@ -129,6 +134,7 @@ fn print(session: &Session, record: &RunRecord, now: Now) {
         }
     }
     writes(session, record);
+    recovered(session, settled);
     out.line("");
     match now {
         Now::Ended(verdict) => out.line(verdict.as_str()),
@@ -140,6 +146,17 @@ fn print(session: &Session, record: &RunRecord, now: Now) {
 /// ` (script:line:column)`, as the ledger keeps the place of an error.
 fn place(place: &serde_json::Value) -> Option<String> {
     Some(format!(" ({}:{}:{})", place["script"].as_str()?, place["line"], place["column"]))
+}
+
+/// What the run left in doubt and another one has settled since.
+fn recovered(session: &Session, settled: &[Settled]) {
+    let out = session.out;
+    if !settled.is_empty() {
+        out.line(&format!("\n{}", out.look.paint(Paint::Heading, "recovered since:")));
+    }
+    for one in settled {
+        out.line(&format!("  {}: {}, {} by {}", one.account, one.what, seconds(&one.at), one.by));
+    }
 }
 
 fn writes(session: &Session, record: &RunRecord) {

@@ -59,7 +59,7 @@ pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result
 pub fn remove(store: &Store, name: &str, scope: &Scope) -> Result<()> {
     store.write(|t| {
         let connection = query::get_in(t, name, scope)?;
-        credentials::refuse_unfinished_in(t, connection.principal)?;
+        credentials::refuse_unfinished_in(t, &connection)?;
         let users = connections::that_name(t, &connection.name)?;
         if !users.is_empty() {
             return Err(Error::new(
@@ -114,7 +114,7 @@ pub(super) fn update(
     let renamed = !name.eq_ignore_ascii_case(&before.name);
     let other_account = kept.is_some() && !username.eq_ignore_ascii_case(&before.username);
     if kept.is_some() || renamed || username != &before.username {
-        credentials::refuse_unfinished_in(t, before.principal)?;
+        credentials::refuse_unfinished_in(t, before)?;
     }
     if renamed {
         refuse_taken(t, name)?;

@@ -1,4 +1,4 @@
-//! Which earlier version of a connection's credential may be brought back.
+//! Former versions of a credential: which may be brought back, and which hold a secret that is given.
 
 use super::{
     Connection,
@@ -81,6 +81,25 @@ pub fn open(store: &Store, identity: &Identity, chosen: &Credential, current: Op
         return Err(in_use(chosen.version, &format!("that of version {}, which is in use", current.version)));
     }
     Ok(secret)
+}
+
+/// Those of these versions that hold this secret, in their order. One that is kept outside is not opened.
+///
+/// # Errors
+/// The identity's.
+pub fn holding<'a>(
+    store: &Store,
+    identity: &Identity,
+    versions: &'a [Credential],
+    secret: &Secret,
+) -> Result<Vec<&'a Credential>> {
+    let mut holding = Vec::new();
+    for version in versions.iter().filter(|version| version.reference.is_none()) {
+        if credentials::open(store, identity, version)?.expose() == secret.expose() {
+            holding.push(version);
+        }
+    }
+    Ok(holding)
 }
 
 fn in_use(number: u32, which: &str) -> Error {

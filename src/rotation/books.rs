@@ -15,7 +15,7 @@ use crate::{
         budget::{self, Answer, Ask, AttemptId},
         journal::{self, Progress},
         locks::PrincipalLock,
-        rows::{CredentialId, PrincipalId, credentials::current, principals},
+        rows::{CredentialId, PrincipalId, principals},
     },
 };
 
@@ -65,15 +65,10 @@ impl Books {
         Ok(principal)
     }
 
-    /// Signs in once with the principal's current version, if the lockout budget has room for a wrong one. The attempt is on
-    /// the disk before it is sent and is cleared when it was accepted.
-    pub(super) async fn sign_in(&self, session: &Session, identity: &Identity, principal: PrincipalId) -> Result<()> {
-        let current = self.with(move |b| b.store.read(|c| current(c, principals::surviving(c, principal)?))).await?;
-        self.sign_in_with(session, identity, principal, current.map(|current| current.id)).await
-    }
-
-    /// As [`Books::sign_in`], with this version.
-    pub(super) async fn sign_in_with(
+    /// Signs in once with this version, if the lockout budget has room for a wrong one. The attempt is on the disk before it
+    /// is sent and is cleared when it was accepted. Which version it carries the caller knows: the one that is current by
+    /// now may be another.
+    pub(super) async fn sign_in(
         &self,
         session: &Session,
         identity: &Identity,

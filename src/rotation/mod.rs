@@ -39,7 +39,7 @@
 //! | ended, `failed`: `change-refused`, `not-sent`, `not-applied`, `superseded` | candidate retired, kept | the old password | nothing |
 //! | `prove`, `change-acknowledged` | the same | the new password | one bind with the candidate there (`tried`), then as below |
 //! | `prove`, `not-proven` | the same | the new password, unless something set another one | the same |
-//! | any of these, `given` | one more candidate, which somebody says to have set | any of them | the given one first, then the candidate, then the previous version |
+//! | any of these or `proven`, `given` | one more candidate each, which somebody says to have set | any of them | the last one that was given first, then the candidate, then the previous version; a given one that signs in counts only where `pwdLastSet`, or that the candidate is refused, shows that it was set last |
 //! | any of these, `judged` | which version is valid | that one | make it current, retire the others, end the journal: `not-applied` or `superseded` |
 //! | `converge`, `proven` | candidate with proof | the new password; other targets may lag | promote, end the journal; look at the targets that have no event |
 //! | `dependents`, `converge-ended` or `dependent-*` | candidate with proof, an event per target and per dependent so far | the new password | promote, end the journal as `partial`; hand the password to the dependents in `before.dependents` without `dependent-ok` or `dependent-skipped` ([`open_dependents`], [`retry_dependents`]); one that was being handed it may have it |
@@ -59,6 +59,9 @@
 //! applied: there a bind proves nothing after `change-sent` without `change-acknowledged`, and only `pwdLastSet` tells.
 //!
 //! `recover` does what the last column says. What it cannot find out stays as it is, with every version kept.
+//!
+//! What one that has ended left waits while a later one of the account has not. It is the business of the connections that use
+//! the account by then, and a dependent is known again by its id, whatever it is called.
 //!
 //! Not here yet: asking a target to fetch the one object.
 
@@ -90,10 +93,11 @@ use preflight::Plan;
 use report::{Log, Staged};
 use sequel::Sequel;
 
-pub use dependents::{Dependent, Dependents, Found, NewSecret, Open, OtherConnection, open_dependents};
+pub use dependents::{
+    Dependent, Dependents, Found, NewSecret, Open, OtherConnection, open_dependents, retry_dependents,
+};
 pub use report::{Announcement, DependentReport, Observer, Outcome, Stage, StageReport, TargetReport};
 pub use request::{OnFailure, Request, USUAL_WAIT, Via};
-pub use sequel::retry_dependents;
 
 use crate::{
     connection::credentials,

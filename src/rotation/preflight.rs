@@ -10,17 +10,16 @@ use super::{
     dependents::{self, Found, Planned},
     former,
     report::{Stage, Staged},
-    request::{Mode, Request},
+    request::{Mode, Reader, Request},
     rules::Names,
     sequel::{self, Sequel},
     standing,
     stored::{self, Stored},
 };
 use crate::{
-    directory::{self, Endpoint, Identity, Policy, Principal, outcome},
+    directory::{self, Endpoint, Policy, Principal, outcome},
     error::{Error, Result},
     secret::Secret,
-    store::rows::PrincipalId,
     verdict::Verdict,
 };
 
@@ -63,8 +62,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Who signs in for the sessions, and whose attempts these are.
-    pub(super) fn reader<'a>(&'a self, request: &'a Request) -> Result<(&'a Identity, PrincipalId)> {
+    /// Who signs in for the sessions.
+    pub(super) fn reader(&self, request: &Request) -> Result<Reader> {
         reader(request, &self.stored)
     }
 
@@ -89,11 +88,13 @@ impl Plan {
     }
 }
 
-fn reader<'a>(request: &'a Request, stored: &'a Stored) -> Result<(&'a Identity, PrincipalId)> {
-    match (&request.via, &stored.old) {
-        (Some(via), _) => Ok((&via.identity, via.principal)),
-        (None, Some(old)) => Ok((old, stored.principal)),
-        (None, None) => Err(stored::no_credential(&request.connection)),
+fn reader(request: &Request, stored: &Stored) -> Result<Reader> {
+    match (&request.via, &stored.old, &stored.current) {
+        (Some(via), ..) => Ok(via.reader()),
+        (None, Some(old), Some(current)) => {
+            Ok(Reader { identity: old.clone(), principal: stored.principal, version: current.id, is_own: true })
+        }
+        (None, ..) => Err(stored::no_credential(&request.connection)),
     }
 }
 
@@ -189,9 +190,9 @@ pub(super) fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
 }
 
 async fn sign_in(request: &Request, books: &Books, stored: &Stored, controller: &Controller) -> Result<()> {
-    let (identity, principal) = reader(request, stored)?;
+    let Reader { identity, principal, version, .. } = reader(request, stored)?;
     books
-        .sign_in(&controller.session, identity, principal)
+        .sign_in(&controller.session, &identity, principal, Some(version))
         .await
         .map_err(|error| error.context(format!("{} cannot sign in on {}", identity.name, controller.name)))
 }
@@ -307,7 +308,7 @@ fn before(
         "targets": targets,
         "dependents": dependents
             .iter()
-            .map(|one| json!({"kind": one.dependent.kind(), "name": one.dependent.name()}))
+            .map(|one| json!({"kind": one.dependent.kind(), "name": one.called, "id": one.dependent.id()}))
             .collect::<Vec<_>>(),
     })
 }

@@ -76,7 +76,7 @@ impl Rig {
     pub fn via(&self) -> Via {
         let (name, password) = self.lab.administrator();
         let identity = Identity { name: name.to_owned(), password: password.clone() };
-        Via { connection: "admin".to_owned(), identity, principal: self.add("admin", name, password).principal }
+        administering(&self.store, &self.add("admin", name, password), identity)
     }
 
     pub fn old(&self) -> &str {
@@ -110,6 +110,13 @@ impl Rig {
     pub async fn says(&self, target: usize, password: &str) -> String {
         data(&self.lab, target, self.lab.service_account().0, password).await
     }
+}
+
+/// An administrative connection that signs in with its current version.
+pub fn administering(store: &Store, connection: &Connection, identity: Identity) -> Via {
+    let Connection { name, principal, .. } = connection.clone();
+    let credential = credentials::current(store, connection).unwrap().unwrap().id;
+    Via { connection: name, identity, principal, credential }
 }
 
 fn targets(lab: &Lab) -> Vec<String> {

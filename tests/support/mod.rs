@@ -2,8 +2,10 @@
 
 pub mod canary;
 pub mod case;
+pub mod chance;
 pub mod domain;
 pub mod program;
+pub mod relay;
 pub mod samba;
 pub mod terminal;
 mod tests;

@@ -202,6 +202,7 @@ pub(super) async fn via(context: &Context, connection: &Connection) -> Result<Op
         connection: via.name,
         identity: access::identity(&sign_in),
         principal: sign_in.credential.principal,
+        credential: sign_in.credential.id,
     }))
 }
 

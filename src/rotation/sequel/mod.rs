@@ -19,8 +19,7 @@ use allowed::former;
 pub(super) use allowed::refuse_impossible;
 use behind::Behind;
 pub(super) use behind::with_behind;
-pub use half::retry_dependents;
-pub(super) use half::{again, binds_until, not_revoked};
+pub(super) use half::{again, binds_until, half_revoked, not_revoked};
 
 use super::{
     Done,
