@@ -67,6 +67,7 @@
 
 mod account;
 mod books;
+mod candidate;
 mod change;
 mod controllers;
 mod converge;

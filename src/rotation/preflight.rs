@@ -1,11 +1,14 @@
 //! Preflight: everything that can be known before something is touched. It only reads; whatever it refuses is as it was.
 
-use serde_json::{Value, json};
+mod noted;
+
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{
     account::{self, Known},
     books::Books,
+    candidate,
     controllers::{self, Controller, Down},
     dependents::{self, Found, Planned},
     former,
@@ -134,18 +137,18 @@ async fn look_at_all(request: &Request, books: &Books, sequel: Option<&Sequel>) 
     let (pinned, others) = others(request, books, &stored, &known, open, (pinned, canary), &mut down).await?;
     let (candidate, restores) = match (sequel.and_then(|sequel| sequel.former.clone()), request.candidate_of) {
         (Some(former), _) => (former, None),
-        (None, None) => (account::candidate(&known, request, &stored, books).await?, None),
+        (None, None) => (candidate::candidate(&known, request, &stored, books).await?, None),
         (None, Some(id)) => {
             let (password, version) = former::password(id, &known, request, &stored, books, &pinned.session).await?;
             (password, Some(version))
         }
     };
     let dependents = dependents::ask(dependents, request.allow_down, sequel.is_some()).await?;
-    let mut note = note(&pinned, &others, &down, &known, (mode, restores));
+    let mut note = noted::note(&pinned, &others, &down, &known, (mode, restores));
     if sequel.is_none() {
         note = format!("{note}; {}", dependents::words(&connections, &dependents));
     }
-    let mut before = before(request, mode, &stored, &known, (&pinned, &others), &down, &dependents);
+    let mut before = noted::before(request, mode, &stored, &known, (&pinned, &others), &down, &dependents);
     if let Some(sequel) = sequel {
         sequel.behind.note(&mut before);
         connections = sequel.behind.connections();
@@ -254,61 +257,4 @@ async fn look(
     }
     controller.before = mark(controller, dn).await?;
     Ok(())
-}
-
-fn note(
-    pinned: &Controller,
-    others: &[Controller],
-    down: &[Down],
-    known: &Known,
-    (mode, restores): (Mode, Option<u32>),
-) -> String {
-    let mut notes = vec![format!(
-        "{} of {} targets answer, the change goes to {}",
-        others.len() + 1,
-        others.len() + 1 + down.len(),
-        pinned.name
-    )];
-    let lagging: Vec<&str> =
-        others.iter().filter(|other| other.before != pinned.before).map(|other| other.name.as_str()).collect();
-    if !lagging.is_empty() {
-        notes.push(format!("{} had not got the last change yet", lagging.join(", ")));
-    }
-    if mode == Mode::OwnReset {
-        notes.push(match restores {
-            None => "as an administrator it resets itself, for its password is younger than the minimum age".to_owned(),
-            Some(_) => "as an administrator it resets itself, for an owner may not take a former password, nor change one so soon".to_owned(),
-        });
-    }
-    notes.extend(known.doubts.iter().cloned());
-    notes.join("; ")
-}
-
-fn before(
-    request: &Request,
-    mode: Mode,
-    stored: &Stored,
-    known: &Known,
-    (pinned, others): (&Controller, &[Controller]),
-    down: &[Down],
-    dependents: &[Planned],
-) -> Value {
-    let answering = std::iter::once(pinned).chain(others);
-    let mut targets: Vec<Value> = answering
-        .map(|one| json!({"target": one.name, "pwd_last_set": one.before, "read_only": one.read_only}))
-        .collect();
-    targets.extend(down.iter().map(|down| json!({"target": down.target, "down": down.error.message()})));
-    json!({
-        "mode": mode.as_str(),
-        "by": request.who,
-        "account": known.account.principal,
-        "username": known.username,
-        "previous": stored.current.as_ref().map(|current| current.id),
-        "policy": known.policy,
-        "targets": targets,
-        "dependents": dependents
-            .iter()
-            .map(|one| json!({"kind": one.dependent.kind(), "name": one.called, "id": one.dependent.id()}))
-            .collect::<Vec<_>>(),
-    })
 }
