@@ -23,7 +23,12 @@ use crate::{
 
 /// The version in use; `None` when none was ever given.
 pub fn current(store: &Store, connection: &Connection) -> Result<Option<Credential>> {
-    store.read(|c| rows::current(c, principals::surviving(c, connection.principal)?))
+    current_of(store, connection.principal)
+}
+
+/// The version in use of an account.
+pub fn current_of(store: &Store, principal: PrincipalId) -> Result<Option<Credential>> {
+    store.read(|c| rows::current(c, principals::surviving(c, principal)?))
 }
 
 /// All versions of the connection's principal, newest first.

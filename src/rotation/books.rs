@@ -75,10 +75,11 @@ impl Books {
         principal: PrincipalId,
         version: Option<CredentialId>,
     ) -> Result<()> {
-        if self.lockout.insist {
-            return self.sign_in_always(session, identity, principal, version).await;
-        }
         let ask = self.ask(session, identity, principal, version);
+        if self.lockout.insist {
+            let attempt = self.with(move |b| budget::begin(&b.store, &ask)).await?;
+            return self.bind(session, identity, attempt).await;
+        }
         let ask = &ask;
         let spend = || {
             let ask = ask.clone();
@@ -88,16 +89,23 @@ impl Books {
         self.bind(session, identity, attempt).await
     }
 
-    /// Signs in once whatever was spent: the proving bind after an acknowledged change.
-    pub(super) async fn sign_in_always(
+    /// The proving bind after an acknowledged change, which what was spent does not keep from being sent.
+    pub(super) async fn prove(
         &self,
         session: &Session,
         identity: &Identity,
         principal: PrincipalId,
-        version: Option<CredentialId>,
+        version: CredentialId,
     ) -> Result<()> {
-        let ask = self.ask(session, identity, principal, version);
-        let attempt = self.with(move |b| budget::begin(&b.store, &ask)).await?;
+        if self.lockout.insist {
+            return self.sign_in(session, identity, principal, Some(version)).await;
+        }
+        let ask = &self.ask(session, identity, principal, Some(version));
+        let spend = || {
+            let ask = ask.clone();
+            self.with(move |b| budget::prove(&b.store, &ask))
+        };
+        let attempt = budget::patiently(spend).await?;
         self.bind(session, identity, attempt).await
     }
 

@@ -32,7 +32,7 @@
 //! | stage, last event | on the disk | in the directory | what a recovery has to do |
 //! |---|---|---|---|
 //! | no journal | nothing, or a candidate that was never marked as sent | the old password | nothing; such a candidate is left, for it cannot be told from one of `conn::set_credentials` that waits to be tested |
-//! | `record` | candidate, journal with pinned target, `pwdLastSet` per target, previous version | the old password | retire the candidate, end the journal: nothing was sent |
+//! | `record` | candidate, journal with pinned target and the server that it led to, `pwdLastSet` per target, previous version | the old password | retire the candidate, end the journal: nothing was sent |
 //! | `record`, candidate marked as sent | the same | the old password | as the next line, which it cannot be told from with certainty |
 //! | `change`, `change-sent` | candidate marked as sent | the old or the new one; a late write may still land | over an administrative account compare `pwdLastSet` on the pinned target, again when no write can land any more: unchanged is not applied. Else one bind with the candidate, else one with the previous version, which counts only where `pwdLastSet` bears it out |
 //! | `change`, `change-unanswered` | the same, with what went wrong | the old or the new one | the same |
@@ -76,6 +76,7 @@ mod filtered;
 mod former;
 pub mod lockout;
 mod outcome;
+mod pinned;
 mod preflight;
 pub mod recover;
 mod report;

@@ -124,8 +124,19 @@ pub struct Standing {
     pub until: Option<String>,
 }
 
-/// Writes an attempt, whatever the count is: for the proving bind after an acknowledged change, and for who insists. On the
-/// disk when it returns.
+/// Writes the attempt of the proving bind after an acknowledged change, whatever the count is: without it nobody knows which
+/// password the account has. Once a server has found that version wrong, what is spent counts as for any other.
+///
+/// # Errors
+/// As [`spend`].
+pub fn prove(store: &Store, ask: &Ask) -> Result<Spent> {
+    if store.read(|c| rows::was_refused(c, ask))? {
+        return spend(store, ask);
+    }
+    begin(store, ask).map(Spent::Written)
+}
+
+/// Writes an attempt, whatever the count is, for who insists. On the disk when it returns.
 pub fn begin(store: &Store, ask: &Ask) -> Result<AttemptId> {
     store.write(|t| rows::insert(t, ask, OffsetDateTime::now_utc()))
 }

@@ -329,7 +329,11 @@ fn access_of_somebody_who_left_ends() {
     of("  access ends ok");
     assert!(of("changed: password of svc-libretto@lab.test changed a second time").contains("Kerberos"));
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
-    assert!(run.stdout.contains("the password that was known is refused from now on"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("the password that was known is refused where this change has arrived"),
+        "{}",
+        run.stdout
+    );
     assert_eq!(lab.add("left", &lab.text("username"), &[]).code, Some(0));
     assert_eq!(lab.run(&["connections", "test", "left"]).code, Some(1), "the first password");
     lab.end();

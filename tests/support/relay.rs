@@ -1,4 +1,4 @@
-//! A relay between Libretto and a server, which can be held and cut.
+//! A relay between Libretto and a server, which can be held and cut, and led to another server.
 
 use std::net::SocketAddr;
 
@@ -18,15 +18,18 @@ enum Line {
 pub struct Relay {
     address: SocketAddr,
     line: watch::Sender<Line>,
+    server: watch::Sender<SocketAddr>,
 }
 
 impl Relay {
     pub async fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (line, seen) = watch::channel(Line::Open);
-        let relay = Self { address: listener.local_addr().unwrap(), line };
+        let (server, to) = watch::channel(server);
+        let relay = Self { address: listener.local_addr().unwrap(), line, server };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                let server = *to.borrow();
                 tokio::spawn(pass(client, server, seen.clone()));
             }
         });
@@ -35,6 +38,11 @@ impl Relay {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// New connections go to another server.
+    pub fn lead_to(&self, server: SocketAddr) {
+        self.server.send_replace(server);
     }
 
     /// Passes nothing on from now on.

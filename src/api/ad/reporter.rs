@@ -112,7 +112,7 @@ impl Reporter {
             "revoke" => (
                 format!("password of {account} changed a second time {place}"),
                 format!(
-                    "{current}: the one that was known is refused from now on{}; Kerberos tickets issued before live on, by default for 10 hours",
+                    "{current}: the one that was known is refused{}; Kerberos tickets issued before live on, by default for 10 hours",
                     self.exception()
                 ),
                 format!(

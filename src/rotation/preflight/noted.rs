@@ -59,6 +59,7 @@ pub(super) fn before(
         "by": request.who,
         "account": known.account.principal,
         "username": known.username,
+        "server": pinned.own_name,
         "previous": stored.current.as_ref().map(|current| current.id),
         "policy": known.policy,
         "targets": targets,

@@ -50,6 +50,8 @@ pub(super) struct Case {
     pub(super) given_before: Vec<Credential>,
     /// Where the write went.
     pub(super) pinned: String,
+    /// The server that this led to, by its own name, where the journal has it.
+    pub(super) server: Option<String>,
     /// `pwdLastSet` there before the write.
     pub(super) before: Option<i64>,
     /// Whether the write was acknowledged.
@@ -87,8 +89,12 @@ impl Case {
         }
         let mut given_before = given(store, &events)?;
         let given = if given_before.is_empty() { None } else { Some(given_before.remove(0)) };
-        let given_at = last(&events, "given").and_then(|event| moment(&event.at));
+        // Whoever gave the candidate's own secret last has taken back the others.
+        let given = given.filter(|given| given.id != candidate.id);
+        given_before.retain(|given| given.id != candidate.id);
+        let given_at = given.as_ref().and(last(&events, "given")).and_then(|event| moment(&event.at));
         let pinned = rotation.pinned_target.clone().ok_or_else(|| unreadable(&rotation))?;
+        let server = rotation.before["server"].as_str().map(str::to_owned);
         let sent = writes.last().copied();
         let before = match sent {
             Some(sent) => sent.data["pwd_last_set"].as_i64(),
@@ -111,6 +117,7 @@ impl Case {
             given_at,
             given_before,
             pinned,
+            server,
             before,
             acknowledged,
             landed_by,

@@ -25,9 +25,9 @@ use crate::{
         credentials::{self, Credential},
         former,
     },
-    directory::{self, Endpoint, Identity, Session},
+    directory::{self, Identity, Session},
     error::{Error, Result},
-    rotation::{books::Books, change, standing},
+    rotation::{books::Books, pinned, standing},
     store::rows::CredentialId,
 };
 
@@ -46,7 +46,6 @@ pub(super) struct Judge<'a> {
     case: &'a Case,
     administrator: &'a Administrator<'a>,
     onlooker: &'a dyn Onlooker,
-    endpoint: Endpoint,
     refusals: Mutex<Vec<Refusal>>,
     /// Other versions that hold the given secret: it is a former one then, and may sign in for the hour of grace.
     given_like: Vec<CredentialId>,
@@ -62,14 +61,13 @@ impl<'a> Judge<'a> {
         administrator: &'a Administrator<'a>,
         onlooker: &'a dyn Onlooker,
     ) -> Result<Self> {
-        let endpoint = request.endpoint(&case.pinned)?;
         let refusals = Mutex::new(refusals::journalled(case));
         let brings_back = case.brings_back || !versions_like(&case.candidate, books).await?.is_empty();
         let given_like = match &case.given {
             Some(given) => versions_like(given, books).await?,
             None => Vec::new(),
         };
-        Ok(Self { request, books, case, administrator, onlooker, endpoint, refusals, given_like, brings_back })
+        Ok(Self { request, books, case, administrator, onlooker, refusals, given_like, brings_back })
     }
 
     /// Finds out.
@@ -121,6 +119,12 @@ impl<'a> Judge<'a> {
             Err(error) => return Err(error),
         };
         self.tell_untried(untried.as_ref());
+        // One more refusal of the candidate could leave nothing for the one before, which tells as much without one.
+        if let Some(older) = self.case.older.first().filter(|_| self.was_refused_early()) {
+            if let Some(session) = self.attempt(older, mark).await? {
+                return self.weigh_older(older, session).await;
+            }
+        }
         if let Some(session) = self.candidate(mark).await? {
             return self.weigh_candidate(session).await;
         }
@@ -204,16 +208,16 @@ impl<'a> Judge<'a> {
 
     /// The proving bind after an acknowledged change is always allowed; every other one may be wrong.
     async fn sign_in(&self, session: &Session, identity: &Identity, credential: &Credential) -> Result<()> {
-        let (principal, version) = (credential.principal, Some(credential.id));
-        if self.case.acknowledged && credential.id == self.case.candidate.id {
-            self.books.sign_in_always(session, identity, principal, version).await
+        let (principal, version) = (credential.principal, credential.id);
+        if self.case.acknowledged && version == self.case.candidate.id {
+            self.books.prove(session, identity, principal, version).await
         } else {
-            self.books.sign_in(session, identity, principal, version).await
+            self.books.sign_in(session, identity, principal, Some(version)).await
         }
     }
 
     async fn open(&self) -> Result<Session> {
-        change::connect(&self.endpoint).await.map_err(|error| self.unasked(&error))
+        self.request.pinned(self.case).await.map_err(|error| self.unasked(&error))
     }
 
     /// Signing in as an account that is locked or switched off would tell nothing.
@@ -238,6 +242,12 @@ async fn versions_like(one: &Credential, books: &Books) -> Result<Vec<Credential
 }
 
 impl Request {
+    /// A session with the pinned target, which is the server that the write went to, unless somebody insists.
+    pub(super) async fn pinned(&self, case: &Case) -> Result<Session> {
+        let server = case.server.as_deref().filter(|_| !self.insist);
+        pinned::connect(&self.endpoint(&case.pinned)?, server).await
+    }
+
     /// Whom a version signs in as, opened.
     pub(super) async fn identity_of(&self, books: &Books, credential: &Credential) -> Result<Identity> {
         let (name, credential) = (credential.username.clone(), credential.clone());

@@ -153,7 +153,7 @@ pub trait Onlooker: Send + Sync {
 pub async fn recover(request: &Request, onlooker: &dyn Onlooker) -> Result<Recovered> {
     let books = Books::new(&request.store, &request.identity, &request.who, request.lockout);
     let case = load(request, &books).await?;
-    let case = given(request, &books, case).await?;
+    let case = given(request, &books, case, onlooker).await?;
     let administrator = Administrator::of(request);
     let settling = Settling { request, books: &books, case: &case, administrator: &administrator, onlooker };
     match &case.standing {
@@ -200,15 +200,27 @@ async fn load(request: &Request, books: &Books) -> Result<Case> {
 
 /// Records a given password as one more candidate before it is tried. The candidate's own is none; one that was given before
 /// is given once more. A former one gets a row of its own, for somebody says that it was set again.
-async fn given(request: &Request, books: &Books, case: Case) -> Result<Case> {
-    let is_open = matches!(case.standing, Standing::Sent | Standing::Proven);
-    let Some(secret) = request.password.clone().filter(|_| is_open) else { return Ok(case) };
+async fn given(request: &Request, books: &Books, case: Case, onlooker: &dyn Onlooker) -> Result<Case> {
+    let Some(secret) = request.password.clone() else { return Ok(case) };
+    if !matches!(case.standing, Standing::Sent | Standing::Proven) {
+        onlooker.told(
+            "the given password",
+            "it is known already which one is valid: the given one is neither tried nor kept",
+        );
+        return Ok(case);
+    }
     let run = request.run.clone();
     books
         .with(move |books| {
             let (store, identity) = (&books.store, &books.identity);
             let is_it = |known: &Credential| Ok(credentials::open(store, identity, known)?.expose() == secret.expose());
             if is_it(&case.candidate)? {
+                // Whoever says that the candidate is it takes back what was said before.
+                if case.given.is_some() {
+                    let data = json!({"credential": case.candidate.id, "version": case.candidate.version});
+                    journal::event(store, &case.rotation.id, "given", None, &data)?;
+                    return Case::load(store, case.rotation);
+                }
                 return Ok(case);
             }
             let mut known = None;

@@ -107,7 +107,12 @@ impl Settling<'_> {
                 journal::finish(store, &rotation, Verdict::Failed, word, &by)
             })
             .await?;
-        Ok(self.recovered(why, version, done))
+        let recovered = self.recovered(why, version, done);
+        if superseded || case.rotation.options["revoke"] != true {
+            return Ok(recovered);
+        }
+        let error = Some(Failure::from(&sequel::not_begun(&self.request.connection)));
+        Ok(Recovered { verdict: Verdict::Partial, error, ..recovered })
     }
 
     /// The candidate is proven: it becomes current for every connection, the journal ends, and then the other targets are

@@ -9,10 +9,9 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{case::Case, settle::Settling};
 use crate::{
-    directory::{self, Session},
+    directory::{self, Session, outcome},
     error::{Error, Result},
     rotation::{
-        change,
         controllers::{self, Controller, Down},
         converge::{Fate, Following, NO_HISTORY, report},
         report::TargetReport,
@@ -98,34 +97,54 @@ async fn reader(settling: &Settling<'_>) -> Result<Result<Reader, &'static str>>
 /// `pwdLastSet` on the pinned target, which the others should have as well, and the account's DN. The new password is proven
 /// there, so signing in with it is safe; should it be refused all the same, somebody has set another one since.
 async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i64, String), Fate> {
-    let Settling { request, case, administrator, books, .. } = settling;
-    let is_own = session.is_none() && request.via.is_none();
-    if is_own && !request.insist && was_refused(case, &case.pinned) {
-        return Err(Fate::Refused(REFUSED_BEFORE.to_owned()));
-    }
+    let case = settling.case;
+    let mut is_own = false;
     let work = async {
-        let session = if let Some(session) = session {
-            session
-        } else {
-            let session = change::connect(&request.endpoint(&case.pinned)?).await?;
-            if is_own {
-                let (identity, principal) =
-                    (request.identity_of(books, &case.candidate).await?, case.candidate.principal);
-                books.sign_in(&session, &identity, principal, Some(case.candidate.id)).await?;
-            } else {
-                administrator.sign_in(books, &session).await?;
-            }
-            session
+        let session = match session {
+            Some(session) => session,
+            None => match over_via(settling).await? {
+                Some(session) => session,
+                None => {
+                    is_own = true;
+                    as_itself(settling).await?
+                }
+            },
         };
         let dn = directory::resolve(&session, case.guid()).await?.dn;
         Ok::<_, Error>((directory::pwd_last_set(&session, &dn).await?, dn))
     };
     work.await.map_err(|error| match error.code() {
+        "rotation.refused_before" => Fate::Refused(REFUSED_BEFORE.to_owned()),
         "ad.wrong_password" if is_own => {
             Fate::Refused("it refuses the password now: somebody has set another one since".to_owned())
         }
         _ => Fate::Left(format!("it could not be asked: {error}")),
     })
+}
+
+/// A session as the administrative account; `None` where there is none, or its own password is refused.
+async fn over_via(settling: &Settling<'_>) -> Result<Option<Session>> {
+    let Settling { request, case, administrator, books, .. } = settling;
+    if administrator.unrefused().await.is_none() {
+        return Ok(None);
+    }
+    let session = request.pinned(case).await?;
+    match administrator.sign_in(books, &session).await {
+        Ok(()) => Ok(Some(session)),
+        Err(error) if outcome::refuses_credential(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn as_itself(settling: &Settling<'_>) -> Result<Session> {
+    let Settling { request, case, books, .. } = settling;
+    if !request.insist && was_refused(case, &case.pinned) {
+        return Err(Error::new("rotation.refused_before", REFUSED_BEFORE));
+    }
+    let session = request.pinned(case).await?;
+    let (identity, principal) = (request.identity_of(books, &case.candidate).await?, case.candidate.principal);
+    books.sign_in(&session, &identity, principal, Some(case.candidate.id)).await?;
+    Ok(session)
 }
 
 async fn fate(

@@ -35,6 +35,12 @@ pub(in crate::rotation) fn not_revoked(connection: &str, until: OffsetDateTime) 
     Error::new("rotation.not_revoked", format!("{said}, until {until}")).hint(again(connection))
 }
 
+/// What a recovery says where not even the first change was made.
+pub(in crate::rotation) fn not_begun(connection: &str) -> Error {
+    Error::new("rotation.not_revoked", "the password was not changed, so the one that was known is valid still")
+        .hint(format!("revoke again: libretto run revoke_access connections={connection}"))
+}
+
 /// The remedy.
 pub(in crate::rotation) fn again(connection: &str) -> String {
     format!("revoke again within the hour: libretto run revoke_access connections={connection}")

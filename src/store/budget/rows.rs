@@ -161,6 +161,13 @@ fn is_proven(c: &Connection, ask: &Ask) -> Result<bool> {
     .map_err(failed)
 }
 
+/// Whether a server has refused the version and none has accepted it since.
+pub(super) fn was_refused(c: &Connection, ask: &Ask) -> Result<bool> {
+    let Some(credential) = ask.credential else { return Ok(false) };
+    let sql = "SELECT coalesce(refused_at > coalesce(accepted_at, ''), 0) FROM credential WHERE id = ?1";
+    c.query_row(sql, [credential], |row| row.get(0)).map_err(failed)
+}
+
 pub(super) fn insert(c: &Connection, ask: &Ask, at: OffsetDateTime) -> Result<AttemptId> {
     let principal = principals::surviving(c, ask.principal)?;
     let domain = principals::domain(c, principal)?.to_lowercase();

@@ -8,6 +8,8 @@ mod judging;
 mod leftovers;
 mod reading;
 mod revoked;
+mod servers;
+mod spent;
 mod targets;
 
 pub use libretto::rotation::recover::Request as Recovery;

@@ -32,7 +32,15 @@ impl Judge<'_> {
             "rotation.target_down",
             format!("{} cannot be asked which password is valid: {}", self.case.pinned, error.message()),
         )
-        .hint(format!("every secret is kept; once the target answers: {}", self.again()))
+        .hint(match error.remedy().filter(|_| error.code() == "rotation.other_server") {
+            Some(remedy) => {
+                format!(
+                    "every secret is kept; {remedy}; then {} (--insist, if that server is gone for good)",
+                    self.again()
+                )
+            }
+            None => format!("every secret is kept; once the target answers: {}", self.again()),
+        })
         .with("cause", error.code())
     }
 

@@ -52,6 +52,12 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether the candidate was refused while its write could still land, and gets one more bind for that.
+    pub(super) fn was_refused_early(&self) -> bool {
+        let candidate = self.case.candidate.id;
+        !self.case.acknowledged && self.last_refusal(candidate).is_some_and(|refusal| self.could_land(refusal.at))
+    }
+
     /// Whether the candidate, though it was refused, may be valid yet: its write could still land then, and may still, or
     /// nothing shows that it has not.
     pub(super) fn may_yet_be_valid(&self, mark: Option<i64>) -> bool {
