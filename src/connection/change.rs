@@ -12,6 +12,7 @@ use crate::{
     store::{
         Store,
         audit::Actor,
+        locks,
         rows::{
             ConnectionId, PrincipalId, connections,
             connections::Values,
@@ -38,9 +39,11 @@ pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
 /// the directory says that it is not); without one it is another spelling of the same.
 ///
 /// # Errors
-/// `connection.unknown`; `rotation.unfinished` while a transaction of its principal has not ended.
+/// `connection.unknown`; `rotation.unfinished` while a transaction of its principal has not ended, `rotation.busy` while somebody
+/// is at one.
 pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result<Connection> {
     let kept = keep(store, change.secret.as_ref())?;
+    refuse_held(store, &query::get(store, name, scope)?, change)?;
     store.write(|t| {
         let before = query::get_in(t, name, scope)?;
         let name = update(t, store.actor(), &before, change, kept.as_ref())?;
@@ -55,8 +58,9 @@ pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result
 ///
 /// # Errors
 /// `connection.unknown`; `connection.in_use` when others name it; `rotation.unfinished` while a transaction of its
-/// principal has not ended.
+/// principal has not ended, `rotation.busy` while somebody is at one.
 pub fn remove(store: &Store, name: &str, scope: &Scope) -> Result<()> {
+    locks::refuse_held(store, query::get(store, name, scope)?.principal)?;
     store.write(|t| {
         let connection = query::get_in(t, name, scope)?;
         credentials::refuse_unfinished_in(t, &connection)?;
@@ -71,6 +75,15 @@ pub fn remove(store: &Store, name: &str, scope: &Scope) -> Result<()> {
         connections::delete(t, connection.id)?;
         trail::removed(t, store.actor(), &connection)
     })
+}
+
+/// Refuses to change a credential, or what it goes by, while somebody is at a transaction of its principal. One that begins
+/// later sees what was changed.
+pub(super) fn refuse_held(store: &Store, before: &Connection, change: &Change) -> Result<()> {
+    if change.secret.is_some() || change.name.is_some() || change.username.is_some() {
+        locks::refuse_held(store, before.principal)?;
+    }
+    Ok(())
 }
 
 /// Inserts a connection with a provisional principal of its own.

@@ -5,14 +5,15 @@ use rusqlite::Transaction;
 use super::{Connection, Given, trail};
 pub use crate::store::rows::{
     credentials::{Credential, Form, State},
-    principals::GRACE,
+    principals::{GRACE, SKEW},
 };
 use crate::{
     error::{Error, Result},
     host::Host,
     secret::{Secret, reference::Reference, seal::Identity},
     store::{
-        Store, journal, locks,
+        Store, journal,
+        locks::{self, PrincipalLock},
         rows::{
             ConnectionId, CredentialId, PrincipalId, connections,
             credentials::{self as rows, Kept, NewVersion},
@@ -163,6 +164,32 @@ pub fn promote(store: &Store, id: CredentialId, proven_on: &str) -> Result<()> {
             _ => Ok(()),
         }
     })
+}
+
+/// [`promote`] for a candidate that was recorded to be tested: not over a password that was set in the directory since, for
+/// within the hour after that the one before is accepted as well.
+///
+/// # Errors
+/// The candidate stays one: `rotation.busy` while somebody is at a transaction of the account, `rotation.unfinished` while one
+/// has not ended, `connection.superseded` when a later version was set.
+pub fn promote_tested(store: &Store, id: CredentialId, proven_on: &str, who: &str) -> Result<()> {
+    let candidate = by_id(store, id)?;
+    let _lock = PrincipalLock::take(store, candidate.principal, who)?;
+    store.read(|c| journal::refuse_unfinished(c, principals::surviving(c, candidate.principal)?))?;
+    let set_since =
+        |one: &&Credential| one.id != id && one.sent_at.as_ref().is_some_and(|sent| *sent > candidate.created_at);
+    if let Some(later) = versions_of(store, candidate.principal)?.iter().find(set_since) {
+        return Err(Error::new(
+            "connection.superseded",
+            format!(
+                "version {} was accepted, and version {} was set in the directory meanwhile: for an hour after a change the \
+                 password before it is accepted too",
+                candidate.version, later.version
+            ),
+        )
+        .hint("nothing is to be done if the later one is right; else set a new password"));
+    }
+    promote(store, id, proven_on)
 }
 
 /// Takes a version that is not current out of use. It is kept, 30 days at least.

@@ -166,6 +166,11 @@ fn seal_all(store: &Store, checked: &[(usize, Checked)]) -> Result<Vec<Option<Ke
 }
 
 fn write(store: &Store, path: &Path, checked: &[(usize, Checked)], kept: &[Option<Kept>]) -> Result<Imported> {
+    for (row, line) in checked {
+        if let Checked::Edit(before, edit) = line {
+            change::refuse_held(store, before, edit).map_err(|e| at_row(path, *row, "name", e))?;
+        }
+    }
     store.write(|t| {
         let mut done = Imported { added: Vec::new(), changed: Vec::new() };
         for ((row, line), kept) in checked.iter().zip(kept) {

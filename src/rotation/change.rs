@@ -95,7 +95,22 @@ async fn begin(request: &Request, plan: &Plan, books: &Books, candidate: &Creden
         before: plan.before.clone(),
         options: plan.options(request),
     };
-    books.with(move |books| journal::begin(&books.store, &new)).await
+    let (connection, seen) = (request.connection.clone(), plan.stored.current.as_ref().map(|current| current.id));
+    books
+        .with(move |books| {
+            let current = credentials::current(&books.store, &connection)?.map(|current| current.id);
+            if current != seen {
+                return Err(changed_meanwhile(&connection.name));
+            }
+            journal::begin(&books.store, &new)
+        })
+        .await
+}
+
+fn changed_meanwhile(name: &str) -> Error {
+    Error::new("connection.changed_meanwhile", format!("the stored credential of {name} was changed in the meantime"))
+        .hint("do it again")
+        .retryable()
 }
 
 /// The one write.

@@ -67,6 +67,14 @@ pub struct World {
     pub open_writes: AtomicUsize,
 }
 
+impl World {
+    /// Who changes a credential, as others are told it.
+    #[must_use]
+    pub fn who(&self) -> String {
+        format!("{}, run {}, pid {}", self.host.operator(), self.run, std::process::id())
+    }
+}
+
 /// What this run knows of a connection's credential beyond the store.
 #[derive(Debug, Clone)]
 pub enum CredentialState {

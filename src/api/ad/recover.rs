@@ -130,7 +130,7 @@ async fn request(
         connection: found.connection,
         connections: found.connections,
         via,
-        who: format!("{}, run {}, pid {}", world.host.operator(), world.run, std::process::id()),
+        who: world.who(),
         run: Some(world.run.clone()),
         password: options.password,
         insist: options.insist,

@@ -153,7 +153,7 @@ async fn request(context: &Context, connection: &Connection, options: Options) -
         endpoints: access::endpoints(context, connection).await?,
         via,
         scope: world.scope.clone(),
-        who: format!("{}, run {}, pid {}", world.host.operator(), world.run, std::process::id()),
+        who: world.who(),
         run: Some(world.run.clone()),
         username: options.username,
         generate: options.generate.unwrap_or_default(),

@@ -12,6 +12,9 @@ use crate::{
 /// How long a replaced password still binds, over simple bind and NTLM (KB 906305).
 pub const GRACE: Duration = Duration::hours(1);
 
+/// By how much the clocks of a domain may differ (MS-KILE 3.1.1.2, the usual skew).
+pub const SKEW: Duration = Duration::minutes(5);
+
 /// Makes a provisional principal: one that no directory has been asked about yet.
 pub(crate) fn insert(c: &Connection, kind: &str, domain: &str, label: &str) -> Result<PrincipalId> {
     c.prepare_cached("INSERT INTO principal (kind, domain, label) VALUES (?1, ?2, ?3)")
@@ -156,10 +159,12 @@ fn merge(c: &Connection, from: PrincipalId, to: PrincipalId) -> Result<()> {
     Ok(())
 }
 
-/// When `one` was proven, unless `other` had been set in the directory less than an hour before: the password that a change
-/// replaces still binds for that long, so its sign-in proves nothing.
+/// When `one` was proven, unless `other` may have been set in the directory less than an hour before: the password that a
+/// change replaces still binds for that long, so its sign-in proves nothing. One that somebody else has set and that was
+/// accepted was set by the time that it was stored.
 fn proof(one: &credentials::Credential, other: &credentials::Credential) -> Option<String> {
     let proven = one.proven_at.as_ref()?;
-    let graced = other.sent_at.as_ref().is_some_and(|sent| sent < proven && moment::before(proven, GRACE) < *sent);
+    let set = other.sent_at.as_ref().or(other.proven_at.as_ref().map(|_| &other.created_at));
+    let graced = set.is_some_and(|set| set < proven && moment::before(proven, GRACE + SKEW) < *set);
     (!graced).then(|| proven.clone())
 }

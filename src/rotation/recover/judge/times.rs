@@ -7,16 +7,13 @@ use tokio::time::Instant;
 
 use super::Judge;
 use crate::{
-    connection::credentials::GRACE,
+    connection::credentials::{GRACE, SKEW},
     directory::{self, Session, ticks},
     error::Result,
 };
 
 /// How often `pwdLastSet` is read while a late write may still land.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// By how much the clocks of a domain may differ (MS-KILE 3.1.1.2, the usual skew).
-const SKEW: time::Duration = time::Duration::minutes(5);
 
 /// What `pwdLastSet` says. A mark is its value; `None` where it may not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
