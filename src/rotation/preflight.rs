@@ -11,7 +11,7 @@ use super::{
     candidate,
     controllers::{self, Controller, Down},
     dependents::{self, Found, Planned},
-    former,
+    former, lockout,
     report::{Stage, Staged},
     request::{Mode, Reader, Request},
     rules::Names,
@@ -253,7 +253,8 @@ async fn look(
     let dn = &known.account.principal.dn;
     let account = directory::account(&controller.session, dn).await?;
     if let Some(policy) = &known.policy {
-        standing::refuse_near_lockout(&account, &policy.rules, &controller.name, OffsetDateTime::now_utc())?;
+        let rules = lockout::going_by(policy, request.lockout.assumed);
+        standing::refuse_near_lockout(&account, &rules, &controller.name, OffsetDateTime::now_utc())?;
     }
     controller.before = mark(controller, dn).await?;
     Ok(())

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     store::{
         failed,
-        lockout::{self, Rules},
+        lockout::{self, Applying, Rules},
         moment,
         rows::principals,
     },
@@ -27,7 +27,8 @@ const OF_ACCOUNT: &str = "(a.principal = :principal OR (a.domain = :domain AND a
 /// What counts against an account now.
 pub(super) struct Counted {
     pub(super) rules: Rules,
-    pub(super) assumed: bool,
+    /// Why the rules are assumed ones; `None`: they were read.
+    pub(super) assumed: Option<&'static str>,
     /// How many wrong ones there may be; `None`: nothing locks the account.
     pub(super) allowed: Option<u32>,
     /// Whether the version that asks was accepted by a target, refused by none since, and replaced by no later one.
@@ -52,11 +53,10 @@ struct Attempt {
 impl Counted {
     pub(super) fn read(c: &Connection, ask: &Ask, now: OffsetDateTime) -> Result<Self> {
         let principal = principals::surviving(c, ask.principal)?;
-        let known = lockout::known_in(c, principal)?;
-        let rules = known.unwrap_or(ask.assumed);
+        let Applying { rules, assumed } = lockout::applying_in(c, principal, ask.assumed)?;
         let mut counted = Self {
             rules,
-            assumed: known.is_none(),
+            assumed,
             allowed: rules.allowed(),
             proven: is_proven(c, ask)?,
             open: 0,

@@ -13,7 +13,7 @@ impl Rig {
     fn new(threshold: u32) -> Self {
         let store = Store::temporary().unwrap();
         let principal = store.write(|t| principals::insert(t, "ad", "lab.test", "svc@lab.test")).unwrap();
-        lockout::learn_domain(&store, principal, Rules { threshold, ..Rules::ASSUMED }).unwrap();
+        lockout::learn_principal(&store, principal, Rules { threshold, ..Rules::ASSUMED }).unwrap();
         let ask = Ask::ldap(principal, "svc@lab.test", "dc1");
         Self { store, ask, start: OffsetDateTime::now_utc().replace_nanosecond(0).unwrap() - MINUTE * 600 }
     }
