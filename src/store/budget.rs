@@ -208,6 +208,11 @@ fn spent(ask: &Ask, counted: &Counted) -> Error {
     let allowed = counted.allowed.unwrap_or(0);
     let open = counted.open + ask.counted_elsewhere;
     let sign_ins = if open == 1 { "sign-in that was not accepted" } else { "sign-ins that were not accepted" };
+    let whose = if counted.shared {
+        ", counted with what may be the same account: the directory was not asked yet which one it is"
+    } else {
+        ""
+    };
     let known = counted.assumed.map_or_else(String::new, |why| format!(" (assumed: {why})"));
     let message = match (allowed, open) {
         (0, 0) => format!("not tried: {wrong} {}{known}, so no password is tried there that is not proven", ask.name),
@@ -219,7 +224,7 @@ fn spent(ask: &Ask, counted: &Counted) -> Error {
             counted.forgiven
         ),
         _ => format!(
-            "not tried: {} has {open} {sign_ins} within {minutes} minutes, and {allowed} may be; {wrong} it{known}",
+            "not tried: {} has {open} {sign_ins} within {minutes} minutes{whose}, and {allowed} may be; {wrong} it{known}",
             ask.name
         ),
     };
