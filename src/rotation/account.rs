@@ -250,7 +250,12 @@ pub(super) fn refuse(known: &Known, request: &Request, session: &Session) -> Res
     standing::refuse_barred(&known.account, request.via.is_some())?;
     let Some(policy) = &known.policy else { return Ok(()) };
     let rules = lockout::going_by(policy, request.lockout.assumed);
-    standing::refuse_near_lockout(&known.account, &rules, target, OffsetDateTime::now_utc())
+    standing::refuse_near_lockout(&known.account, &rules, target, (OffsetDateTime::now_utc(), spares(request)))
+}
+
+/// Whether a single wrong password that locks the account is no reason to leave it alone.
+pub(super) fn spares(request: &Request) -> bool {
+    request.via.is_some() || request.lockout.insist
 }
 
 /// Whether what breaks the policy is refused here. Where a fine-grained policy may apply that cannot be read, a run that

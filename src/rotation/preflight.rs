@@ -251,10 +251,11 @@ async fn look(
         sign_in(request, books, stored, controller).await?;
     }
     let dn = &known.account.principal.dn;
-    let account = directory::account(&controller.session, dn).await?;
+    let state = directory::account(&controller.session, dn).await?;
     if let Some(policy) = &known.policy {
         let rules = lockout::going_by(policy, request.lockout.assumed);
-        standing::refuse_near_lockout(&account, &rules, &controller.name, OffsetDateTime::now_utc())?;
+        let moment = (OffsetDateTime::now_utc(), account::spares(request));
+        standing::refuse_near_lockout(&state, &rules, &controller.name, moment)?;
     }
     controller.before = mark(controller, dn).await?;
     Ok(())

@@ -53,8 +53,17 @@ pub(super) fn refuse_never_rotated(account: &Principal, username: &str, insist: 
     }
 }
 
-/// Refuses where the next wrong passwords would lock the account.
-pub(super) fn refuse_near_lockout(account: &Account, rules: &Rules, target: &str, now: OffsetDateTime) -> Result<()> {
+/// Refuses where the next wrong passwords would lock the account. `spares`: the run insists, or no password of the account's
+/// own is tried that is not proven, so one wrong password that locks it is no reason.
+pub(super) fn refuse_near_lockout(
+    account: &Account,
+    rules: &Rules,
+    target: &str,
+    (now, spares): (OffsetDateTime, bool),
+) -> Result<()> {
+    if i64::from(rules.threshold) < TRIES_NEEDED && tries_left(account, rules, now) == Some(rules.threshold.into()) {
+        return if spares { Ok(()) } else { Err(hair_trigger(rules, target)) };
+    }
     let Some(left) = tries_left(account, rules, now).filter(|left| *left < TRIES_NEEDED) else { return Ok(()) };
     Err(Error::new(
         "rotation.near_lockout",
@@ -67,6 +76,19 @@ pub(super) fn refuse_near_lockout(account: &Account, rules: &Rules, target: &str
     )
     .hint("find out what keeps trying a wrong password; unlock the account (ad::unlock) or wait for the count to end")
     .with("target", target))
+}
+
+fn hair_trigger(rules: &Rules, target: &str) -> Error {
+    Error::new(
+        "rotation.near_lockout",
+        format!(
+            "the lockout threshold is {}: a single wrong password locks the account, whoever sends it, and {TRIES_NEEDED} are \
+             to be left",
+            rules.threshold
+        ),
+    )
+    .hint("name an administrative connection (via), which signs in instead; or insist with --insist if the stored password surely is right")
+    .with("target", target)
 }
 
 /// Wrong passwords that the account can take on this controller; `None` where nothing locks it. A controller that never met
@@ -147,20 +169,27 @@ mod tests {
 
     #[test]
     fn the_last_tries_are_left_alone() {
-        let refused = refuse_near_lockout(&account(), &of(5), "dc1", NOW).unwrap_err();
+        let refused = refuse_near_lockout(&account(), &of(5), "dc1", (NOW, false)).unwrap_err();
         assert_eq!(
             refused.message(),
             "4 of 5 wrong passwords that lock the account are counted on dc1: 1 left, and 2 are needed"
         );
         let three = Account { bad_pwd_count: Some(3), ..account() };
-        assert!(refuse_near_lockout(&three, &of(5), "dc1", NOW).is_ok());
+        assert!(refuse_near_lockout(&three, &of(5), "dc1", (NOW, false)).is_ok());
         let long_ago = Account { bad_password_time: Some("2026-03-01T11:00:00Z".to_owned()), ..account() };
-        assert!(refuse_near_lockout(&long_ago, &of(5), "dc1", NOW).is_ok());
-        assert!(refuse_near_lockout(&account(), &of(0), "dc1", NOW).is_ok());
+        assert!(refuse_near_lockout(&long_ago, &of(5), "dc1", (NOW, false)).is_ok());
+        assert!(refuse_near_lockout(&account(), &of(0), "dc1", (NOW, false)).is_ok());
         let untried = Account { bad_pwd_count: Some(0), ..account() };
-        assert!(refuse_near_lockout(&untried, &of(1), "dc1", NOW).is_err());
+        let refused = refuse_near_lockout(&untried, &of(1), "dc1", (NOW, false)).unwrap_err();
+        assert!(
+            refused.message().starts_with("the lockout threshold is 1: a single wrong password locks"),
+            "{refused}"
+        );
+        assert!(refuse_near_lockout(&untried, &of(1), "dc1", (NOW, true)).is_ok());
+        let locked = Account { bad_pwd_count: Some(1), ..account() };
+        assert!(refuse_near_lockout(&locked, &of(1), "dc1", (NOW, true)).is_err());
         let never_met = Account { bad_pwd_count: None, ..account() };
-        assert!(refuse_near_lockout(&never_met, &of(5), "dc1", NOW).is_ok());
+        assert!(refuse_near_lockout(&never_met, &of(5), "dc1", (NOW, false)).is_ok());
     }
 
     #[test]
