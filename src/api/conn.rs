@@ -230,9 +230,15 @@ fn refuse_former(context: &Context, connection: &Connection, password: &Secret) 
     // The version that was sent last is the one that the directory has.
     let sent = versions.iter().filter(|version| version.was_sent_within(GRACE, now));
     let Some(latest) = sent.max_by(|one, other| one.sent_at.cmp(&other.sent_at)) else { return Ok(()) };
-    let holding = former::holding(store, context.identity()?, &versions, password)?;
-    // One that was brought back has an earlier version too, and a write that was sent last may have been undone.
-    let is_present = |version: &&Credential| version.id == latest.id || version.state == State::Current;
+    let mut holding = former::holding(store, context.identity()?, &versions, password)?;
+    // One that was refused when it was given may be right by now: it was never replaced.
+    holding.retain(|version| version.was_in_force());
+    // One that was brought back has an earlier version too; a write that was sent last may have been undone; and what was only
+    // given has replaced nothing in the directory.
+    let in_force = former::in_force(&versions).map(|version| version.id);
+    let is_present = |version: &&Credential| {
+        version.id == latest.id || version.state == State::Current || in_force == Some(version.id)
+    };
     match holding.first() {
         Some(former) if !holding.iter().any(is_present) => Err(Error::new(
             "connection.former_password",

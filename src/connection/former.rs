@@ -83,6 +83,14 @@ pub fn open(store: &Store, identity: &Identity, chosen: &Credential, current: Op
     Ok(secret)
 }
 
+/// The version that the directory has, as far as is known: of those that a target accepted the one that was sent or accepted
+/// last. One that was only given has replaced nothing there.
+#[must_use]
+pub fn in_force(versions: &[Credential]) -> Option<&Credential> {
+    let proven = versions.iter().filter(|one| one.proven_at.is_some());
+    proven.max_by_key(|one| (one.sent_at.as_ref().max(one.proven_at.as_ref()), one.version))
+}
+
 /// Those of these versions that hold this secret, in their order. One that is kept outside is not opened.
 ///
 /// # Errors

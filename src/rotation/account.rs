@@ -54,7 +54,8 @@ pub(super) async fn read(session: &Session, request: &Request, stored: &mut Stor
         learn(request, stored, books, &found.guid, session).await?;
     }
     let account = directory::account(session, &found.dn).await?;
-    let (policy, doubts) = policy(session, &found.dn).await?;
+    let (policy, mut doubts) = policy(session, &found.dn).await?;
+    doubts.extend(policy.as_ref().filter(|_| request.via.is_none()).and_then(|policy| age_in_doubt(&account, policy)));
     remember(policy.as_ref(), stored, books, other_account).await?;
     let names = Names { account: found.sam_account_name.clone(), display: display_name(session, &found).await? };
     Ok(Known { account, names, policy, username, other_account, doubts })
@@ -172,7 +173,7 @@ async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<Stri
     match directory::policy(session, dn).await {
         Ok(policy) => {
             let doubt = match &policy.fine_grained {
-                FineGrained::Unknown { why } => Some(format!("the domain's policy is gone by: {why}")),
+                FineGrained::Unknown { why, .. } => Some(format!("the domain's policy is gone by: {why}")),
                 FineGrained::None | FineGrained::Applies { .. } => None,
             };
             Ok((Some(policy), doubt.into_iter().collect()))
@@ -182,6 +183,13 @@ async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<Stri
         }
         Err(error) => Err(error),
     }
+}
+
+/// What is said where the policy that is known forbids a change so soon, and is perhaps not the one that applies.
+fn age_in_doubt(account: &Account, policy: &Policy) -> Option<String> {
+    let from =
+        standing::not_before(account, &policy.rules, OffsetDateTime::now_utc()).filter(|_| !policy.is_certain())?;
+    Some(format!("by that its owner may change the password from {} on; the directory decides", text(from)))
 }
 
 /// Tells the store what wrong passwords do to the account, before the next is tried.
@@ -215,6 +223,8 @@ pub(super) async fn judge(known: &Known, request: &Request, books: &Books, sessi
     match standing::not_before(&known.account, &policy.rules, OffsetDateTime::now_utc()) {
         None if !remembered => Ok(Mode::SelfChange),
         _ if is_administrator(session, &known.account.principal.dn).await? => Ok(Mode::OwnReset),
+        // What the domain's policy forbids, the one that applies may allow; a refusal of the directory loses nothing.
+        _ if !policy.is_certain() => Ok(Mode::SelfChange),
         _ if remembered => Err(former::remembered(request, policy)),
         Some(from) => Err(too_young(from)),
         None => Ok(Mode::SelfChange),
@@ -239,7 +249,13 @@ pub(super) fn refuse(known: &Known, request: &Request, session: &Session) -> Res
     standing::refuse_never_rotated(&known.account.principal, &known.username, request.insist)?;
     standing::refuse_barred(&known.account, request.via.is_some())?;
     let Some(policy) = &known.policy else { return Ok(()) };
-    standing::refuse_near_lockout(&known.account, &policy.rules, target, OffsetDateTime::now_utc())
+    let rules = lockout::going_by(policy, request.lockout.assumed);
+    standing::refuse_near_lockout(&known.account, &rules, target, (OffsetDateTime::now_utc(), spares(request)))
+}
+
+/// Whether a single wrong password that locks the account is no reason to leave it alone.
+pub(super) fn spares(request: &Request) -> bool {
+    request.via.is_some() || request.lockout.insist
 }
 
 /// Whether what breaks the policy is refused here. Where a fine-grained policy may apply that cannot be read, a run that
@@ -249,11 +265,15 @@ pub(super) fn binds(policy: &Policy, request: &Request) -> bool {
 }
 
 fn too_young(from: OffsetDateTime) -> Error {
-    let from = from.replace_nanosecond(0).unwrap_or(from).format(&Rfc3339).unwrap_or_default();
+    let from = text(from);
     Error::new(
         "rotation.too_young",
         format!("the password is younger than the policy's minimum age: its owner may change it from {from} on"),
     )
     .hint("wait until then, or name an administrative connection (via), whose reset does not wait")
     .with("not_before", from)
+}
+
+fn text(at: OffsetDateTime) -> String {
+    at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default()
 }

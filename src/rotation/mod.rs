@@ -78,6 +78,7 @@ pub mod lockout;
 mod outcome;
 mod pinned;
 mod preflight;
+mod recall;
 pub mod recover;
 mod report;
 mod request;
@@ -123,6 +124,9 @@ use crate::{
 pub async fn rotate(request: &Request, observer: &dyn Observer) -> Result<Outcome> {
     let books = Books::new(&request.store, &request.identity, &request.who, request.lockout);
     let mut log = Log { observer, stages: Vec::new(), of: "" };
+    if let Some(recalled) = recall::recall(request, &books, &mut log).await? {
+        return Ok(recalled);
+    }
     let done = transaction(request, &books, &mut log, None).await?;
     if request.revoke {
         return Box::pin(sequel::revoke(request, done, &books, log)).await;

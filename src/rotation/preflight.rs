@@ -11,7 +11,7 @@ use super::{
     candidate,
     controllers::{self, Controller, Down},
     dependents::{self, Found, Planned},
-    former,
+    former, lockout, recall,
     report::{Stage, Staged},
     request::{Mode, Reader, Request},
     rules::Names,
@@ -193,11 +193,12 @@ pub(super) fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
 }
 
 async fn sign_in(request: &Request, books: &Books, stored: &Stored, controller: &Controller) -> Result<()> {
-    let Reader { identity, principal, version, .. } = reader(request, stored)?;
-    books
-        .sign_in(&controller.session, &identity, principal, Some(version))
-        .await
-        .map_err(|error| error.context(format!("{} cannot sign in on {}", identity.name, controller.name)))
+    let Reader { identity, principal, version, is_own } = reader(request, stored)?;
+    let Err(error) = books.sign_in(&controller.session, &identity, principal, Some(version)).await else {
+        return Ok(());
+    };
+    let error = error.context(format!("{} cannot sign in on {}", identity.name, controller.name));
+    Err(if is_own { recall::with_remedy(error, request, books).await } else { error })
 }
 
 /// `pwdLastSet`; `None` where it may not be read.
@@ -251,9 +252,11 @@ async fn look(
         sign_in(request, books, stored, controller).await?;
     }
     let dn = &known.account.principal.dn;
-    let account = directory::account(&controller.session, dn).await?;
+    let state = directory::account(&controller.session, dn).await?;
     if let Some(policy) = &known.policy {
-        standing::refuse_near_lockout(&account, &policy.rules, &controller.name, OffsetDateTime::now_utc())?;
+        let rules = lockout::going_by(policy, request.lockout.assumed);
+        let moment = (OffsetDateTime::now_utc(), account::spares(request));
+        standing::refuse_near_lockout(&state, &rules, &controller.name, moment)?;
     }
     controller.before = mark(controller, dn).await?;
     Ok(())

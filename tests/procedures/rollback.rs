@@ -45,3 +45,19 @@ fn all_accounts_are_rotated_on_real_controllers() {
     assert!(young.stdout.contains("its password is 0 minutes old (pwdLastSet)"), "{}", young.text());
     assert_eq!(service.bad_passwords(), 0);
 }
+
+/// A password that was given too early and refused was never in force: given again, once it is, it is no former one.
+#[test]
+fn a_password_that_was_refused_is_no_former_one() {
+    const NEW: &str = "Given-Password-3!";
+    let mut service = Service::new("early");
+    service.program = service.program.clone().env("NEW", NEW);
+    let rotated = service.run(&["run", "reset_ad_creds", "connection=corp", "rotate=true"]);
+    assert_eq!(rotated.code, Some(0), "{}", rotated.text());
+    let given = ["run", "reset_ad_creds", "connection=corp", "password=env:NEW"];
+    let early = service.run(&given);
+    assert_eq!(early.code, Some(1), "{}", early.text());
+    service.set_password(NEW);
+    let in_time = service.run(&given);
+    assert_eq!(in_time.code, Some(0), "{}", in_time.text());
+}
