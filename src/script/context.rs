@@ -289,6 +289,18 @@ impl Write {
         .await?;
         result
     }
+
+    /// The same for a write that answers whether anything had to be changed. What was so already is done, and is told neither
+    /// as changed nor as unchanged.
+    ///
+    /// # Errors
+    /// As [`Write::settle_by`].
+    pub async fn settle_if_needed(self, result: Result<bool>) -> Result<bool> {
+        match result {
+            Ok(false) => self.settle_done(String::new()).await.map(|()| false),
+            result => self.settle_by(result).await,
+        }
+    }
 }
 
 /// Counts a write for as long as it lives.
