@@ -62,7 +62,8 @@ try { ad::change_password(conn, "bob", first, secret::generate()) } catch (e) { 
         .operation(
             writes(
                 "remove_from_group(conn: connection, user: text, group: text) -> bool",
-                "Takes an account out of a group; `false` when it was not in it.",
+                "Takes an account out of a group; `false` when it was not in it. Nobody is taken out of the primary group (`ad.primary_group`): \
+                 another one is made the primary one first.",
                 r#"ad::remove_from_group(conn::get("lab-ad"), "alice", "Domain Admins");"#,
             ),
             remove_from_group,
