@@ -8,6 +8,7 @@ mod reset_ad_creds;
 mod rollback;
 mod shared_accounts;
 mod test_connections;
+mod wrong_domain;
 
 use serde_json::Value;
 
