@@ -152,6 +152,7 @@ pub(super) async fn begin(
         procedures: Arc::new(SubRuns),
         accounts: Accounts::default(),
         open_writes: AtomicUsize::new(0),
+        added: Mutex::default(),
         host,
     });
     // The tree and the values belong to the script's thread (`Rc` inside), so it reads the script again there.
