@@ -2,7 +2,10 @@
 
 mod stored;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
 
 use rhai::Dynamic;
 
@@ -14,11 +17,12 @@ use crate::{
     },
     error::{Error, Result},
     script::{
-        context::{Context, CredentialState},
+        context::{Context, CredentialState, Write},
         operation::{Namespace, Spec},
         value::{Fields, FromScript},
     },
     secret::Secret,
+    store::runs::WriteState,
     verdict::Verdict,
 };
 
@@ -204,11 +208,14 @@ async fn add(context: Context, (described,): (Described,)) -> Result<Connection>
         )
         .await?;
     let result = context.blocking(move |context| connection::add(&context.world.store, &new)).await;
-    write.settle_by(result).await
+    let number = write.number();
+    let added = write.settle_by(result).await?;
+    context.world.added.lock().unwrap_or_else(PoisonError::into_inner).insert(added.id, number);
+    Ok(added)
 }
 
 async fn remove(context: Context, (connection,): (Connection,)) -> Result<()> {
-    let name = connection.name.clone();
+    let (id, name) = (connection.id, connection.name.clone());
     let write = context
         .write(
             "connection.remove",
@@ -220,7 +227,19 @@ async fn remove(context: Context, (connection,): (Connection,)) -> Result<()> {
     let result = context
         .blocking(move |context| connection::remove(&context.world.store, &connection.name, &context.world.scope))
         .await;
-    write.settle_by(result).await
+    let added = context.world.added.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    match (result, added) {
+        (Ok(()), Some(added)) => take_back(&context, write, added, &name).await,
+        (result, _) => write.settle_by(result).await,
+    }
+}
+
+/// What this run has added and removed again is no change, and it is told what did not come of it.
+async fn take_back(context: &Context, removal: Write, added: u32, name: &str) -> Result<()> {
+    removal.settle_done(String::new()).await?;
+    context.world.ledger.write_done(added, String::new()).await?;
+    let did_not = format!("connection {name} not added: it was removed again, and nothing is left of it");
+    context.write("connection.add", name, "", &did_not).await?.settle(WriteState::Failed).await
 }
 
 /// A password that Libretto replaced less than an hour ago still binds, so its sign-in would prove nothing and bring it back.

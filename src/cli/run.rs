@@ -12,6 +12,7 @@ use crate::{
     report::{self, Human, Progress},
     run::{self, Finished, Refusal, Request, exit_code},
     script::context::Interrupt,
+    secret::reference::end_programs,
     store::events::{Failure, Stamped},
     verdict::Verdict,
 };
@@ -65,6 +66,7 @@ pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusa
     let mut signals = runtime.block_on(async { StopSignals::listen() });
     let Some(running) = runtime.block_on(begin(run::start(prepared, runtime.handle()), &mut signals, request.lab))
     else {
+        end_programs();
         runtime.shutdown_background();
         let error = Error::new("script.interrupted", "the run was interrupted before it began; nothing was done");
         complain(session.out, &sources, &Failure::from(&error));
@@ -72,7 +74,8 @@ pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusa
     };
     let running = running?;
     let finished = runtime.block_on(follow(session, running, signals, &sources));
-    // Whatever still blocks (a name look-up of the system's) must not hold up the exit.
+    // Whatever still blocks (a name look-up of the system's) must not hold up the exit, nor outlive it.
+    end_programs();
     runtime.shutdown_background();
     match finished {
         Ok(finished) => Ok(finished.exit),

@@ -15,7 +15,7 @@ use super::{
     endpoint::Endpoint,
     fault::{broken, rubbish, timed_out},
     pipe::Pipe,
-    target::Target,
+    target::{LDAP_PORT, Target},
     tls::TlsMode,
     trust,
     wire::{self, Rubbish},
@@ -33,7 +33,7 @@ pub(super) async fn connect(endpoint: &Endpoint) -> Result<Link> {
 /// The same with a TLS configuration of the caller's.
 pub(super) async fn connect_with(endpoint: &Endpoint, connector: &TlsConnector) -> Result<Link> {
     let target = &endpoint.target;
-    within(target, endpoint.limits.connect, "connect", async {
+    let connected = within(target, endpoint.limits.connect, "connect", async {
         let mut stream = reach(endpoint).await?;
         if endpoint.mode() == TlsMode::StartTls {
             stream = start_tls(target, stream).await?;
@@ -42,8 +42,19 @@ pub(super) async fn connect_with(endpoint: &Endpoint, connector: &TlsConnector) 
             .map_err(|_| Error::new("ad.bad_target", format!("'{}' is not a host name", target.host)))?;
         let stream = connector.connect(name, stream).await.map_err(|error| handshake_error(target, &error))?;
         Ok(Pipe::new(target.clone(), stream))
-    })
-    .await
+    });
+    connected.await.map_err(|error| on_the_plain_port(endpoint, error))
+}
+
+/// A controller does not understand TLS from the first byte on the port of plain LDAP; it closes, or says nothing at all.
+fn on_the_plain_port(endpoint: &Endpoint, error: Error) -> Error {
+    let is_plain = endpoint.mode() == TlsMode::Ldaps && endpoint.port() == LDAP_PORT;
+    if !is_plain
+        || !["ad.closed", "ad.timeout", "ad.unreachable", "ad.protocol", "ad.tls_failed"].contains(&error.code())
+    {
+        return error;
+    }
+    error.hint("389 is the port of plain LDAP: use StartTLS there (--tls starttls), or LDAPS on its own port, 636")
 }
 
 /// Runs `work` for at most `limit`.

@@ -53,9 +53,16 @@ pub(super) struct Found {
 
 impl Session {
     /// Connects without signing in: enough for the rootDSE, for nothing else.
+    ///
+    /// # Errors
+    /// `ad.wrong_domain` where the endpoint is of a domain and the controller of another one.
     pub async fn open(endpoint: &Endpoint) -> Result<Self> {
         let link = Mutex::new(link::connect(endpoint).await?);
-        Ok(Self { target: endpoint.target.clone(), limits: endpoint.limits, link, root: OnceCell::new() })
+        let session = Self { target: endpoint.target.clone(), limits: endpoint.limits, link, root: OnceCell::new() };
+        if let Some(domain) = endpoint.domain() {
+            session.root_dse().await?.refuse_other_domain(domain, &session.target)?;
+        }
+        Ok(session)
     }
 
     /// Connects and signs in.

@@ -177,6 +177,10 @@ async fn look_at_all(request: &Request, books: &Books, sequel: Option<&Sequel>) 
 }
 
 pub(super) fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
+    // One of another domain is no target of this account's that happens to be down.
+    if let Some(stranger) = down.iter().find(|down| down.error.code() == "ad.wrong_domain") {
+        return Err(stranger.error.clone());
+    }
     let Some(first) = down.first().filter(|_| !allow_down) else { return Ok(()) };
     let names: Vec<&str> = down.iter().map(|down| down.target.as_str()).collect();
     Err(Error::new(

@@ -10,6 +10,8 @@ use std::{
 
 use zeroize::Zeroizing;
 
+pub use command::end_programs;
+
 use super::{LONGEST, Secret};
 use crate::{
     error::{Error, Result},
@@ -75,7 +77,10 @@ impl Reference {
             Self::File(path) => read_file(&host.working_folder.join(path), what)?,
             Self::Stdin => read_stdin(host)?,
             Self::Prompt => host.ask_secret(what)?,
-            Self::Command(line) => command::run(line, &host.working_folder, what)?,
+            Self::Command(line) => {
+                let at_terminal = host.stdin_is_terminal || host.stderr_is_terminal;
+                command::run(line, &host.working_folder, at_terminal, what)?
+            }
             Self::Generate => {
                 return Err(Error::new(
                     "secret.generate_needs_rotate",
