@@ -3,6 +3,8 @@
 //! Everything that a run takes from its surroundings comes through here, so that a test can give a program another world
 //! and a reader can see at one place what Libretto looks at. It reads; only `cli` prints and only `main` exits.
 
+mod prompt;
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -14,6 +16,9 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+
+/// The code of the error that says that a question was answered with Ctrl-C.
+pub const INTERRUPTED: &str = "usage.interrupted";
 
 /// What the program was given when it started.
 #[derive(Debug, Clone)]
@@ -90,12 +95,15 @@ impl Host {
     /// Asks on the terminal, without echo.
     ///
     /// # Errors
-    /// `usage.no_terminal` when nobody can answer.
+    /// `usage.no_terminal` when nobody can answer, [`INTERRUPTED`] when the answer is Ctrl-C.
     pub fn ask_secret(&self, question: &str) -> Result<Zeroizing<String>> {
         self.need_terminal(question)?;
-        rpassword::prompt_password(format!("{question}: "))
-            .map(Zeroizing::new)
-            .map_err(|e| Error::new("usage.no_terminal", format!("no answer to \"{question}\": {e}")))
+        prompt::secret(question).map(Zeroizing::new).map_err(|e| match e.kind() {
+            std::io::ErrorKind::Interrupted => {
+                Error::new(INTERRUPTED, format!("interrupted at the question \"{question}\"; nothing was done"))
+            }
+            _ => Error::new("usage.no_terminal", format!("no answer to \"{question}\": {e}")),
+        })
     }
 
     /// Asks on the terminal; the question goes to standard error, so that standard output stays what it promises.

@@ -13,7 +13,9 @@ use rusqlite::Transaction;
 use serde::Serialize;
 
 use super::{
-    Change, Connection, Fault, Fields, Given, NewConnection, Scope, Selector, change, credentials, query, trail,
+    Change, Connection, Fault, Fields, Given, NewConnection, Scope, Selector, change, credentials,
+    fields::interruption,
+    query, trail,
 };
 use crate::{
     error::{Error, Result},
@@ -59,7 +61,13 @@ pub fn import(store: &Store, host: &Host, path: &Path) -> Result<Imported> {
         match check(host, line, &there) {
             Ok(_) if !seen.insert(name) => faults.push((row, twice())),
             Ok(right) => checked.push((row, right)),
-            Err(wrong) => faults.extend(wrong.into_iter().map(|fault| (row, fault))),
+            Err(wrong) => {
+                // Whoever breaks off at one row's question is not asked those of the rows after it.
+                if let Some(interrupted) = interruption(&wrong) {
+                    return Err(interrupted.clone());
+                }
+                faults.extend(wrong.into_iter().map(|fault| (row, fault)));
+            }
         }
     }
     if !faults.is_empty() {

@@ -13,6 +13,7 @@ mod completing;
 mod ending;
 mod homes;
 mod lab;
+mod prompting;
 mod recovering;
 mod streams;
 mod terminal;
