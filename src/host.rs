@@ -3,6 +3,7 @@
 //! Everything that a run takes from its surroundings comes through here, so that a test can give a program another world
 //! and a reader can see at one place what Libretto looks at. It reads; only `cli` prints and only `main` exits.
 
+mod operator;
 mod prompt;
 
 use std::{
@@ -67,10 +68,11 @@ impl Host {
         OffsetDateTime::now_utc()
     }
 
-    /// Who runs the program, for the ledger: the account's name as the environment tells it.
+    /// Who runs the program, for the ledger and the audit trail: the user that the operating system says, where it does.
     #[must_use]
     pub fn operator(&self) -> String {
-        ["LOGNAME", "USER", "USERNAME"].iter().find_map(|name| self.var(name)).unwrap_or("unknown").to_owned()
+        operator::of_system()
+            .unwrap_or_else(|| self.var("USERNAME").or(self.var("USER")).unwrap_or("unknown").to_owned())
     }
 
     /// The home folder: the one asked for, else `LIBRETTO_HOME`, else the platform's data folder.
