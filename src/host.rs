@@ -38,6 +38,13 @@ pub struct Host {
     data_folder: Option<PathBuf>,
 }
 
+/// A text from outside on one line: what could move the cursor, colour the terminal or forge a line of what is shown is a
+/// space.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 impl Host {
     /// The world that this process was started in.
     #[must_use]
@@ -100,7 +107,7 @@ impl Host {
     /// `usage.no_terminal` when nobody can answer, [`INTERRUPTED`] when the answer is Ctrl-C.
     pub fn ask_secret(&self, question: &str) -> Result<Zeroizing<String>> {
         self.need_terminal(question)?;
-        prompt::secret(question).map(Zeroizing::new).map_err(|e| match e.kind() {
+        prompt::secret(&plain(question)).map(Zeroizing::new).map_err(|e| match e.kind() {
             std::io::ErrorKind::Interrupted => {
                 Error::new(INTERRUPTED, format!("interrupted at the question \"{question}\"; nothing was done"))
             }
@@ -117,7 +124,7 @@ impl Host {
         let failed = |e: std::io::Error| Error::new("usage.no_terminal", format!("no answer to \"{question}\": {e}"));
         let mut out = std::io::stderr().lock();
         // In one piece, so that nothing that is said meanwhile gets between.
-        out.write_all(format!("{question}: ").as_bytes()).and_then(|()| out.flush()).map_err(failed)?;
+        out.write_all(format!("{}: ", plain(question)).as_bytes()).and_then(|()| out.flush()).map_err(failed)?;
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map_err(failed)?;
         Ok(line.trim().to_owned())

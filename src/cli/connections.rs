@@ -21,7 +21,7 @@ use crate::{
         fields::{Fields, as_error},
     },
     error::{Error, Result},
-    report::Paint,
+    report::{Paint, plain},
     run::{Refusal, Request},
     store::{Store, budget, lockout::Rules},
 };
@@ -208,7 +208,7 @@ fn show(session: &Session, name: &str) -> Result<u8> {
 
 fn words(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => plain(text),
         Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
         Value::Object(map) => map.values().map(words).collect::<Vec<_>>().join(" "),
         other => other.to_string(),

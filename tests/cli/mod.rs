@@ -11,6 +11,7 @@ mod faults {
 }
 mod completing;
 mod ending;
+mod escapes;
 mod homes;
 mod lab;
 mod prompting;
