@@ -57,7 +57,7 @@ pub struct Global {
     /// Print only what went wrong, and the end
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Log what is done, to standard error
+    /// Log what is done, to standard error: -v steps, sign-ins and stages, -vv each request too, -vvv all there is
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Answer yes to every question

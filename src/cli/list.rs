@@ -3,7 +3,11 @@
 use serde_json::json;
 
 use super::Session;
-use crate::{error::Result, report::{Paint, plain}, script::library::Origin};
+use crate::{
+    error::Result,
+    report::{Paint, plain},
+    script::library::Origin,
+};
 
 /// Prints the scripts that can be run by name, and where the one that wins is.
 pub(super) fn list(session: &Session) -> Result<u8> {

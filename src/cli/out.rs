@@ -7,7 +7,11 @@ use std::{
 };
 
 use super::args::{ColorChoice, Global};
-use crate::{host::Host, report::{Look, shown}, secret::redact::redact};
+use crate::{
+    host::Host,
+    report::{Look, shown},
+    secret::redact::redact,
+};
 
 /// Where everything that Libretto says goes out.
 #[derive(Debug, Clone, Copy)]

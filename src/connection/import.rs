@@ -14,8 +14,7 @@ use serde::Serialize;
 
 use super::{
     Change, Connection, Fault, Fields, Given, NewConnection, Scope, Selector, change, credentials,
-    fields::interruption,
-    query, trail,
+    fields::interruption, query, trail,
 };
 use crate::{
     error::{Error, Result},

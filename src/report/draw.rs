@@ -67,7 +67,11 @@ fn hint(text: &mut String, look: Look, hint: Option<&str>) {
 /// `script:line:column`.
 pub(super) fn position(place: &Place) -> String {
     let script = plain(&place.script);
-    if place.column > 0 { format!("{script}:{}:{}", place.line, place.column) } else { format!("{script}:{}", place.line) }
+    if place.column > 0 {
+        format!("{script}:{}:{}", place.line, place.column)
+    } else {
+        format!("{script}:{}", place.line)
+    }
 }
 
 fn draw_place(text: &mut String, look: Look, sources: &Sources, place: &Place, operation: Option<&str>) {

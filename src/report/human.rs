@@ -210,8 +210,7 @@ impl Human {
         for (key, verdict, error) in &told {
             let message = error.as_ref().map(|error| plain(&error.message)).unwrap_or_default();
             let place = error.as_ref().and_then(|error| error.place.as_ref());
-            let place =
-                place.map(|place| self.look.paint(Paint::Faint, format!(" ({})", draw::position(place))));
+            let place = place.map(|place| self.look.paint(Paint::Faint, format!(" ({})", draw::position(place))));
             let place = place.unwrap_or_default();
             let (verdict, key) = (self.look.verdict(*verdict), self.look.paint(Paint::Heading, plain(key)));
             let _ = write!(text, "\n{verdict}{key}  {message}{place}");

@@ -3,7 +3,10 @@
 //! Only the home's `scripts/` and `stdlib/` may stand before a bundled name. A working folder may add names and never
 //! shadow one: a hostile folder would be handed passwords.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use crate::error::{Error, Result};
 use crate::names::nearest;
@@ -29,6 +32,15 @@ pub enum Origin {
     Bundled,
     /// On disk.
     File(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bundled => f.write_str("bundled"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 /// A script or module.

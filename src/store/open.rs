@@ -45,6 +45,7 @@ impl Inner {
             return Err(failure::read_only());
         }
         schema::bring_up_to_date(&mut connection).map_err(|e| e.with("home", home.display().to_string()))?;
+        tracing::info!("opened the store in {}", home.display());
         Ok(Self { home: home.to_path_buf(), connection: Mutex::new(connection), folder: None })
     }
 

@@ -29,7 +29,11 @@ fn nothing_that_a_script_says_controls_the_terminal_or_forges_a_line() {
             assert_eq!(controls(text), [], "{color}: {text:?}");
             assert!(text.lines().all(|line| !line.starts_with("FORGED")), "{color}: {text}");
         }
-        assert!(shown.stdout.contains("m ]0;title  FORGED") && shown.stdout.contains("k FORGED [2J"), "{}", shown.stdout);
+        assert!(
+            shown.stdout.contains("m ]0;title  FORGED") && shown.stdout.contains("k FORGED [2J"),
+            "{}",
+            shown.stdout
+        );
         assert!(ran.stdout.contains("a b [31m"), "{}", ran.stdout);
     }
 }

@@ -14,6 +14,7 @@ mod ending;
 mod escapes;
 mod homes;
 mod lab;
+mod logging;
 mod prompting;
 mod recovering;
 mod streams;

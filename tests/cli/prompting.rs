@@ -20,7 +20,10 @@ fn the_terminal_is_as_it_was_after_ctrl_c_at_a_secret() {
     let world = World::new();
     world.program().env("PW", "Some-secret-5").args(format!("{ADD} env:PW").split(' ')).run().ok();
     world
-        .file("two.csv", "name,kind,domain,username,password\na,ad,a.test,x@a.test,prompt\nb,ad,a.test,y@a.test,prompt\n")
+        .file(
+            "two.csv",
+            "name,kind,domain,username,password\na,ad,a.test,x@a.test,prompt\nb,ad,a.test,y@a.test,prompt\n",
+        )
         .file("ask.rhai", "const PARAMS = #{ pw: #{ type: \"secret\" } };\nprint(args::pw);\n");
     for (line, question) in [
         (format!("{} prompt", ADD.replace("corp", "new")), "password of new"),
@@ -32,7 +35,8 @@ fn the_terminal_is_as_it_was_after_ctrl_c_at_a_secret() {
         let expected = format!(
             "{question}:\nerror[usage.interrupted]: interrupted at the question \"{question}\"; nothing was done\nexit 130\nisig\necho"
         );
-        let left = interrupted(&world, &line, question).replace("parameter pw: ", "").replace("parameter password: ", "");
+        let left =
+            interrupted(&world, &line, question).replace("parameter pw: ", "").replace("parameter password: ", "");
         assert_eq!(left, expected, "{line}");
     }
     assert_eq!(world.run("connections list").ok().stdout, "corp  ad        lab.test  svc@lab.test\n");
