@@ -85,9 +85,9 @@ fn common(fields: CommonFields, kind: &str) -> Fields {
     }
 }
 
-/// An option that may be repeated and was not given says nothing.
+/// An option that may be repeated and was not given says nothing; an empty value takes away what there was.
 fn given(values: Vec<String>) -> Option<Vec<String>> {
-    (!values.is_empty()).then_some(values)
+    (!values.is_empty()).then(|| values.into_iter().filter(|value| !value.is_empty()).collect())
 }
 
 fn with_directory(fields: Fields, directory: DirectoryFields) -> Fields {
@@ -98,8 +98,7 @@ fn with_directory(fields: Fields, directory: DirectoryFields) -> Fields {
         ca: directory.ca,
         pin: directory.pin,
         via: directory.via,
-        // An empty name takes them all away.
-        dependents: given(directory.dependent).map(|names| names.into_iter().filter(|name| !name.is_empty()).collect()),
+        dependents: given(directory.dependent),
         ..fields
     }
 }

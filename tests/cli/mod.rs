@@ -10,6 +10,7 @@ mod faults {
     crate::support::case::cases!("faults": targets, hanging, accounts, filters, own_ca);
 }
 mod completing;
+mod connecting;
 mod ending;
 mod escapes;
 mod homes;
