@@ -26,7 +26,7 @@ fn nothing_that_a_script_says_controls_the_terminal_or_forges_a_line() {
         let run = world.run("runs list --json").json_lines()[0]["run"].as_str().unwrap().to_owned();
         let shown = world.run(&format!("runs show {run} --color {color}")).ok();
         for text in [&ran.stdout, &ran.stderr, &shown.stdout] {
-            assert_eq!(controls(text), [], "{color}: {text:?}");
+            assert_eq!(controls(text), Vec::<char>::new(), "{color}: {text:?}");
             assert!(text.lines().all(|line| !line.starts_with("FORGED")), "{color}: {text}");
         }
         assert!(
