@@ -167,11 +167,16 @@ fn import(session: &Session, file: &std::path::Path) -> Result<u8> {
     let imported = connection::import(&session.store()?, &session.host, &session.host.working_folder.join(file))?;
     if session.out.json {
         session.out.line(
-            &json!({ "event": "imported", "added": imported.added.len(), "changed": imported.changed.len() })
-                .to_string(),
+            &json!({ "event": "imported", "added": imported.added.len(), "changed": imported.changed.len(),
+                "unchanged": imported.unchanged.len() })
+            .to_string(),
         );
     } else if !session.out.quiet {
-        session.out.line(&format!("{} added, {} changed", imported.added.len(), imported.changed.len()));
+        let unchanged = match imported.unchanged.len() {
+            0 => String::new(),
+            count => format!(", {count} unchanged"),
+        };
+        session.out.line(&format!("{} added, {} changed{unchanged}", imported.added.len(), imported.changed.len()));
     }
     Ok(0)
 }
