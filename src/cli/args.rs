@@ -106,7 +106,7 @@ pub enum Command {
     #[command(after_help = faults())]
     Lab {
         /// First port; the kernel chooses free ones unless told
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
         port_base: Option<u16>,
         /// What is broken in it, e.g. target:2=down
         #[arg(long, value_name = "F")]
