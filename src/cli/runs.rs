@@ -76,6 +76,11 @@ impl Now {
 }
 
 fn show(session: &Session, id: &str) -> Result<u8> {
+    if id.is_empty() {
+        return Err(
+            Error::new("run.unknown", "an empty text is no id of a run").hint("`libretto runs list` shows them")
+        );
+    }
     let store = session.store()?;
     let Some(record) = store.run(id)? else {
         return Err(Error::new("run.unknown", format!("there is no run {id}")).hint("`libretto runs list` shows them"));

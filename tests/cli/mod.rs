@@ -18,5 +18,6 @@ mod lab;
 mod logging;
 mod prompting;
 mod recovering;
+mod small;
 mod streams;
 mod terminal;
