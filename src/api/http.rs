@@ -144,6 +144,7 @@ async fn answer(
     holds_secret: bool,
     options: &Options,
 ) -> Result<Record<Value>> {
+    tracing::debug!("sends a request to {}", url.split('?').next().unwrap_or(url));
     let response = request.send().await.map_err(|e| failed(&e, url, read_only))?;
     let status = response.status();
     if let Some(place) = response.headers().get(LOCATION).filter(|_| holds_secret && status.is_redirection()) {

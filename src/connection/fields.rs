@@ -5,6 +5,7 @@ mod faults;
 use std::sync::Arc;
 
 use faults::Faults;
+pub(super) use faults::interruption;
 pub use faults::{Fault, as_error};
 
 use super::{AdSettings, Change, Connection, Given, Kind, MsOnlineSettings, NewConnection, Settings, TlsMode, syntax};

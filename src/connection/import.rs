@@ -13,12 +13,13 @@ use rusqlite::Transaction;
 use serde::Serialize;
 
 use super::{
-    Change, Connection, Fault, Fields, Given, NewConnection, Scope, Selector, change, credentials, query, trail,
+    Change, Connection, Fault, Fields, Given, NewConnection, Scope, Selector, change, credentials,
+    fields::interruption, query, trail,
 };
 use crate::{
     error::{Error, Result},
     host::Host,
-    secret::reference::Reference,
+    secret::{reference::Reference, seal::Identity},
     store::{Store, rows::credentials::Kept},
 };
 
@@ -32,6 +33,8 @@ pub struct Imported {
     pub added: Vec<String>,
     /// Names of connections that were there and got the file's values.
     pub changed: Vec<String>,
+    /// Names of connections that were as the file says already.
+    pub unchanged: Vec<String>,
 }
 
 /// A row that is right.
@@ -59,12 +62,19 @@ pub fn import(store: &Store, host: &Host, path: &Path) -> Result<Imported> {
         match check(host, line, &there) {
             Ok(_) if !seen.insert(name) => faults.push((row, twice())),
             Ok(right) => checked.push((row, right)),
-            Err(wrong) => faults.extend(wrong.into_iter().map(|fault| (row, fault))),
+            Err(wrong) => {
+                // Whoever breaks off at one row's question is not asked those of the rows after it.
+                if let Some(interrupted) = interruption(&wrong) {
+                    return Err(interrupted.clone());
+                }
+                faults.extend(wrong.into_iter().map(|fault| (row, fault)));
+            }
         }
     }
     if !faults.is_empty() {
         return Err(refuse(path, &faults));
     }
+    leave_known_secrets(store, &mut checked)?;
     let kept = seal_all(store, &checked)?;
     write(store, path, &checked, &kept)
 }
@@ -128,6 +138,25 @@ fn refuse(path: &Path, faults: &[(usize, Fault)]) -> Error {
     error
 }
 
+/// A secret that a connection has already is not another version of it, which would have to be proven anew.
+fn leave_known_secrets(store: &Store, checked: &mut [(usize, Checked)]) -> Result<()> {
+    let mut identity = None;
+    for (_, row) in checked {
+        let Checked::Edit(before, change) = row else { continue };
+        let Some(Given::Secret(given)) = &change.secret else { continue };
+        let same_name = change.username.as_ref().is_none_or(|username| *username == before.username);
+        let Some(current) = credentials::current(store, before)?.filter(|_| same_name) else { continue };
+        let identity = match &identity {
+            Some(identity) => identity,
+            None => identity.insert(Identity::load_or_make(store)?),
+        };
+        if credentials::open(store, identity, &current).is_ok_and(|known| known.expose() == given.expose()) {
+            change.secret = None;
+        }
+    }
+    Ok(())
+}
+
 /// Seals what was given, on all cores: one X25519 exchange each adds up over ten thousand rows.
 fn seal_all(store: &Store, checked: &[(usize, Checked)]) -> Result<Vec<Option<Kept>>> {
     let given: Vec<Option<&Given>> = checked
@@ -172,13 +201,14 @@ fn write(store: &Store, path: &Path, checked: &[(usize, Checked)], kept: &[Optio
         }
     }
     store.write(|t| {
-        let mut done = Imported { added: Vec::new(), changed: Vec::new() };
+        let mut done = Imported { added: Vec::new(), changed: Vec::new(), unchanged: Vec::new() };
         for ((row, line), kept) in checked.iter().zip(kept) {
             match line {
                 Checked::New(new) => {
                     change::insert(t, store.actor(), new, kept.as_ref()).map_err(|e| at_row(path, *row, "name", e))?;
                     done.added.push(new.name.clone());
                 }
+                Checked::Edit(before, edit) if !edit.changes(before) => done.unchanged.push(before.name.clone()),
                 Checked::Edit(before, edit) => {
                     let name = change::update(t, store.actor(), before, edit, kept.as_ref())
                         .map_err(|e| at_row(path, *row, "name", e))?;

@@ -123,6 +123,7 @@ pub fn prepare(host: &Host, request: &Request) -> Result<Prepared, Refusal> {
     let config = Config::load(&request.home)?;
     let library = Library::new(&request.home, &host.working_folder);
     let source = library.script(&request.script)?;
+    tracing::info!("script {}: {}", source.name, source.origin);
     let interpreter = api::interpreter(&config.limits);
     let text = (source.name.clone(), source.text.clone());
     let script = interpreter.read(&library, source).map_err(|finding| Refusal::Script(vec![finding], vec![text]))?;

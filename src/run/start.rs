@@ -135,6 +135,7 @@ pub(super) async fn begin(
                 .collect(),
         })
         .await?;
+    tracing::info!("run {id} of {} begins", script.source.name);
     let world = Arc::new(World {
         run: id.clone(),
         home: store.home().to_path_buf(),

@@ -55,7 +55,7 @@ impl Reference {
                 "secret.literal",
                 "a secret is not given as plain text: arguments and files are seen by others and kept in histories",
             )
-            .hint("give a reference: env:NAME, file:PATH, - (standard input), prompt, generate, command:PROGRAM or vault:PATH")),
+            .hint("give a reference: env:NAME, file:PATH, - (standard input), prompt, generate or command:PROGRAM")),
         }
     }
 
@@ -125,7 +125,9 @@ fn read_file(path: &Path, what: &str) -> Result<Zeroizing<String>> {
         Error::new("secret.file_unreadable", message).hint("give the path of a text file that this account may read")
     };
     let bytes = std::fs::File::open(path).and_then(at_most).map_err(|e| failed(e.to_string()))?;
-    as_line(&bytes).ok_or_else(|| failed("it is not UTF-8 text".to_owned()))
+    // What some editors put before a text in UTF-8 is not a part of it.
+    as_line(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes))
+        .ok_or_else(|| failed("it is not UTF-8 text".to_owned()))
 }
 
 /// A secret, its line ending, and one more character, which tells that it is too long.
@@ -151,7 +153,9 @@ fn too_long(what: &str, reference: &Reference) -> Error {
 fn as_line(bytes: &[u8]) -> Option<Zeroizing<String>> {
     let text = match str::from_utf8(bytes) {
         // What is too long may be cut in the midst of a character.
-        Err(e) if bytes.len() == ROOM && e.error_len().is_none() => str::from_utf8(&bytes[..e.valid_up_to()]).ok()?,
+        Err(e) if bytes.len() >= ROOM - 3 && e.error_len().is_none() => {
+            str::from_utf8(&bytes[..e.valid_up_to()]).ok()?
+        }
         text => text.ok()?,
     };
     let text = text.strip_suffix('\n').map_or(text, |rest| rest.strip_suffix('\r').unwrap_or(rest));

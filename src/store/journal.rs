@@ -124,6 +124,7 @@ pub fn begin(store: &Store, new: &NewRotation) -> Result<String> {
         let act = Act { what: "rotation-begun", principal: Some(principal), connection, verdict: None, data };
         audit::add(t, &store.actor().within(run), &act)
     })?;
+    tracing::info!("{}: journal: begun, transaction {id}", new.connection);
     Ok(id)
 }
 
@@ -240,6 +241,7 @@ fn unfinished_in(c: &Connection, principal: PrincipalId) -> Result<Option<Rotati
 }
 
 fn insert_event(c: &Connection, rotation: &str, what: &str, target: Option<&str>, data: &Value) -> Result<u32> {
+    tracing::info!("journal: {what} {}, transaction {rotation}", target.unwrap_or_default());
     c.query_row(
         "INSERT INTO rotation_event (rotation, number, at, what, target, data)
          SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5 FROM rotation_event WHERE rotation = ?1 RETURNING number",
