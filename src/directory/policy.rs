@@ -112,13 +112,12 @@ pub async fn policy(session: &Session, dn: &str) -> Result<Policy> {
         return Ok(Policy { rules: domain, fine_grained });
     };
     let found = session.read(&applied, &["*", "name"]).await?;
-    match found.as_ref().and_then(|entry| Some((fine_grained(entry)?, entry.text("name")?))) {
-        Some((rules, name)) => Ok(Policy { rules, fine_grained: FineGrained::Applies { dn: applied, name } }),
-        None => {
-            let why = format!("{applied} applies, but may not be read");
-            Ok(Policy { rules: domain, fine_grained: FineGrained::Unknown { dn: Some(applied), why } })
-        }
-    }
+    let read = found.as_ref().and_then(|entry| Some((fine_grained(entry)?, entry.text("name")?)));
+    let Some((rules, name)) = read else {
+        let why = format!("{applied} applies, but may not be read");
+        return Ok(Policy { rules: domain, fine_grained: FineGrained::Unknown { dn: Some(applied), why } });
+    };
+    Ok(Policy { rules, fine_grained: FineGrained::Applies { dn: applied, name } })
 }
 
 /// The domain's own policy, from the domain object (MS-ADTS 6.1.6).

@@ -47,6 +47,7 @@ pub(super) struct Counted {
     last: Option<OffsetDateTime>,
 }
 
+#[allow(clippy::struct_excessive_bools)] // what the row says, each by itself
 struct Attempt {
     at: OffsetDateTime,
     answered: bool,
