@@ -23,7 +23,9 @@ pub(super) fn doc(session: &Session, name: Option<&str>) -> Result<u8> {
     let operations = interpreter.operations();
     let Some(name) = name else {
         if session.out.json {
-            operations.iter().for_each(|operation| session.out.line(&for_machines(operation)));
+            for operation in operations {
+                session.out.line(&for_machines(operation));
+            }
             return Ok(0);
         }
         session.out.say(&reference::page(operations));

@@ -62,7 +62,7 @@ impl Out {
     }
 
     /// What nobody has looked at more closely must not reach a terminal as it is. Machines get what there is.
-    fn shown<'a>(self, text: &'a str, look: Look) -> Cow<'a, str> {
+    fn shown(self, text: &str, look: Look) -> Cow<'_, str> {
         if self.json { Cow::Borrowed(text) } else { shown(text, look.color) }
     }
 

@@ -2,6 +2,7 @@
 
 /// The name of the process's real user; `uid 1234` where the system has no name for it.
 #[cfg(unix)]
+#[allow(clippy::unnecessary_wraps)] // other systems may tell none
 pub(super) fn of_system() -> Option<String> {
     use std::sync::OnceLock;
 

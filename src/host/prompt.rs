@@ -88,6 +88,6 @@ mod unix {
     impl std::error::Error for CtrlC {}
 
     fn is_ctrl_c(error: &Error) -> bool {
-        error.get_ref().is_some_and(|inner| inner.is::<CtrlC>())
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<CtrlC>)
     }
 }

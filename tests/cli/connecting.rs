@@ -47,7 +47,6 @@ fn an_empty_file_is_refused() {
     let world = World::new();
     world.file("none.csv", "").run("connections import none.csv").is("exit 2
 2| error[connection.import_file]: [work]/none.csv is empty
-2|   = file: [work]/none.csv
 2|   help: see that it was written to its end; a CSV file begins with a header such as name,kind,domain,username");
 }
 
