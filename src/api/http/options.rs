@@ -55,9 +55,10 @@ impl FromScript for Headers {
             return Err("must be a map of texts and secrets".to_owned());
         };
         let header = |(name, value): (rhai::Identifier, rhai::Dynamic)| {
-            let value = match value.is::<Secret>() {
-                true => HeaderText::Secret(Secret::from_script(value)?),
-                false => HeaderText::Open(String::from_script(value).map_err(|e| format!("`{name}` {e}"))?),
+            let value = if value.is::<Secret>() {
+                HeaderText::Secret(Secret::from_script(value)?)
+            } else {
+                HeaderText::Open(String::from_script(value).map_err(|e| format!("`{name}` {e}"))?)
             };
             Ok((name.to_string(), value))
         };
