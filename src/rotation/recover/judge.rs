@@ -120,10 +120,10 @@ impl<'a> Judge<'a> {
         };
         self.tell_untried(untried.as_ref());
         // One more refusal of the candidate could leave nothing for the one before, which tells as much without one.
-        if let Some(older) = self.case.older.first().filter(|_| self.was_refused_early()) {
-            if let Some(session) = self.attempt(older, mark).await? {
-                return self.weigh_older(older, session).await;
-            }
+        if let Some(older) = self.case.older.first().filter(|_| self.was_refused_early())
+            && let Some(session) = self.attempt(older, mark).await?
+        {
+            return self.weigh_older(older, session).await;
         }
         if let Some(session) = self.candidate(mark).await? {
             return self.weigh_candidate(session).await;

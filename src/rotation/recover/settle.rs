@@ -123,7 +123,7 @@ impl Settling<'_> {
         if case.standing != Standing::Lagging {
             self.switch(&done).await?;
         }
-        let targets = targets::look(self, session).await?;
+        let targets = Box::pin(targets::look(self, session)).await?;
         self.settle(&targets).await?;
         let recovered = self.recovered(found, Some(case.candidate.version), done);
         let error = shortfall(&targets).map(|error| {

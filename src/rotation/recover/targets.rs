@@ -100,15 +100,12 @@ async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i6
     let case = settling.case;
     let mut is_own = false;
     let work = async {
-        let session = match session {
-            Some(session) => session,
-            None => match over_via(settling).await? {
-                Some(session) => session,
-                None => {
-                    is_own = true;
-                    as_itself(settling).await?
-                }
-            },
+        let over_via = if session.is_none() { over_via(settling).await? } else { None };
+        let session = if let Some(session) = session.or(over_via) {
+            session
+        } else {
+            is_own = true;
+            as_itself(settling).await?
         };
         let dn = directory::resolve(&session, case.guid()).await?.dn;
         Ok::<_, Error>((directory::pwd_last_set(&session, &dn).await?, dn))
