@@ -43,7 +43,7 @@ async fn a_proving_bind_that_was_refused_is_not_sent_past_the_budget_again() {
 #[tokio::test]
 async fn after_an_early_refusal_the_one_before_goes_first() {
     let rig = unanswered_at(3, "lose:modify").await;
-    let early = Recovery { late: Duration::from_secs(120), ..recovery(&rig) };
+    let early = Recovery { late: Duration::from_mins(2), ..recovery(&rig) };
     assert_eq!(settle(&early).await.unwrap_err().code(), "rotation.budget_spent");
     assert_eq!(tried(&rig), ["2 refused"]);
     earlier(&rig, 40);
