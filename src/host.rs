@@ -153,6 +153,13 @@ pub fn memory_in_use() -> usize {
     ALLOCATOR.allocated()
 }
 
+/// The system's folder for temporary files; `TMPDIR` names another one.
+#[must_use]
+#[allow(clippy::disallowed_methods)] // of the environment, which this room reads
+pub fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
+}
+
 /// Hears when somebody asks the program to stop: Ctrl-C, or on Unix also SIGTERM, and SIGHUP, which says that the terminal or
 /// the connection to it is gone. From the moment it is made on, none of them ends the program by itself.
 pub struct StopSignals {

@@ -8,7 +8,10 @@ use std::{fs::File, io, path::Path};
 use tempfile::TempDir;
 
 use super::files;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    host,
+};
 
 const PREFIX: &str = "libretto-lab-";
 const LOCK: &str = "in-use";
@@ -27,7 +30,7 @@ impl TemporaryFolder {
     /// # Errors
     /// `store.no_temporary_folder`.
     pub(crate) fn make() -> Result<Self> {
-        let parent = std::env::temp_dir();
+        let parent = host::temporary_folder();
         remove_abandoned(&parent);
         Self::make_in(&parent).map_err(|e| {
             Error::new(
