@@ -8,7 +8,7 @@ use super::{
     preflight::Plan,
     report::{Announcement, Observer, Stage, Staged},
     request::{Mode, Request},
-    unsettled,
+    stored, unsettled,
 };
 use crate::{
     connection::credentials::{self, Credential},
@@ -98,19 +98,10 @@ async fn begin(request: &Request, plan: &Plan, books: &Books, candidate: &Creden
     let (connection, seen) = (request.connection.clone(), plan.stored.current.as_ref().map(|current| current.id));
     books
         .with(move |books| {
-            let current = credentials::current(&books.store, &connection)?.map(|current| current.id);
-            if current != seen {
-                return Err(changed_meanwhile(&connection.name));
-            }
+            stored::refuse_changed(books, &connection, seen)?;
             journal::begin(&books.store, &new)
         })
         .await
-}
-
-fn changed_meanwhile(name: &str) -> Error {
-    Error::new("connection.changed_meanwhile", format!("the stored credential of {name} was changed in the meantime"))
-        .hint("do it again")
-        .retryable()
 }
 
 /// The one write.

@@ -9,6 +9,7 @@ mod filters;
 mod given;
 mod never;
 mod operators;
+mod recalled;
 mod recover;
 mod refusals;
 mod revoke;
