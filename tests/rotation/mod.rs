@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod back;
+mod codes;
 mod customers;
 mod dependents;
 mod faults;
