@@ -60,7 +60,7 @@ pub enum Stage {
     Modify,
 }
 
-/// States of the service account that keep it from signing in.
+/// States of the service account: what keeps it from signing in, and what is not shown of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountFault {
     /// Too many wrong passwords.
@@ -73,6 +73,8 @@ pub enum AccountFault {
     MustChange,
     /// The password is older than the policy allows.
     PasswordExpired,
+    /// Nobody may read when the password was set.
+    AgeUnreadable,
 }
 
 /// What is unusual about the password policy.
@@ -108,6 +110,7 @@ const LIST: &[(&str, &str)] = &[
     ("account=expired", "the service account has expired"),
     ("account=must-change", "the service account must change its password"),
     ("account=password-expired", "the service account's password is too old"),
+    ("account=age-unreadable", "nobody may read when the service account's password was set"),
     ("policy=strict", "passwords need 64 characters"),
     ("policy=unreadable", "nobody may read the password policy"),
     ("policy=lockout:N", "N wrong passwords lock an account (5 otherwise); 0: nothing does"),
@@ -170,6 +173,7 @@ fn account(how: &str) -> Option<AccountFault> {
         "expired" => AccountFault::Expired,
         "must-change" => AccountFault::MustChange,
         "password-expired" => AccountFault::PasswordExpired,
+        "age-unreadable" => AccountFault::AgeUnreadable,
         _ => return None,
     })
 }
