@@ -101,7 +101,8 @@ fn owner(_: &Metadata) -> Option<u32> {
     None
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::{os::unix::fs::symlink, path::PathBuf, sync::mpsc, time::Duration};
 
