@@ -14,10 +14,7 @@ use crate::{
     connection::{credentials, same_account},
     directory::{self, Account, FineGrained, Policy, Principal, Session, filter},
     error::{Error, Result},
-    store::{
-        lockout::seen_within,
-        rows::{ConnectionId, PrincipalId},
-    },
+    store::rows::{ConnectionId, PrincipalId},
 };
 
 /// The code of: the connection has another current version than the one that has just signed in.
@@ -60,7 +57,9 @@ pub(super) async fn read(session: &Session, request: &Request, stored: &mut Stor
     let (policy, mut doubts) = policy(session, &found.dn).await?;
     doubts.extend(policy.as_ref().filter(|_| request.via.is_none()).and_then(|policy| age_in_doubt(&account, policy)));
     remember(policy.as_ref(), stored, books, other_account).await?;
-    remember_administrator(session, request, books, stored.principal).await;
+    if let Some(via) = &request.via {
+        lockout::look_at(session, via, books, stored.principal).await;
+    }
     let names = Names { account: found.sam_account_name.clone(), display: display_name(session, &found).await? };
     Ok(Known { account, names, policy, username, other_account, doubts })
 }
@@ -220,26 +219,6 @@ async fn remember(policy: Option<&Policy>, stored: &Stored, books: &Books, other
     let principal = stored.principal;
     let account = (!other_account).then_some(principal);
     books.with(move |books| lockout::learn(&books.store, account, principal, &policy)).await
-}
-
-/// The administrative account may have a policy of its own as well; looked at once a day, by itself.
-async fn remember_administrator(session: &Session, request: &Request, books: &Books, of_domain: PrincipalId) {
-    const FRESH: std::time::Duration = std::time::Duration::from_hours(24);
-    let Some(via) = request.via.as_ref() else { return };
-    let principal = via.principal;
-    let looked = async {
-        if books.with(move |books| seen_within(&books.store, principal, FRESH)).await? {
-            return Ok(());
-        }
-        let account = directory::resolve(session, &via.identity.name).await?;
-        let policy = directory::policy(session, &account.dn).await?;
-        books.with(move |books| lockout::learn(&books.store, Some(principal), of_domain, &policy)).await
-    };
-    // What may not be read is assumed.
-    let looked: Result<()> = looked.await;
-    if let Err(error) = looked {
-        tracing::debug!(connection = via.connection, "the lockout rules are not known: {error}");
-    }
 }
 
 async fn display_name(session: &Session, account: &Principal) -> Result<Option<String>> {
