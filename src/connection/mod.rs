@@ -8,6 +8,7 @@ pub mod fields;
 pub mod former;
 mod import;
 mod query;
+pub mod same_account;
 mod selector;
 pub mod settings;
 mod syntax;

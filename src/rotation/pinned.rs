@@ -63,6 +63,7 @@ fn other_server(endpoint: &Endpoint, found: &str, wanted: &str) -> Error {
     )
     .hint(format!("see that {target} leads to {wanted} again, and give controllers by their own names as targets"))
     .with("target", target.to_string())
+    .with("server", found)
     .retryable()
 }
 

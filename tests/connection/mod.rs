@@ -4,6 +4,7 @@ mod changing;
 mod credentials;
 mod finding;
 mod importing;
+mod merging;
 
 use libretto::{
     connection::{self, AdSettings, Connection, Given, NewConnection, Settings},

@@ -6,14 +6,17 @@
 //!    last: for an hour after a change the one before signs in too, which proves nothing. So what signs in is weighed
 //!    (`weigh`) by when the password was set (`times`).
 //!
+//! Where the name of the pinned target leads to another server, that one is asked for what it can tell (`elsewhere`).
+//!
 //! What each sign-in said is journalled (`tried`), for the next recovery.
 
 mod doubt;
+mod elsewhere;
 mod refusals;
 mod times;
 mod weigh;
 
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use serde_json::json;
 use time::OffsetDateTime;
@@ -47,6 +50,8 @@ pub(super) struct Judge<'a> {
     administrator: &'a Administrator<'a>,
     onlooker: &'a dyn Onlooker,
     refusals: Mutex<Vec<Refusal>>,
+    /// The server that is asked instead of the pinned one.
+    elsewhere: OnceLock<String>,
     /// Other versions that hold the given secret: it is a former one then, and may sign in for the hour of grace.
     given_like: Vec<CredentialId>,
     /// Whether the candidate is a former secret that comes back.
@@ -67,11 +72,22 @@ impl<'a> Judge<'a> {
             Some(given) => versions_like(given, books).await?,
             None => Vec::new(),
         };
-        Ok(Self { request, books, case, administrator, onlooker, refusals, given_like, brings_back })
+        let elsewhere = OnceLock::new();
+        Ok(Self { request, books, case, administrator, onlooker, refusals, elsewhere, given_like, brings_back })
     }
 
     /// Finds out.
     pub(super) async fn judge(&self) -> Result<Judgement> {
+        match Box::pin(self.on_pinned()).await {
+            Err(error) => match elsewhere::other_server(&error) {
+                Some(server) => Box::pin(self.elsewhere(server, error)).await,
+                None => Err(error),
+            },
+            judged => judged,
+        }
+    }
+
+    async fn on_pinned(&self) -> Result<Judgement> {
         let mut mark = None;
         if let Some((session, dn)) = self.over_via().await? {
             mark = self.mark(&session, &dn).await?;
@@ -168,7 +184,7 @@ impl<'a> Judge<'a> {
         let Some(session) = self.attempt(&self.case.candidate, mark).await? else { return Ok(None) };
         let dn = self.dn(&session).await?;
         let mark = self.mark(&session, &dn).await?;
-        if self.is_overtaken(mark) && !self.request.insist {
+        if self.is_overtaken(mark) {
             return Err(self.in_doubt(&format!(
                 "version {} signs in on {}, where a password was set long after the write: somebody has set another one, \
                  and this one signs in for the hour of grace after that",
@@ -196,13 +212,15 @@ impl<'a> Judge<'a> {
             Err(error) => return Err(self.unanswered(error)),
         };
         let noted = json!({"credential": credential.id, "version": credential.version, "answer": answer,
-            "pwd_last_set": mark});
+            "pwd_last_set": mark, "server": self.elsewhere.get()});
         self.books.event(&self.case.rotation.id, None, "tried", Some(&self.case.pinned), noted).await?;
         self.onlooker.told(&format!("version {}", credential.version), &format!("{answer} on {}", self.case.pinned));
         if signed_in.is_ok() {
             return Ok(Some(session));
         }
-        self.refused(Refusal { credential: credential.id, at: OffsetDateTime::now_utc(), mark, is_of_before: false });
+        let server = self.elsewhere.get().cloned();
+        let at = OffsetDateTime::now_utc();
+        self.refused(Refusal { credential: credential.id, at, mark, server, is_of_before: false });
         Ok(None)
     }
 
@@ -217,7 +235,11 @@ impl<'a> Judge<'a> {
     }
 
     async fn open(&self) -> Result<Session> {
-        self.request.pinned(self.case).await.map_err(|error| self.unasked(&error))
+        let session = match self.elsewhere.get() {
+            Some(server) => self.request.on_server(self.case, Some(server)).await,
+            None => self.request.pinned(self.case).await,
+        };
+        session.map_err(|error| self.unasked(&error))
     }
 
     /// Signing in as an account that is locked or switched off would tell nothing.
@@ -242,9 +264,13 @@ async fn versions_like(one: &Credential, books: &Books) -> Result<Vec<Credential
 }
 
 impl Request {
-    /// A session with the pinned target, which is the server that the write went to, unless somebody insists.
+    /// A session with the pinned target, which is the server that the write went to.
     pub(super) async fn pinned(&self, case: &Case) -> Result<Session> {
-        let server = case.server.as_deref().filter(|_| !self.insist);
+        self.on_server(case, case.server.as_deref()).await
+    }
+
+    /// A session with the server that its name leads to, if it is this one.
+    pub(super) async fn on_server(&self, case: &Case, server: Option<&str>) -> Result<Session> {
         pinned::connect(&self.endpoint(&case.pinned)?, server).await
     }
 

@@ -133,7 +133,7 @@ pub(crate) fn learn(c: &Connection, principal: PrincipalId, learned: &str) -> Re
 }
 
 /// Takes a provisional principal into another. All its credential rows go on there; of two current ones the one that was
-/// proven last stays, else the newer. A proof within the hour in which a replaced password still binds is none.
+/// proven last stays, else the newer; what the directory tells of them is weighed before (`connection::same_account`). A proof within the hour in which a replaced password still binds is none.
 fn merge(c: &Connection, from: PrincipalId, to: PrincipalId) -> Result<()> {
     journal::refuse_unfinished(c, from)?;
     journal::refuse_unfinished(c, to)?;

@@ -28,20 +28,23 @@ impl Judge<'_> {
 
     /// The pinned target cannot be asked.
     pub(super) fn unasked(&self, error: &Error) -> Error {
-        Error::inconclusive(
+        let server = error.details().iter().find(|(key, _)| *key == "server").map(|(_, server)| server.clone());
+        let unasked = Error::inconclusive(
             "rotation.target_down",
             format!("{} cannot be asked which password is valid: {}", self.case.pinned, error.message()),
         )
         .hint(match error.remedy().filter(|_| error.code() == "rotation.other_server") {
             Some(remedy) => {
                 format!(
-                    "every secret is kept; {remedy}; then {} (--insist, if that server is gone for good)",
-                    self.again()
+                    "every secret is kept; {remedy}; then {again}; if that server is gone for good, have an administrator set a \
+                     password on the one that is left, and give that: {again} --password env:NAME",
+                    again = self.again()
                 )
             }
             None => format!("every secret is kept; once the target answers: {}", self.again()),
         })
-        .with("cause", error.code())
+        .with("cause", error.code());
+        server.into_iter().fold(unasked, |unasked, server| unasked.with("server", server))
     }
 
     /// A sign-in was answered, or not, in a way that says nothing of the password.

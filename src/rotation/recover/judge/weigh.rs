@@ -120,7 +120,7 @@ impl Judge<'_> {
         )))
     }
 
-    fn given_is_valid(&self, given: &Credential) -> Judgement {
+    pub(super) fn given_is_valid(&self, given: &Credential) -> Judgement {
         Judgement::Other(Some(given.id), self.signed_in(given))
     }
 
