@@ -4,6 +4,8 @@ mod history;
 mod list;
 mod rollback;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -13,6 +15,7 @@ use super::{
         OnlineFields,
     },
     recover, run,
+    stopping::stoppable,
 };
 use crate::{
     config::Config,
@@ -26,18 +29,22 @@ use crate::{
     store::{Store, budget, lockout::Rules},
 };
 
-pub(super) fn connections(session: &Session, command: ConnectionsCommand) -> Result<u8, Refusal> {
+pub(super) fn connections(session: &Arc<Session>, command: ConnectionsCommand) -> Result<u8, Refusal> {
     match command {
-        ConnectionsCommand::Add(AddCommand::Ad(fields)) => Ok(add(session, &of_ad(*fields))?),
-        ConnectionsCommand::Add(AddCommand::Msonline(fields)) => Ok(add(session, &of_msonline(*fields))?),
+        ConnectionsCommand::Add(kind) => Ok(stoppable(session, |session| match kind {
+            AddCommand::Ad(fields) => add(session, &of_ad(*fields)),
+            AddCommand::Msonline(fields) => add(session, &of_msonline(*fields)),
+        })?),
         ConnectionsCommand::List { selector } => Ok(list::list(session, selector.as_deref())?),
         ConnectionsCommand::Show { name } => Ok(show(session, &name)?),
-        ConnectionsCommand::Edit { name, fields } => Ok(edit(session, &name, *fields)?),
+        ConnectionsCommand::Edit { name, fields } => {
+            Ok(stoppable(session, move |session| edit(session, &name, *fields))?)
+        }
         ConnectionsCommand::Test { selector, insist } => test(session, selector, insist),
         ConnectionsCommand::History { name } => Ok(history::history(session, &name)?),
         ConnectionsCommand::Rollback(args) => rollback::rollback(session, &args),
         ConnectionsCommand::Remove { name } => Ok(remove(session, &name)?),
-        ConnectionsCommand::Import { file } => Ok(import(session, &file)?),
+        ConnectionsCommand::Import { file } => Ok(stoppable(session, move |session| import(session, &file))?),
         ConnectionsCommand::Export { selector } => Ok(export(session, selector.as_deref())?),
     }
 }

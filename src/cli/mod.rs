@@ -17,9 +17,10 @@ mod out;
 mod recover;
 mod run;
 mod runs;
+mod stopping;
 mod verbose;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::{CommandFactory, Parser};
 
@@ -95,7 +96,7 @@ fn answer(host: Host) -> u8 {
     if let Err(error) = refuse_file(&home) {
         return refuse(out, &error);
     }
-    let session = Session { host, out, global: cli.global, home };
+    let session = Arc::new(Session { host, out, global: cli.global, home });
     match perform(&session, cli.command) {
         Ok(code) => code,
         Err(Refusal::Error(error)) => refuse(session.out, &error),
@@ -108,7 +109,7 @@ fn answer(host: Host) -> u8 {
     }
 }
 
-fn perform(session: &Session, command: Command) -> Result<u8, Refusal> {
+fn perform(session: &Arc<Session>, command: Command) -> Result<u8, Refusal> {
     match command {
         Command::Run(args) => run::run(session, args),
         Command::List => Ok(list::list(session)?),
