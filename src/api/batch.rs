@@ -19,6 +19,7 @@ use crate::{
         task::{Ending, Task},
         value::{self, Fields, Span},
     },
+    secret::redact::redact,
     store::{
         events::{Counts, Event, Failure},
         ledger::{EndPart, NewPart},
@@ -263,7 +264,7 @@ impl Batch {
     }
 }
 
-/// Gives each item its key, by default its value, and tells equal keys apart by their occurrence.
+/// Gives each item its key, by default its value without secrets, and tells equal keys apart by their occurrence.
 fn identify(items: Array) -> impl Iterator<Item = Item> {
     let mut seen: HashMap<String, u32> = HashMap::new();
     items.into_iter().enumerate().map(move |(index, value)| {
@@ -275,6 +276,7 @@ fn identify(items: Array) -> impl Iterator<Item = Item> {
                 other => other.to_string(),
             },
         };
+        let key = redact(&key).into_owned();
         let next = seen.entry(key.clone()).or_insert(0);
         let occurrence = *next;
         *next += 1;

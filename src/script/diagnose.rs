@@ -206,7 +206,7 @@ pub fn verdict_of(value: &Dynamic) -> (Verdict, Option<Failure>) {
 fn verdict_of_record(record: &Map) -> Option<(Verdict, Option<Failure>)> {
     let word = record.get("verdict")?.clone().into_string().ok()?;
     let Some(verdict) = Verdict::parse(&word) else {
-        let error = Error::new("script.verdict", format!("\"{word}\" is no verdict"))
+        let error = Error::new("script.verdict", format!("\"{}\" is no verdict", redact(&word)))
             .hint("verdicts are ok, failed, inconclusive, in-doubt, skipped and not-started");
         return Some((Verdict::Failed, Some(Failure::from(&error))));
     };
