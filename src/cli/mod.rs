@@ -178,8 +178,7 @@ fn redact_panics() {
         let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         let text = info.payload_as_str().unwrap_or("no message");
         let text = format!("internal fault{place}: {text}\n");
-        let _ =
-            std::io::Write::write_all(&mut std::io::stderr().lock(), crate::secret::redact::redact(&text).as_bytes());
+        let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), report::shown(&text, false).as_bytes());
     }));
 }
 

@@ -188,7 +188,7 @@ async fn show(session: &Session, events: &mut UnboundedReceiver<Stamped>, source
 /// Puts what goes on now into the moving line, if there is one.
 fn reword(bar: &mut Option<ProgressBar>, progress: &Progress) {
     match (progress.line(), &bar) {
-        (Some(line), Some(bar)) => bar.set_message(crate::secret::redact::redact(&line).into_owned()),
+        (Some(line), Some(bar)) => bar.set_message(line),
         // A line without words would stand over a question.
         (None, _) => bar.take().iter().for_each(ProgressBar::finish_and_clear),
         _ => {}
