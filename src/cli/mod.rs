@@ -164,6 +164,15 @@ fn complain(out: Out, sources: &report::Sources, failure: &Failure) {
     }
 }
 
+/// Advice on standard error, after which the command goes on.
+fn advise(out: Out, advice: &Failure) {
+    if out.json {
+        out.complain(&format!("{}\n", serde_json::json!({ "warning": advice })));
+    } else {
+        out.complain(&report::warning(out.error_look, &[], advice));
+    }
+}
+
 /// Times in lists are told to the second.
 fn seconds(time: &str) -> String {
     match time.split_once('.') {
