@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 
-use super::{library, outline::is_closure_name, task::Task, value};
+use super::{caught, library, outline::is_closure_name, task::Task, value};
 use crate::{
     error::Error,
     secret::redact::redact,
@@ -127,7 +127,8 @@ fn of_kind(error: &EvalAltResult) -> Failure {
             };
             let mut letters = text.chars();
             let text = letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default();
-            plain("script.error", text, None)
+            let kind = format!("{other:?}");
+            plain(caught::code_of(kind.split('(').next().unwrap_or_default()), text, None)
         }
     }
 }
@@ -172,7 +173,7 @@ fn thrown_map(map: &Map) -> Failure {
         column: number(origin, "column"),
     });
     Failure {
-        code: text("code").unwrap_or_else(|| "script.thrown".to_owned()),
+        code: text("code").unwrap_or_else(|| caught::code_in(map).unwrap_or("script.thrown").to_owned()),
         message: text("message").unwrap_or_else(|| "the script gave up".to_owned()),
         hint: text("hint"),
         verdict,
