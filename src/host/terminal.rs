@@ -58,6 +58,8 @@ mod unix {
     #[derive(Debug)]
     pub struct Borrowed(());
 
+    // Who changes the settings has to hold what puts them back.
+    #[allow(clippy::unused_self)]
     impl Borrowed {
         /// Borrows the terminal of this process.
         ///
@@ -118,6 +120,7 @@ mod unix {
 
     /// Puts the settings back for good, for a process that is about to end: a question that is open ends unanswered. Answers
     /// whether anybody had borrowed the terminal.
+    #[must_use]
     pub fn give_back() -> bool {
         let mut lent = lent();
         lent.is_over = true;
@@ -144,6 +147,7 @@ mod elsewhere {
     }
 
     /// Nothing was borrowed.
+    #[must_use]
     pub fn give_back() -> bool {
         false
     }

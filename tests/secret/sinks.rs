@@ -54,8 +54,8 @@ fn world() -> World {
         escaped[1..escaped.len() - 1].to_owned(),
         serde_json::to_string(&escaped).unwrap(),
     ];
-    let rows: String = forms.iter().map(|form| format!("\"{}\"\n", form.replace('"', "\"\""))).collect();
-    world.file("everywhere.rhai", SCRIPT).file("rows.csv", &format!("form\n{rows}"));
+    let rows: Vec<String> = forms.iter().map(|form| format!("\"{}\"", form.replace('"', "\"\""))).collect();
+    world.file("everywhere.rhai", SCRIPT).file("rows.csv", &format!("form\n{}\n", rows.join("\n")));
     world
 }
 
