@@ -5,6 +5,7 @@
 
 mod operator;
 mod prompt;
+pub mod terminal;
 
 use std::{
     collections::BTreeMap,

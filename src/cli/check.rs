@@ -43,7 +43,7 @@ pub(super) fn check(session: &Session, paths: &[PathBuf]) -> Result<u8> {
 fn check_one(session: &Session, interpreter: &Interpreter, source: Source) -> usize {
     let text = (source.name.clone(), source.text.clone());
     let (findings, sources) = match interpreter.read(&session.library(), source) {
-        Err(finding) => (vec![finding], vec![text]),
+        Err(findings) => (findings, vec![text]),
         Ok(script) => (interpreter.check(&script), script.texts()),
     };
     let out = session.out;

@@ -4,15 +4,18 @@ mod history;
 mod list;
 mod rollback;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{
-    Session,
+    Session, advise,
     args::{
         AdFields, AddCommand, CommonFields, ConnectionsCommand, DirectoryFields, EditFields, MsOnlineFields,
         OnlineFields,
     },
     recover, run,
+    stopping::stoppable,
 };
 use crate::{
     config::Config,
@@ -23,21 +26,26 @@ use crate::{
     error::{Error, Result},
     report::{Paint, plain},
     run::{Refusal, Request},
-    store::{Store, budget, lockout::Rules},
+    script::library::Library,
+    store::{Store, budget, events::Failure, lockout::Rules},
 };
 
-pub(super) fn connections(session: &Session, command: ConnectionsCommand) -> Result<u8, Refusal> {
+pub(super) fn connections(session: &Arc<Session>, command: ConnectionsCommand) -> Result<u8, Refusal> {
     match command {
-        ConnectionsCommand::Add(AddCommand::Ad(fields)) => Ok(add(session, &of_ad(*fields))?),
-        ConnectionsCommand::Add(AddCommand::Msonline(fields)) => Ok(add(session, &of_msonline(*fields))?),
+        ConnectionsCommand::Add(kind) => Ok(stoppable(session, |session| match kind {
+            AddCommand::Ad(fields) => add(session, &of_ad(*fields)),
+            AddCommand::Msonline(fields) => add(session, &of_msonline(*fields)),
+        })?),
         ConnectionsCommand::List { selector } => Ok(list::list(session, selector.as_deref())?),
         ConnectionsCommand::Show { name } => Ok(show(session, &name)?),
-        ConnectionsCommand::Edit { name, fields } => Ok(edit(session, &name, *fields)?),
+        ConnectionsCommand::Edit { name, fields } => {
+            Ok(stoppable(session, move |session| edit(session, &name, *fields))?)
+        }
         ConnectionsCommand::Test { selector, insist } => test(session, selector, insist),
         ConnectionsCommand::History { name } => Ok(history::history(session, &name)?),
         ConnectionsCommand::Rollback(args) => rollback::rollback(session, &args),
         ConnectionsCommand::Remove { name } => Ok(remove(session, &name)?),
-        ConnectionsCommand::Import { file } => Ok(import(session, &file)?),
+        ConnectionsCommand::Import { file } => Ok(stoppable(session, move |session| import(session, &file))?),
         ConnectionsCommand::Export { selector } => Ok(export(session, selector.as_deref())?),
     }
 }
@@ -49,6 +57,7 @@ fn selected(selector: Option<&str>) -> Result<Selector> {
 fn add(session: &Session, fields: &Fields) -> Result<u8> {
     let new = fields.check(&session.host).map_err(|faults| as_error(&faults))?;
     let added = connection::add(&session.store()?, &new)?;
+    warn_of_missing(session, fields.dependents.as_deref().unwrap_or_default());
     said(
         session,
         "added",
@@ -64,6 +73,19 @@ fn add(session: &Session, fields: &Fields) -> Result<u8> {
         },
     );
     Ok(0)
+}
+
+/// Says which of the procedures that a connection declares cannot be found yet, where they will be looked for.
+fn warn_of_missing(session: &Session, dependents: &[String]) {
+    if session.out.quiet {
+        return;
+    }
+    let library = Library::new(&session.home, &session.home);
+    for name in dependents.iter().filter(|name| library.script(name).is_err()) {
+        let missing = Error::new("dependent.missing", format!("there is no procedure {name} yet"))
+            .hint("a rotation of the account's password fails without it; put it into the home's scripts folder");
+        advise(session.out, &Failure::from(&missing));
+    }
 }
 
 fn said(session: &Session, event: &str, name: &str, text: &str) {
@@ -141,6 +163,7 @@ fn edit(session: &Session, name: &str, edited: EditFields) -> Result<u8> {
     let change = fields.check_change(&session.host, &before).map_err(|faults| as_error(&faults))?;
     let after = connection::edit(&store, name, &Scope::all(), &change)?;
     said(session, "edited", &after.name, &format!("changed {}", after.name));
+    warn_of_missing(session, fields.dependents.as_deref().unwrap_or_default());
     Ok(0)
 }
 

@@ -17,9 +17,10 @@ mod out;
 mod recover;
 mod run;
 mod runs;
+mod stopping;
 mod verbose;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::{CommandFactory, Parser};
 
@@ -95,7 +96,7 @@ fn answer(host: Host) -> u8 {
     if let Err(error) = refuse_file(&home) {
         return refuse(out, &error);
     }
-    let session = Session { host, out, global: cli.global, home };
+    let session = Arc::new(Session { host, out, global: cli.global, home });
     match perform(&session, cli.command) {
         Ok(code) => code,
         Err(Refusal::Error(error)) => refuse(session.out, &error),
@@ -108,7 +109,7 @@ fn answer(host: Host) -> u8 {
     }
 }
 
-fn perform(session: &Session, command: Command) -> Result<u8, Refusal> {
+fn perform(session: &Arc<Session>, command: Command) -> Result<u8, Refusal> {
     match command {
         Command::Run(args) => run::run(session, args),
         Command::List => Ok(list::list(session)?),
@@ -163,6 +164,15 @@ fn complain(out: Out, sources: &report::Sources, failure: &Failure) {
     }
 }
 
+/// Advice on standard error, after which the command goes on.
+fn advise(out: Out, advice: &Failure) {
+    if out.json {
+        out.complain(&format!("{}\n", serde_json::json!({ "warning": advice })));
+    } else {
+        out.complain(&report::warning(out.error_look, &[], advice));
+    }
+}
+
 /// Times in lists are told to the second.
 fn seconds(time: &str) -> String {
     match time.split_once('.') {
@@ -177,8 +187,7 @@ fn redact_panics() {
         let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         let text = info.payload_as_str().unwrap_or("no message");
         let text = format!("internal fault{place}: {text}\n");
-        let _ =
-            std::io::Write::write_all(&mut std::io::stderr().lock(), crate::secret::redact::redact(&text).as_bytes());
+        let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), report::shown(&text, false).as_bytes());
     }));
 }
 

@@ -1,6 +1,6 @@
 //! Errors, drawn at the script's line with the calls that led there, the cause and the remedy.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use super::look::{Look, Paint, plain, shown};
 use crate::{
@@ -80,7 +80,7 @@ fn draw_place(text: &mut String, look: Look, sources: &Sources, place: &Place, o
     let line = sources
         .iter()
         .find(|(name, _)| *name == place.script)
-        .and_then(|(_, source)| source.lines().nth(place.line.wrapping_sub(1)));
+        .and_then(|(_, source)| line_of(source, place.line.wrapping_sub(1)));
     let Some(line) = line else { return };
     let number = place.line.to_string();
     let gap = " ".repeat(number.len());
@@ -93,6 +93,15 @@ fn draw_place(text: &mut String, look: Look, sources: &Sources, place: &Place, o
             .filter(|name| line.chars().skip(place.column - 1).collect::<String>().starts_with(last_word(name)))
             .map_or(1, |name| last_word(name).chars().count());
         let _ = writeln!(text, "{gap} {} {before}{}", faint("|"), look.paint(Paint::Error, "^".repeat(width)));
+    }
+}
+
+/// A line of a script, `None` where there is none. A secret may go on in the next one, where it is not known line by line.
+fn line_of(source: &str, number: usize) -> Option<&str> {
+    let line = source.lines().nth(number)?;
+    match redact(source) {
+        Cow::Borrowed(_) => Some(line),
+        Cow::Owned(clean) => Some(if clean.lines().any(|other| other == redact(line)) { line } else { "[secret]" }),
     }
 }
 

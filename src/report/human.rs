@@ -75,6 +75,7 @@ impl Human {
     /// What a script prints may have lines; each is marked as the script's.
     fn said(&self, text: &str) -> String {
         let mark = self.look.paint(Paint::Faint, "|");
+        let text = redact(text);
         let lines = if text.is_empty() { vec![""] } else { text.lines().collect() };
         lines
             .into_iter()

@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 
-use super::{library, outline::is_closure_name, task::Task, value};
+use super::{caught, library, outline::is_closure_name, task::Task, value};
 use crate::{
     error::Error,
     secret::redact::redact,
@@ -127,7 +127,8 @@ fn of_kind(error: &EvalAltResult) -> Failure {
             };
             let mut letters = text.chars();
             let text = letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default();
-            plain("script.error", text, None)
+            let kind = format!("{other:?}");
+            plain(caught::code_of(kind.split('(').next().unwrap_or_default()), text, None)
         }
     }
 }
@@ -172,7 +173,7 @@ fn thrown_map(map: &Map) -> Failure {
         column: number(origin, "column"),
     });
     Failure {
-        code: text("code").unwrap_or_else(|| "script.thrown".to_owned()),
+        code: text("code").unwrap_or_else(|| caught::code_in(map).unwrap_or("script.thrown").to_owned()),
         message: text("message").unwrap_or_else(|| "the script gave up".to_owned()),
         hint: text("hint"),
         verdict,
@@ -206,7 +207,7 @@ pub fn verdict_of(value: &Dynamic) -> (Verdict, Option<Failure>) {
 fn verdict_of_record(record: &Map) -> Option<(Verdict, Option<Failure>)> {
     let word = record.get("verdict")?.clone().into_string().ok()?;
     let Some(verdict) = Verdict::parse(&word) else {
-        let error = Error::new("script.verdict", format!("\"{word}\" is no verdict"))
+        let error = Error::new("script.verdict", format!("\"{}\" is no verdict", redact(&word)))
             .hint("verdicts are ok, failed, inconclusive, in-doubt, skipped and not-started");
         return Some((Verdict::Failed, Some(Failure::from(&error))));
     };

@@ -34,8 +34,10 @@ from the bundled ones, and from beside the script; bundled is `checks` with `all
 What an operation or `throw #{ ... }` raises is caught as a map of `code`, `message`, `hint`, `retryable`, `verdict`, `details`
 and `origin` (a thrown map as it was thrown). What the language itself raises (a division by zero, an index that is not
 there, an unknown function) is caught as the language's own map: `error` (its kind, e.g. `"ErrorArithmetic"`), `message`,
-`line`, `position`; `code` and the others read as `()`. Not caught, it is reported like any other error, as `script.error`
-and the like.
+`line`, `position`, and `code`; the others read as `()`. Not caught, it is reported like any other error, by the same code:
+`script.arithmetic`, `script.index` (an index or a place in a text that is not there), `script.type` (a value of another type
+than is needed), `script.property`, `script.unknown_function`, `script.unknown_variable`, `script.constant`,
+`script.too_large`, and `script.error` for the rest.
 
 `config.toml` in the home folder, all of it optional:
 

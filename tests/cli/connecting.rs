@@ -62,3 +62,32 @@ fn a_mark_at_the_head_of_a_secrets_file_is_no_part_of_it() {
         .file("one.csv", "name,kind,domain,username,password\ncorp,ad,lab.test,svc@lab.test,file:plain\n");
     assert_eq!(world.run("connections import one.csv").ok().stdout, "0 added, 0 changed, 1 unchanged\n");
 }
+
+/// A script may come later, so that a name without one is kept; but a typo would be found out when a rotation fails.
+#[test]
+fn a_procedure_that_is_not_there_yet_is_warned_of() {
+    let world = World::new();
+    world.file("home/scripts/there.rhai", "print(1);").file("scripts/elsewhere.rhai", "print(1);");
+    let add = "connections add ad --name corp --domain lab.test --username svc@lab.test --password env:PW --dependent";
+    let warning = |name: &str| {
+        format!(
+            "2| warning[dependent.missing]: there is no procedure {name} yet
+2|   help: a rotation of the account's password fails without it; put it into the home's scripts folder"
+        )
+    };
+    let added = world.program().env("PW", "Some-secret-5").args(format!("{add} elsewhere").split(' ')).run();
+    added.is(&format!(
+        "exit 0
+1| added corp; `libretto connections test corp` sees whether it works
+{}",
+        warning("elsewhere")
+    ));
+    world
+        .run("connections edit corp --dependent there --dependent nosuch")
+        .is(&format!("exit 0\n1| changed corp\n{}", warning("nosuch")));
+    world.run("connections edit corp --dependent nosuch --json").is("exit 0
+1| {\"event\":\"edited\",\"name\":\"corp\"}
+2| {\"warning\":{\"code\":\"dependent.missing\",\"message\":\"there is no procedure nosuch yet\",\"hint\":\"a rotation of the account's password fails without it; put it into the home's scripts folder\",\"verdict\":\"failed\",\"retryable\":false}}");
+    world.run("connections edit corp --dependent there").is("exit 0\n1| changed corp");
+    world.run("connections edit corp --dependent rollback").is("exit 0\n1| changed corp");
+}

@@ -3,3 +3,4 @@
 mod identity;
 mod redaction;
 mod references;
+mod sinks;
