@@ -147,7 +147,7 @@ fn has(subject: &Subject, controller: usize, password: &str) -> bool {
     password_hash(&subject.user.name, controller) == nt_hash(password)
 }
 
-/// MD4 of the password in UTF-16LE (MS-NLMP 3.3.1, NTOWFv1).
+/// MD4 of the password in UTF-16LE (MS-NLMP 3.3.1, `NTOWFv1`).
 fn nt_hash(password: &str) -> Vec<u8> {
     let wide: Vec<u8> = password.encode_utf16().flat_map(u16::to_le_bytes).collect();
     Md4::digest(wide).to_vec()
