@@ -47,11 +47,17 @@ impl Settling<'_> {
                 journal::finish(&books.store, &rotation, Verdict::Failed, "not-sent", &by)
             })
             .await?;
-        Ok(self.recovered(
-            "the new password was never sent".to_owned(),
-            self.case.older.first().map(|one| one.version),
-            done,
-        ))
+        let version = self.case.older.first().map(|one| one.version);
+        Ok(self.not_revoked(self.recovered("the new password was never sent".to_owned(), version, done)))
+    }
+
+    /// The password is the one from before: where it was to be revoked, that is not all well.
+    fn not_revoked(&self, recovered: Recovered) -> Recovered {
+        if self.case.rotation.options["revoke"] != true {
+            return recovered;
+        }
+        let error = Some(Failure::from(&sequel::not_begun(&self.request.connection)));
+        Recovered { verdict: Verdict::Partial, error, ..recovered }
     }
 
     /// Settles what was judged. The judgement is journalled first: it is not found out twice.
@@ -108,11 +114,7 @@ impl Settling<'_> {
             })
             .await?;
         let recovered = self.recovered(why, version, done);
-        if superseded || case.rotation.options["revoke"] != true {
-            return Ok(recovered);
-        }
-        let error = Some(Failure::from(&sequel::not_begun(&self.request.connection)));
-        Ok(Recovered { verdict: Verdict::Partial, error, ..recovered })
+        Ok(if superseded { recovered } else { self.not_revoked(recovered) })
     }
 
     /// The candidate is proven: it becomes current for every connection, the journal ends, and then the other targets are

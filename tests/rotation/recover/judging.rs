@@ -100,7 +100,7 @@ async fn a_write_that_lands_late_is_found() {
 /// For an hour after that the candidate still signs in, which is no proof; then it is refused.
 #[tokio::test]
 async fn a_password_that_somebody_set_after_the_change_is_told() {
-    let clock = libretto::lab::Clock::default();
+    let clock = Clock::default();
     let faults = ["target:1=hang:modify", "replication=30ms"].map(|fault| Fault::parse(fault).unwrap()).to_vec();
     let rig = Rig::with(LabOptions { faults, clock: clock.clone(), ..LabOptions::default() });
     let limits = Limits { operation: Duration::from_millis(500), ..Limits::default() };
@@ -146,7 +146,7 @@ async fn what_keeps_the_account_out_settles_nothing() {
 async fn a_target_that_is_down_settles_nothing() {
     let rig = unanswered(Flavour::Windows, "hang:modify").await;
     let (recovery, with_via) = (recovery(&rig), Recovery { via: Some(rig.via()), ..recovery(&rig) });
-    let Rig { lab, store, connection } = rig;
+    let Rig { lab, store, connection, .. } = rig;
     lab.stop().await;
     for recovery in [recovery, with_via] {
         let error = settle(&recovery).await.unwrap_err();

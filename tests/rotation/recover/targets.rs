@@ -80,7 +80,7 @@ async fn what_no_connection_uses_any_more_is_not_listed() {
 /// After the hour of grace a target that has the change refuses the previous password, which says nothing of the current one.
 #[tokio::test]
 async fn a_refusal_of_the_previous_password_is_its_own() {
-    let clock = libretto::lab::Clock::default();
+    let clock = Clock::default();
     let faults = vec![Fault::parse("replication=2s").unwrap()];
     let rig = Rig::with(LabOptions { faults, clock: clock.clone(), ..LabOptions::default() });
     let outcome = run(&Request { wait: Duration::from_millis(150), ..rig.request() }).await.unwrap();
