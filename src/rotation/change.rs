@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{
     books::Books,
-    lockout, pinned,
+    lockout,
+    pinned::{self, Was},
     preflight::Plan,
     report::{Announcement, Observer, Stage, Staged},
     request::{Mode, Request},
@@ -191,7 +192,7 @@ async fn give_up(books: &Books, recorded: &Recorded, error: Error) -> Error {
 pub(super) async fn prove(plan: &Plan, books: &Books, recorded: &Recorded) -> Staged<Session> {
     let pinned = plan.pinned.name.clone();
     let identity = Identity { name: plan.username.clone(), password: plan.candidate.clone() };
-    let proof = match pinned::connect(&plan.pinned.endpoint, plan.pinned.own_name.as_deref()).await {
+    let proof = match pinned::again(&plan.pinned, Was::Changed).await {
         Ok(session) => prove_on(&session, books, &identity, recorded).await.map(|()| session),
         Err(error) => Err(error),
     };

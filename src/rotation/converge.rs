@@ -2,7 +2,8 @@
 //!
 //! A target that lags is never signed in on with the new password: there it is a wrong one, and a few of these lock the
 //! account everywhere. What tells is `pwdLastSet`, read over the session that preflight opened. Only the very value that
-//! the pinned target has will do: a later one means that somebody set yet another password since.
+//! the pinned target has will do: a later one means that somebody set yet another password since. The bind goes to the very
+//! server that was looked at: a name may lead to another one by then, which lags.
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::{
     books::Books,
     change::Recorded,
     controllers::{Controller, Down},
+    pinned::{self, Was},
     preflight::Plan,
     report::{Observer, Stage, Staged, TargetReport, milliseconds},
     request::{Reader, Request},
@@ -181,11 +183,12 @@ impl Following<'_> {
 
     /// One bind on a target that has the change.
     pub(super) async fn prove(&self, other: &Controller) -> Fate {
+        let opened = pinned::again(other, Was::LookedAt).await;
         let mut refused = self.refused.lock().await;
         if let Some(by) = &refused.candidate {
             return Fate::Left(format!("it has the change, and was not tried because {by} refused the password"));
         }
-        let signed_in = match Session::open(&other.endpoint).await {
+        let signed_in = match opened {
             Ok(session) => self.books.sign_in(&session, &self.candidate, self.principal, Some(self.version)).await,
             Err(error) => Err(error),
         };

@@ -30,7 +30,11 @@ use crate::{
     },
     directory::{self, Identity, Session},
     error::{Error, Result},
-    rotation::{books::Books, pinned, standing},
+    rotation::{
+        books::Books,
+        pinned::{self, Was},
+        standing,
+    },
     store::rows::CredentialId,
 };
 
@@ -271,7 +275,8 @@ impl Request {
 
     /// A session with the server that its name leads to, if it is this one.
     pub(super) async fn on_server(&self, case: &Case, server: Option<&str>) -> Result<Session> {
-        pinned::connect(&self.endpoint(&case.pinned)?, server).await
+        let address = case.address().filter(|_| server.is_some() && server == case.server.as_deref());
+        pinned::connect(&self.endpoint(&case.pinned)?, address, server, Was::Changed).await
     }
 
     /// Whom a version signs in as, opened.
