@@ -76,6 +76,22 @@ impl Books {
         }
     }
 
+    /// Counts a password that the directory found wrong otherwise than by a sign-in.
+    pub(super) async fn count_wrong(
+        &self,
+        session: &Session,
+        identity: &Identity,
+        principal: PrincipalId,
+        version: CredentialId,
+    ) -> Result<()> {
+        let ask = self.ask(session, identity, principal, Some(version));
+        self.with(move |b| {
+            let attempt = budget::begin(&b.store, &ask)?;
+            budget::answered(&b.store, attempt, Answer::Wrong)
+        })
+        .await
+    }
+
     /// Signs in once with this version, if the lockout budget has room for a wrong one. The attempt is on the disk before it
     /// is sent and is cleared when it was accepted. Which version it carries the caller knows: the one that is current by
     /// now may be another.

@@ -133,7 +133,21 @@ pub(super) async fn change(plan: &Plan, books: &Books, recorded: &Recorded) -> S
             let _ = books.event(&recorded.rotation, None, "change-unanswered", pinned, said).await;
             Err(unsettled(&format!("nobody knows whether the password was changed on {}", plan.pinned.name), &error))
         }
-        Err(error) => Err(give_up(books, recorded, error).await),
+        Err(error) => {
+            count_wrong(plan, books, &error).await;
+            Err(give_up(books, recorded, error).await)
+        }
+    }
+}
+
+/// The old password was wrong, as one that binds for an hour after somebody has changed it: the directory has counted that.
+async fn count_wrong(plan: &Plan, books: &Books, refusal: &Error) {
+    let (principal, session) = (plan.stored.principal, &plan.pinned.session);
+    if let ("ad.wrong_old_password", Some(old), Some(current)) =
+        (refusal.code(), &plan.stored.old, &plan.stored.current)
+    {
+        // The refusal is what matters.
+        let _ = books.count_wrong(session, old, principal, current.id).await;
     }
 }
 
