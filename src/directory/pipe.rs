@@ -59,6 +59,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
         self.inbox.is_empty().then_some(self.stream)
     }
 
+    /// The stream below, to look at.
+    pub(super) fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// The number of the next request.
     pub(super) fn next_id(&mut self) -> i32 {
         self.last_id = self.last_id.checked_add(1).unwrap_or(1);

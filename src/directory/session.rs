@@ -1,5 +1,7 @@
 //! One connection, signed in as one identity.
 
+use std::net::IpAddr;
+
 use tokio::sync::{Mutex, OnceCell};
 use zeroize::Zeroizing;
 
@@ -39,6 +41,7 @@ pub struct Identity {
 pub struct Session {
     target: Target,
     limits: Limits,
+    address: Option<IpAddr>,
     link: Mutex<Link>,
     root: OnceCell<RootDse>,
 }
@@ -57,8 +60,9 @@ impl Session {
     /// # Errors
     /// `ad.wrong_domain` where the endpoint is of a domain and the controller of another one.
     pub async fn open(endpoint: &Endpoint) -> Result<Self> {
-        let link = Mutex::new(link::connect(endpoint).await?);
-        let session = Self { target: endpoint.target.clone(), limits: endpoint.limits, link, root: OnceCell::new() };
+        let link = link::connect(endpoint).await?;
+        let (address, target) = (link::address(&link), endpoint.target.clone());
+        let session = Self { target, limits: endpoint.limits, address, link: Mutex::new(link), root: OnceCell::new() };
         if let Some(domain) = endpoint.domain() {
             session.root_dse().await?.refuse_other_domain(domain, &session.target)?;
         }
@@ -109,6 +113,12 @@ impl Session {
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// The address that answered, of those that the target's name may have.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// What the controller says about itself; asked once.

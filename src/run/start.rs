@@ -123,6 +123,7 @@ pub(super) async fn begin(
             id: id.clone(),
             script: script.source.name.clone(),
             lab: options.lab,
+            insist: options.insist,
             params: arguments::for_ledger(&values),
             operator: host.operator(),
             sources: script

@@ -1,5 +1,6 @@
 //! The lockout budget as users meet it: the built program, several at once, against a lab of twenty targets and real Samba.
 
+mod lagging;
 mod samba;
 
 use libretto::lab::{Fault, Flavour, Lab, LabOptions};

@@ -4,6 +4,7 @@ pub mod canary;
 pub mod case;
 pub mod chance;
 pub mod domain;
+pub mod names;
 pub mod program;
 pub mod relay;
 pub mod samba;

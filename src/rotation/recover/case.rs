@@ -1,5 +1,7 @@
 //! What the store alone says of a transaction: which secrets the account may have, and how far it is known.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -177,6 +179,11 @@ impl Case {
     /// The same, while it does.
     pub(super) fn binds_until(&self) -> Option<OffsetDateTime> {
         self.half_revoked().filter(|until| OffsetDateTime::now_utc() < *until)
+    }
+
+    /// Where the server that the write went to answered, if the journal has it.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.rotation.before["address"].as_str()?.parse().ok()
     }
 
     /// The account's objectGUID, by which it is found whatever it is called now.

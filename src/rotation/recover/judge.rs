@@ -30,7 +30,12 @@ use crate::{
     },
     directory::{self, Identity, Session},
     error::{Error, Result},
-    rotation::{books::Books, pinned, standing},
+    rotation::{
+        books::Books,
+        lockout,
+        pinned::{self, Was},
+        standing,
+    },
     store::rows::CredentialId,
 };
 
@@ -242,10 +247,20 @@ impl<'a> Judge<'a> {
         session.map_err(|error| self.unasked(&error))
     }
 
-    /// Signing in as an account that is locked or switched off would tell nothing.
+    /// Signing in as an account that is locked or switched off would tell nothing, and one that is about to be locked by others
+    /// has no room for a wrong password. The proving bind after an acknowledged change is always allowed.
     async fn refuse_barred(&self, session: &Session, dn: &str) -> Result<()> {
         let account = directory::account(session, dn).await.map_err(|error| self.unasked(&error))?;
-        standing::refuse_barred(&account, true).map_err(|error| self.unanswered(&error))
+        standing::refuse_barred(&account, true).map_err(|error| self.unanswered(&error))?;
+        let only_proves = self.case.acknowledged && self.case.given.is_none();
+        if self.request.lockout.insist || only_proves {
+            return Ok(());
+        }
+        let assumed = self.request.lockout.assumed;
+        let policy = directory::policy(session, dn).await;
+        let rules = policy.map_or(assumed, |policy| lockout::going_by(&policy, assumed));
+        let moment = (OffsetDateTime::now_utc(), true);
+        standing::refuse_near_lockout(&account, &rules, &self.case.pinned, moment)
     }
 }
 
@@ -271,7 +286,8 @@ impl Request {
 
     /// A session with the server that its name leads to, if it is this one.
     pub(super) async fn on_server(&self, case: &Case, server: Option<&str>) -> Result<Session> {
-        pinned::connect(&self.endpoint(&case.pinned)?, server).await
+        let address = case.address().filter(|_| server.is_some() && server == case.server.as_deref());
+        pinned::connect(&self.endpoint(&case.pinned)?, address, server, Was::Changed).await
     }
 
     /// Whom a version signs in as, opened.

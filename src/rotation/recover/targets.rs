@@ -172,13 +172,13 @@ async fn fate(
     if !request.insist && was_refused(case, &one.name) {
         return Fate::Refused(REFUSED_BEFORE.to_owned());
     }
-    let signed_in = {
-        let _one_at_a_time = following.refused.lock().await;
-        if reader.is_own {
-            books.sign_in(&one.session, &reader.identity, reader.principal, Some(reader.version)).await
-        } else {
-            administrator.sign_in(books, &one.session).await
+    let signed_in = if reader.is_own {
+        match following.sign_in_once(&one.session, reader).await {
+            Ok(signed_in) => signed_in,
+            Err(by) => return Fate::Left(not_again(&by)),
         }
+    } else {
+        administrator.sign_in(books, &one.session).await
     };
     match signed_in {
         Ok(()) => following.follow(one).await,
@@ -186,6 +186,13 @@ async fn fate(
         Err(error) if reader.is_own && error.code() == "ad.wrong_password" => following.prove(one).await,
         Err(error) => Fate::Left(format!("it could not be looked at: {error}")),
     }
+}
+
+fn not_again(by: &str) -> String {
+    format!(
+        "not signed in on: {by} refused the previous password, and one refusal is enough; the next recovery goes on, or one over \
+         an administrative connection (via) looks at all"
+    )
 }
 
 fn was_refused(case: &Case, target: &str) -> bool {

@@ -192,6 +192,10 @@ async fn a_candidate_that_was_refused_too_early_is_not_given_up() {
     crate::lab::until("no write can land", || async { sent.elapsed() > late }).await;
     assert_eq!(settle(&Recovery { late, ..slow }).await.unwrap().valid, Some(2));
     assert_eq!(tried(&rig)[3..], ["2 accepted"]);
+    // Each recovery sends the previous password until one target has refused it.
+    if !open(&rig).is_empty() {
+        settle(&recovery(&rig)).await.unwrap();
+    }
     assert_settled(&rig).await;
 }
 

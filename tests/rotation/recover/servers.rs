@@ -143,3 +143,45 @@ impl Observer for Leading<'_> {
         Box::pin(async { Ok(()) })
     }
 }
+
+fn target_at(relay: &Relay, like: &Endpoint) -> Endpoint {
+    like.at(Target::parse(&relay.address().to_string()).unwrap())
+}
+
+/// A name that led to a server that has the change when that was asked, and leads to one that lags when it is signed in on.
+#[tokio::test]
+async fn a_target_is_proven_on_the_server_that_was_looked_at() {
+    let rig = Rig::new(Flavour::Windows, &["replication=off"]);
+    let relay = Relay::to(rig.lab.targets()[0].address).await;
+    let mut request = rig.request();
+    request.endpoints.truncate(1);
+    request.endpoints.push(target_at(&relay, &request.endpoints[0]));
+    let elsewhere = rig.lab.targets()[1].address;
+    let outcome = rotate(&request, &Leading { relay: &relay, elsewhere }).await.unwrap();
+    assert_eq!((verdicts(&outcome), rig.bad_counts(&[1, 2]).await), (vec!["ok", "inconclusive"], vec!["0".into(); 2]));
+    let note = &outcome.targets[1].note;
+    assert!(note.contains("leads to DC2 now, and it was DC1 that was looked at"), "{note}");
+    assert_eq!(outcome.error.unwrap().code, "rotation.not_converged");
+    relay.lead_to(rig.lab.targets()[0].address);
+    assert_eq!(settle(&recovery(&rig)).await.unwrap().verdict, Verdict::Ok);
+    assert_settled(&rig).await;
+}
+
+#[tokio::test]
+async fn a_recovery_proves_a_target_on_the_server_that_it_looked_at() {
+    let rig = Rig::new(Flavour::Windows, &["replication=off"]);
+    rig.via();
+    let [has_it, lags] = [rig.lab.targets()[0].address, rig.lab.targets()[1].address];
+    let relay = Relay::to(lags).await;
+    let mut request = Request { wait: Duration::from_millis(150), ..rig.request() };
+    request.endpoints.truncate(1);
+    request.endpoints.push(target_at(&relay, &request.endpoints[0]));
+    assert_eq!(verdicts(&run(&request).await.unwrap()), ["ok", "inconclusive"]);
+    relay.lead_once(&[has_it]);
+    let recovered = settle(&Recovery { via: Some(over_admin(&rig)), ..recovery(&rig) }).await.unwrap();
+    assert_eq!((recovered.verdict, rig.bad_counts(&[1, 2]).await), (Verdict::Inconclusive, vec!["0".into(); 2]));
+    // Nothing that stands in the way of another look.
+    relay.lead_to(has_it);
+    assert_eq!(settle(&recovery(&rig)).await.unwrap().verdict, Verdict::Ok);
+    assert_settled(&rig).await;
+}

@@ -176,3 +176,22 @@ async fn a_sign_in_of_the_administrator_that_was_cut_short_does_not_leave_the_ta
     assert_eq!(recovered.verdict, Verdict::Ok, "{recovered:?}");
     assert_settled(&rig).await;
 }
+
+/// Others have left it one wrong password, which an administrator's session shows: it is left to nobody.
+#[tokio::test]
+async fn what_others_have_spent_is_seen_over_an_administrator() {
+    for acknowledged in [false, true] {
+        let rig = unanswered_at(5, "lose:modify").await;
+        let via = Some(rig.via());
+        if acknowledged {
+            acknowledge(&rig);
+        }
+        for number in 0..4 {
+            assert_eq!(rig.says(1, &format!("Somebody-Elses-Guess-{number}")).await, "52e");
+        }
+        let mistyped = Recovery { via, ..given(&rig, "Mistyped-Password-1") };
+        let error = settle(&mistyped).await.unwrap_err();
+        assert_eq!((error.code(), rig.bad_counts(&[1]).await), ("rotation.near_lockout", vec!["4".to_owned()]));
+        assert!(tried(&rig).is_empty(), "{error}");
+    }
+}
