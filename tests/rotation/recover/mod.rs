@@ -3,6 +3,7 @@
 mod abandoned;
 mod claims;
 mod given;
+mod gone;
 mod interleaved;
 mod judging;
 mod leftovers;
@@ -59,6 +60,7 @@ pub fn recovery(rig: &Rig) -> Recovery {
         connection: found.connection,
         connections: found.connections,
         like: endpoints(settings, Limits::default()).swap_remove(0),
+        targets: endpoints(settings, Limits::default()),
         via: None,
         who: "bob, run 8a40".to_owned(),
         run: None,
