@@ -290,6 +290,15 @@ pub fn refuse_unfinished(store: &Store, principal: PrincipalId) -> Result<()> {
     unfinished
 }
 
+/// The same of the account that goes by this name: while nobody has asked the directory whose it is, of all that may be it.
+///
+/// # Errors
+/// As [`refuse_unfinished`].
+pub fn refuse_unfinished_of(store: &Store, principal: PrincipalId, name: &str) -> Result<()> {
+    let all = store.read(|c| principals::namesakes(c, principals::surviving(c, principal)?, name))?;
+    all.into_iter().try_for_each(|one| refuse_unfinished(store, one))
+}
+
 /// The names of all connections of a principal, whoever's they are.
 pub fn connections_of(store: &Store, principal: PrincipalId) -> Result<Vec<String>> {
     store.read(|c| connections::of_principal(c, principals::surviving(c, principal)?))
