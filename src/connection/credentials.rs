@@ -245,8 +245,8 @@ pub fn bind_principal(store: &Store, connection: ConnectionId, directory_guid: &
 
 /// Connections that may be of the same account: they use the same name in its domain, and nobody has asked the directory
 /// about them yet.
-pub fn unsettled(store: &Store, principal: PrincipalId, name: &str) -> Result<Vec<(ConnectionId, String)>> {
-    store.read(|c| principals::unsettled(c, principals::surviving(c, principal)?, name))
+pub fn unsettled(store: &Store, principal: PrincipalId) -> Result<Vec<(ConnectionId, String)>> {
+    store.read(|c| principals::unsettled(c, principals::surviving(c, principal)?))
 }
 
 /// [`bind_principal`] for a candidate that was recorded under another user name.
