@@ -48,7 +48,7 @@ pub(super) async fn read(session: &Session, request: &Request, stored: &mut Stor
         .hint("name an administrative connection (via), which can reset it; or set its password in the directory and store it with conn::set_credentials"));
     }
     if other_account {
-        bind_all(stored, books, (&username, &found), session).await?;
+        bind_all(stored, books, &found, session).await?;
         refuse_strangers(request, books, &found.guid).await?;
     } else {
         learn(request, stored, books, &found, session).await?;
@@ -84,13 +84,8 @@ pub(super) async fn means_another(session: &Session, name: &str, guid: &str) -> 
 
 /// Connections that nobody has asked about yet may be of the other account: they are, once the directory says so. One that
 /// somebody is at work on ends it, for that is work on the same account.
-async fn bind_all(
-    stored: &Stored,
-    books: &Books,
-    (username, account): (&str, &Principal),
-    session: &Session,
-) -> Result<()> {
-    let same = of_the_same(username, stored, books, &account.guid, session).await?;
+async fn bind_all(stored: &Stored, books: &Books, account: &Principal, session: &Session) -> Result<()> {
+    let same = of_the_same(stored, books, &account.guid, session).await?;
     let (guid, set) = (account.guid.clone(), set(session, account).await);
     books
         .with(move |books| {
@@ -134,7 +129,7 @@ async fn learn(
     let set = set(session, account).await;
     let proven = stored.old.as_ref().and(stored.current.as_ref()).map(|current| current.id);
     let on = session.target().to_string();
-    let same = of_the_same(&request.connection.username, stored, books, &guid, session).await?;
+    let same = of_the_same(stored, books, &guid, session).await?;
     let mut learning = Stored { principal: stored.principal, current: stored.current.clone(), old: None };
     let learned = books
         .with(move |books| {
@@ -169,17 +164,16 @@ async fn set(session: &Session, account: &Principal) -> Option<OffsetDateTime> {
     directory::pwd_last_set(session, &account.dn).await.ok().and_then(directory::ticks::moment)
 }
 
-/// Other connections that go by this name and turn out to be of this account: they get the new password too, instead of being left with one that
-/// is no longer valid.
+/// Other connections of the domain that turn out to be of this account, however they spell its name: they get the new password
+/// too, instead of being left with one that is no longer valid.
 async fn of_the_same(
-    name: &str,
     stored: &Stored,
     books: &Books,
     guid: &str,
     session: &Session,
 ) -> Result<Vec<(ConnectionId, PrincipalId)>> {
-    let (principal, name) = (stored.principal, name.to_owned());
-    let maybe = books.with(move |books| credentials::unsettled(&books.store, principal, &name)).await?;
+    let principal = stored.principal;
+    let maybe = books.with(move |books| credentials::unsettled(&books.store, principal)).await?;
     let mut same = Vec::new();
     for (connection, username) in maybe {
         if is(session, &username, guid).await.unwrap_or(false) {

@@ -16,6 +16,7 @@ mod refusals;
 mod revoke;
 mod samba;
 mod smooth;
+mod spellings;
 mod undo;
 
 use std::{sync::Mutex, time::Duration};

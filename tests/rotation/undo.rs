@@ -71,6 +71,26 @@ async fn what_could_not_be_undone_is_refused_before_anything_is_touched() {
     assert_eq!(outcome.verdict, Verdict::Ok);
 }
 
+/// Proven long ago, and somebody has set another one by hand since: to sign in may be the hour of grace.
+#[tokio::test]
+async fn a_password_that_somebody_has_replaced_since_is_not_put_back() {
+    for over_admin in [false, true] {
+        let rig = Rig::new(Flavour::Windows, &["replication=20ms"]);
+        let via = over_admin.then(|| rig.via());
+        let id = credentials::current(&rig.store, &rig.connection).unwrap().unwrap().id;
+        credentials::mark_proven(&rig.store, id, "dc1").unwrap();
+        let raw = rusqlite::Connection::open(rig.store.home().join("store.db")).unwrap();
+        let ago = "strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '-60 days')";
+        raw.execute(&format!("UPDATE credential SET created_at = {ago}, proven_at = {ago}"), ()).unwrap();
+        let mut first = administrator(&rig.lab, 1).await;
+        crate::lab::reset(&mut first, SERVICE, "Set-By-Hand-In-March-1").await.success().unwrap();
+        let error = run(&Request { via, ..undoing(&rig, &[]) }).await.unwrap_err();
+        assert_eq!(error.code(), "rotation.undo_impossible", "{error}");
+        assert!(error.message().contains("later than the stored one"), "{error}");
+        assert_eq!(rig.picture(), "v1 current proven; no journal");
+    }
+}
+
 #[tokio::test]
 async fn a_password_that_was_never_proven_is_not_put_back() {
     let rig = Rig::new(Flavour::Windows, &[]);

@@ -6,7 +6,8 @@
 //!    last: for an hour after a change the one before signs in too, which proves nothing. So what signs in is weighed
 //!    (`weigh`) by when the password was set (`times`).
 //!
-//! Where the name of the pinned target leads to another server, that one is asked for what it can tell (`elsewhere`).
+//! Where the name of the pinned target leads to another server, or nobody answers there, others are asked for what they can tell
+//! (`elsewhere`).
 //!
 //! What each sign-in said is journalled (`tried`), for the next recovery.
 
@@ -16,12 +17,12 @@ mod refusals;
 mod times;
 mod weigh;
 
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 
 use serde_json::json;
 use time::OffsetDateTime;
 
-use self::refusals::Refusal;
+use self::{elsewhere::Elsewhere, refusals::Refusal};
 use super::{Onlooker, Request, administrator::Administrator, case::Case};
 use crate::{
     connection::{
@@ -56,7 +57,7 @@ pub(super) struct Judge<'a> {
     onlooker: &'a dyn Onlooker,
     refusals: Mutex<Vec<Refusal>>,
     /// The server that is asked instead of the pinned one.
-    elsewhere: OnceLock<String>,
+    elsewhere: Mutex<Option<Elsewhere>>,
     /// Other versions that hold the given secret: it is a former one then, and may sign in for the hour of grace.
     given_like: Vec<CredentialId>,
     /// Whether the candidate is a former secret that comes back.
@@ -77,17 +78,14 @@ impl<'a> Judge<'a> {
             Some(given) => versions_like(given, books).await?,
             None => Vec::new(),
         };
-        let elsewhere = OnceLock::new();
+        let elsewhere = Mutex::default();
         Ok(Self { request, books, case, administrator, onlooker, refusals, elsewhere, given_like, brings_back })
     }
 
     /// Finds out.
     pub(super) async fn judge(&self) -> Result<Judgement> {
         match Box::pin(self.on_pinned()).await {
-            Err(error) => match elsewhere::other_server(&error) {
-                Some(server) => Box::pin(self.elsewhere(server, error)).await,
-                None => Err(error),
-            },
+            Err(error) => Box::pin(self.on_others(error)).await,
             judged => judged,
         }
     }
@@ -111,7 +109,7 @@ impl<'a> Judge<'a> {
             }
             self.refuse_barred(&session, &dn).await?;
         }
-        self.by_signing_in(mark).await
+        Box::pin(self.by_signing_in(mark)).await
     }
 
     /// The administrative account on the pinned target, where there is one and it may sign in; and the account's DN.
@@ -193,7 +191,8 @@ impl<'a> Judge<'a> {
             return Err(self.in_doubt(&format!(
                 "version {} signs in on {}, where a password was set long after the write: somebody has set another one, \
                  and this one signs in for the hour of grace after that",
-                self.case.candidate.version, self.case.pinned
+                self.case.candidate.version,
+                self.place()
             )));
         }
         Ok(Some(session))
@@ -204,7 +203,7 @@ impl<'a> Judge<'a> {
         if !self.may_try(credential.id, mark) {
             self.onlooker.told(
                 &format!("version {}", credential.version),
-                &format!("{} refused it before: not tried again", self.case.pinned),
+                &format!("{} refused it before: not tried again", self.place()),
             );
             return Ok(None);
         }
@@ -216,14 +215,14 @@ impl<'a> Judge<'a> {
             Err(error) if error.code() == "ad.wrong_password" => "refused",
             Err(error) => return Err(self.unanswered(error)),
         };
+        let (place, server) = (self.place(), self.server());
         let noted = json!({"credential": credential.id, "version": credential.version, "answer": answer,
-            "pwd_last_set": mark, "server": self.elsewhere.get()});
-        self.books.event(&self.case.rotation.id, None, "tried", Some(&self.case.pinned), noted).await?;
-        self.onlooker.told(&format!("version {}", credential.version), &format!("{answer} on {}", self.case.pinned));
+            "pwd_last_set": mark, "server": server});
+        self.books.event(&self.case.rotation.id, None, "tried", Some(&place), noted).await?;
+        self.onlooker.told(&format!("version {}", credential.version), &format!("{answer} on {place}"));
         if signed_in.is_ok() {
             return Ok(Some(session));
         }
-        let server = self.elsewhere.get().cloned();
         let at = OffsetDateTime::now_utc();
         self.refused(Refusal { credential: credential.id, at, mark, server, is_of_before: false });
         Ok(None)
@@ -240,8 +239,8 @@ impl<'a> Judge<'a> {
     }
 
     async fn open(&self) -> Result<Session> {
-        let session = match self.elsewhere.get() {
-            Some(server) => self.request.on_server(self.case, Some(server)).await,
+        let session = match self.other() {
+            Some(other) => pinned::connect(&other.endpoint, Some(&other.server)).await,
             None => self.request.pinned(self.case).await,
         };
         session.map_err(|error| self.unasked(&error))

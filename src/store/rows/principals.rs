@@ -86,9 +86,9 @@ pub(crate) fn namesakes(c: &Connection, principal: PrincipalId, name: &str) -> R
     Ok(found)
 }
 
-/// Connections whose account nobody has asked the directory about yet, and that go by this name in the principal's domain.
-pub(crate) fn unsettled(c: &Connection, principal: PrincipalId, name: &str) -> Result<Vec<(ConnectionId, String)>> {
-    let (domain, name) = (domain(c, principal)?, account_name::bare(name));
+/// Connections of the principal's domain whose account nobody has asked the directory about yet.
+pub(crate) fn unsettled(c: &Connection, principal: PrincipalId) -> Result<Vec<(ConnectionId, String)>> {
+    let domain = domain(c, principal)?;
     let mut query = c
         .prepare_cached(
             "SELECT c.id, c.username FROM connection c JOIN principal p ON p.uid = c.principal
@@ -96,8 +96,7 @@ pub(crate) fn unsettled(c: &Connection, principal: PrincipalId, name: &str) -> R
         )
         .map_err(failed)?;
     let rows = query.query_map((domain, principal), |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
-    let all: Vec<(ConnectionId, String)> = rows.collect::<Result<_, _>>().map_err(failed)?;
-    Ok(all.into_iter().filter(|(_, username)| account_name::bare(username) == name).collect())
+    rows.collect::<Result<_, _>>().map_err(failed)
 }
 
 /// Who took the principal's lock last and has not given it back.

@@ -4,6 +4,7 @@ mod abandoned;
 mod abandoned_sequels;
 mod claims;
 mod given;
+mod gone;
 mod interleaved;
 mod judging;
 mod leftovers;
@@ -60,6 +61,7 @@ pub fn recovery(rig: &Rig) -> Recovery {
         connection: found.connection,
         connections: found.connections,
         like: endpoints(settings, Limits::default()).swap_remove(0),
+        targets: endpoints(settings, Limits::default()),
         via: None,
         who: "bob, run 8a40".to_owned(),
         run: None,

@@ -10,14 +10,14 @@ use crate::{
     store::rows::CredentialId,
 };
 
-/// A refusal on the pinned target.
+/// A refusal on the pinned target, or on the server that was asked instead.
 #[derive(Debug, Clone)]
 pub(super) struct Refusal {
     pub(super) credential: CredentialId,
     pub(super) at: OffsetDateTime,
     /// `pwdLastSet` there, where it was known.
     pub(super) mark: Option<i64>,
-    /// The server that its name led to, where that was not the pinned one.
+    /// The server that was asked, where that was not the pinned one.
     pub(super) server: Option<String>,
     /// Whether an earlier recovery met it.
     pub(super) is_of_before: bool,
@@ -28,7 +28,7 @@ pub(super) fn journalled(case: &Case) -> Vec<Refusal> {
     let tried = case.events.iter().filter(|event| {
         event.what == "tried"
             && event.data["answer"] == "refused"
-            && event.target.as_deref() == Some(case.pinned.as_str())
+            && (event.target.as_deref() == Some(case.pinned.as_str()) || event.data["server"].is_string())
     });
     let refusals = tried.filter_map(|event| {
         let (credential, at) = (id(&event.data["credential"])?, moment(&event.at)?);
@@ -78,9 +78,9 @@ impl Judge<'_> {
     fn last_refusal(&self, credential: CredentialId) -> Option<Refusal> {
         let given = self.case.given.as_ref().filter(|_| self.given_like.contains(&credential)).map(|given| given.id);
         let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = self.server();
         let of_it = |refusal: &&Refusal| {
-            refusal.server.as_ref() == self.elsewhere.get()
-                && (refusal.credential == credential || Some(refusal.credential) == given)
+            refusal.server == server && (refusal.credential == credential || Some(refusal.credential) == given)
         };
         refusals.iter().rfind(of_it).cloned()
     }
