@@ -240,7 +240,7 @@ impl<'a> Judge<'a> {
 
     async fn open(&self) -> Result<Session> {
         let session = match self.other() {
-            Some(other) => pinned::connect(&other.endpoint, Some(&other.server)).await,
+            Some(at) => pinned::connect(&at.endpoint, at.address, Some(&at.server), Was::LookedAt).await,
             None => self.request.pinned(self.case).await,
         };
         session.map_err(|error| self.unasked(&error))

@@ -12,7 +12,7 @@
 //! That is also how a transaction is settled whose server is gone for good: an administrator sets a password on one that is
 //! left.
 
-use std::sync::PoisonError;
+use std::{net::IpAddr, sync::PoisonError};
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -22,13 +22,15 @@ use crate::{
     connection::credentials::{Credential, SKEW},
     directory::{Endpoint, Session, ticks},
     error::{Error, Result},
-    rotation::controllers,
+    rotation::controllers::{self, Controller},
 };
 
 /// A server that is asked instead of the pinned one.
 #[derive(Debug, Clone)]
 pub(super) struct Elsewhere {
     pub(super) endpoint: Endpoint,
+    /// Where it answered, if it has.
+    pub(super) address: Option<IpAddr>,
     /// By its own name, else by the target's.
     pub(super) server: String,
 }
@@ -47,7 +49,7 @@ impl Judge<'_> {
     pub(super) async fn on_others(&self, why: Error) -> Result<Judgement> {
         if let Some(server) = other_server(&why) {
             let endpoint = self.request.endpoint(&self.case.pinned)?;
-            return Box::pin(self.elsewhere(Elsewhere { endpoint, server }, why)).await;
+            return Box::pin(self.elsewhere(Elsewhere { endpoint, address: None, server }, why)).await;
         }
         if why.code() != "rotation.target_down" || !(self.case.given.is_some() || self.request.insist) {
             return Err(why);
@@ -69,7 +71,12 @@ impl Judge<'_> {
         let endpoints: Vec<Endpoint> = self.request.targets.iter().filter(is_other).cloned().collect();
         let (open, _) = controllers::open_all(&endpoints).await;
         let others = open.into_iter().filter(|one| !one.read_only);
-        others.map(|one| Elsewhere { server: one.own_name.unwrap_or(one.name), endpoint: one.endpoint }).collect()
+        let found = |one: Controller| Elsewhere {
+            address: one.session.address(),
+            server: one.own_name.unwrap_or(one.name),
+            endpoint: one.endpoint,
+        };
+        others.map(found).collect()
     }
 
     pub(super) fn other(&self) -> Option<Elsewhere> {
