@@ -278,6 +278,9 @@ fn facts(store: &Store, connection: &Connection, assumed: Rules) -> Result<serde
         None => format!("version {}, not yet proven", credential.version),
     });
     fact("credential", version.into());
+    // Another spelling of the same account, where another of its connections has brought the version.
+    let signs_in_as = credential.as_ref().map(|credential| &credential.username);
+    fact("signs_in_as", signs_in_as.filter(|name| **name != connection.username).cloned().into());
     fact("proven_at", credential.as_ref().and_then(|credential| credential.proven_at.clone()).into());
     fact("proven_on", credential.and_then(|credential| credential.proven_on).into());
     fact("lockout", lockout(store, connection, assumed)?.into());

@@ -3,8 +3,8 @@
 use rusqlite::Transaction;
 
 use super::{
-    Change, Connection, Given, NewConnection, Scope, Settings,
-    credentials::{self, State},
+    Change, Connection, Given, Kind, NewConnection, Scope, Settings,
+    credentials::{self, Credential, State},
     query, trail,
 };
 use crate::{
@@ -35,11 +35,11 @@ pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
     })
 }
 
-/// Edits a connection. A new secret is a new version, not yet proven. A new user name with a secret is another account (until
-/// the directory says that it is not); without one it is another spelling of the same.
+/// Edits a connection. A new secret is a new version, not yet proven. A new user name is another account, until the directory
+/// says that it is not, and comes with a secret.
 ///
 /// # Errors
-/// `connection.unknown`; `rotation.unfinished` while a transaction of its principal has not ended, `rotation.busy` while somebody
+/// `connection.unknown`; `connection.no_password` for another account without a secret; `rotation.unfinished` while a transaction of its principal has not ended, `rotation.busy` while somebody
 /// is at one.
 pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result<Connection> {
     let kept = keep(store, change.secret.as_ref())?;
@@ -86,6 +86,31 @@ pub(super) fn refuse_held(store: &Store, before: &Connection, change: &Change) -
     Ok(())
 }
 
+/// Another name is another account, and what is stored is the password of the one before: shown would be the one, used the other.
+///
+/// # Errors
+/// `connection.no_password`.
+pub(super) fn refuse_name_alone(c: &rusqlite::Connection, before: &Connection, change: &Change) -> Result<()> {
+    let Some(username) = change.username.as_ref().filter(|_| change.secret.is_none()) else { return Ok(()) };
+    let stored = rows::current(c, principals::surviving(c, before.principal)?)?;
+    let Some(stored) = stored.filter(|stored| !is_account_of(username, before, Some(stored))) else { return Ok(()) };
+    let with = match before.kind {
+        Kind::Ad => "give the new account's password with it (`--password REF`; in a file the column password)",
+        Kind::MsOnline => "give its secret with it (`--secret`, `--certificate` or `--password`; in a file the column)",
+    };
+    let said = format!(
+        "{username} needs a credential of its own: what is stored for {} is that of {}",
+        before.name, stored.username
+    );
+    Err(Error::new("connection.no_password", said).hint(with))
+}
+
+/// Whether the name is one that the connection's account goes by: as it is shown, or as the version in use signs in.
+fn is_account_of(username: &str, before: &Connection, stored: Option<&Credential>) -> bool {
+    username.eq_ignore_ascii_case(&before.username)
+        || stored.is_some_and(|stored| username.eq_ignore_ascii_case(&stored.username))
+}
+
 /// Inserts a connection with a provisional principal of its own.
 pub(super) fn insert(t: &Transaction<'_>, actor: &Actor, new: &NewConnection, kept: Option<&Kept>) -> Result<()> {
     refuse_taken(t, &new.name)?;
@@ -117,6 +142,7 @@ pub(super) fn update(
     kept: Option<&Kept>,
 ) -> Result<String> {
     refuse_stale(t, before)?;
+    refuse_name_alone(t, before, change)?;
     let name = change.name.as_ref().unwrap_or(&before.name);
     let username = change.username.as_ref().unwrap_or(&before.username);
     let settings = change.settings.as_ref().unwrap_or(&before.settings);
@@ -125,7 +151,8 @@ pub(super) fn update(
         return Err(Error::new("connection.wrong_kind", "a connection keeps its kind").hint("add another connection"));
     }
     let renamed = !name.eq_ignore_ascii_case(&before.name);
-    let other_account = kept.is_some() && !username.eq_ignore_ascii_case(&before.username);
+    let stored = rows::current(t, principals::surviving(t, before.principal)?)?;
+    let other_account = !is_account_of(username, before, stored.as_ref());
     if kept.is_some() || renamed || username != &before.username {
         credentials::refuse_unfinished_in(t, before)?;
     }

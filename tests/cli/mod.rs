@@ -18,6 +18,7 @@ mod lab;
 mod logging;
 mod prompting;
 mod recovering;
+mod renaming;
 mod small;
 mod streams;
 mod terminal;

@@ -180,7 +180,7 @@ pub struct EditFields {
     /// DNS domain
     #[arg(long)]
     pub domain: Option<String>,
-    /// Account
+    /// Another account; its password has to be given with it
     #[arg(long)]
     pub username: Option<String>,
     /// Its password: a reference; stored as not yet proven
