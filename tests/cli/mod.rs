@@ -13,6 +13,7 @@ mod completing;
 mod connecting;
 mod ending;
 mod escapes;
+mod failing;
 mod homes;
 mod lab;
 mod logging;
