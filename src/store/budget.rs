@@ -155,16 +155,18 @@ pub fn spend(store: &Store, ask: &Ask) -> Result<Spent> {
 }
 
 fn spend_at(store: &Store, ask: &Ask, at: OffsetDateTime) -> Result<Spent> {
+    // What is found out about the clock is kept, also when nothing may be sent.
     store.write(|t| {
+        rows::bring_back(t, at)?;
         let counted = Counted::read(t, ask, at)?;
         if counted.room(ask.counted_elsewhere) {
-            return rows::insert(t, ask, at).map(Spent::Written);
+            return rows::insert(t, ask, at).map(|attempt| Ok(Spent::Written(attempt)));
         }
         if counted.room_without_flying(ask.counted_elsewhere) {
-            return Ok(Spent::Wait);
+            return Ok(Ok(Spent::Wait));
         }
-        Err(spent(ask, &counted))
-    })
+        Ok(Err(spent(ask, &counted)))
+    })?
 }
 
 /// Asks again and again, without blocking, until attempts in flight have made room or have taken it.
