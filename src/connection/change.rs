@@ -27,12 +27,34 @@ use crate::{
 /// # Errors
 /// `connection.exists` when the name is taken.
 pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
+    add_within(store, new, &Scope::all())
+}
+
+/// [`add`] by whom the scope limits: what they may not see they may neither make nor name.
+///
+/// # Errors
+/// Those of [`add`]; `connection.other_customer`.
+pub fn add_within(store: &Store, new: &NewConnection, scope: &Scope) -> Result<Connection> {
+    refuse_other_customer(new.customer.as_deref(), scope)?;
     let kept = keep(store, new.secret.as_ref())?;
     store.write(|t| {
         insert(t, store.actor(), new, kept.as_ref())?;
-        check_links(t, &new.settings)?;
+        check_links(t, &new.settings, scope)?;
         query::get_in(t, &new.name, &Scope::all())
     })
+}
+
+/// Refuses to make a connection another customer's than the one that the scope is limited to.
+///
+/// # Errors
+/// `connection.other_customer`.
+pub(crate) fn refuse_other_customer(customer: Option<&str>, scope: &Scope) -> Result<()> {
+    let Some(mine) = scope.customer.as_deref().filter(|_| !scope.sees(customer)) else { return Ok(()) };
+    let said = match customer {
+        Some(other) => format!("this run is {mine}'s, and the connection would be {other}'s"),
+        None => format!("this run is {mine}'s, and the connection would be nobody's"),
+    };
+    Err(Error::new("connection.other_customer", said).hint("leave the customer out, or run without --customer"))
 }
 
 /// Edits a connection. A new secret is a new version, not yet proven. A new user name is another account, until the directory
@@ -46,9 +68,12 @@ pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result
     refuse_held(store, &query::get(store, name, scope)?, change)?;
     store.write(|t| {
         let before = query::get_in(t, name, scope)?;
+        if let Some(customer) = &change.customer {
+            refuse_other_customer(customer.as_deref(), scope)?;
+        }
         let name = update(t, store.actor(), &before, change, kept.as_ref())?;
-        if let Some(settings) = &change.settings {
-            check_links(t, settings)?;
+        if let Some(settings) = change.settings.as_ref().filter(|after| after.link() != before.settings.link()) {
+            check_links(t, settings, scope)?;
         }
         query::get_in(t, &name, &Scope::all())
     })
@@ -203,12 +228,12 @@ pub(crate) fn changed_meanwhile(name: &str) -> Error {
         .retryable()
 }
 
-/// `via` and `ad` must name connections of kind `ad`.
+/// `via` and `ad` must name connections of kind `ad` that the scope shows.
 ///
 /// # Errors
 /// `connection.unknown`, `connection.wrong_kind`.
-pub(super) fn check_links(t: &Transaction<'_>, settings: &Settings) -> Result<()> {
-    settings.link().map_or(Ok(()), |(_, name)| query::get_in(t, name, &Scope::all())?.ad().map(|_| ()))
+pub(super) fn check_links(t: &Transaction<'_>, settings: &Settings, scope: &Scope) -> Result<()> {
+    settings.link().map_or(Ok(()), |(_, name)| query::get_in(t, name, scope)?.ad().map(|_| ()))
 }
 
 fn make_current(

@@ -246,7 +246,7 @@ fn broken_links(t: &Transaction<'_>, checked: &[(usize, Checked)]) -> Vec<(usize
         if known.contains(link) {
             continue;
         }
-        match change::check_links(t, settings) {
+        match change::check_links(t, settings, &Scope::all()) {
             Ok(()) => drop(known.insert(link.to_owned())),
             Err(error) => faults.push((*row, Fault { column, error })),
         }

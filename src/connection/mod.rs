@@ -16,8 +16,8 @@ mod trail;
 
 use serde::Serialize;
 
-pub(crate) use change::changed_meanwhile;
-pub use change::{add, edit, remove};
+pub use change::{add, add_within, edit, remove};
+pub(crate) use change::{changed_meanwhile, refuse_other_customer};
 pub use credentials::Credential;
 pub use export::{as_json, export};
 pub use fields::{Fault, Fields, as_error};

@@ -11,6 +11,7 @@ mod faults {
 }
 mod completing;
 mod connecting;
+mod customers;
 mod ending;
 mod escapes;
 mod failing;
