@@ -16,7 +16,7 @@ fn nobody_listens() -> World {
 const ALL: [&str; 4] = ["127.77.0.1:1", "127.77.0.2:1", "//127.77.0.3/homes$", "//127.77.0.4/homes$"];
 
 /// How often each of them is told as a fault.
-fn told<'a>(lines: impl Iterator<Item = &'a str> + Clone) -> Vec<usize> {
+fn told<'a>(lines: &(impl Iterator<Item = &'a str> + Clone)) -> Vec<usize> {
     let is_about = |line: &str, key: &str| {
         line.contains(&format!("did not pass; {key}: ")) || line.contains(&format!("failed        {key} "))
     };
@@ -44,11 +44,11 @@ fn a_test_names_every_target_and_home_server_that_did_not_pass() {
     let world = nobody_listens();
     let run = world.run("connections test corp");
     assert!(run.stdout.contains("4 of 4 did not pass; "), "{}", run.stdout);
-    assert_eq!(told(at_the_end(&run.stdout)), [1; 4], "{}", run.stdout);
+    assert_eq!(told(&at_the_end(&run.stdout)), [1; 4], "{}", run.stdout);
     let id = last_run(&world);
     let shown = world.run(&format!("runs show {id}")).ok().stdout;
     // The first stands in the sentence of the step and of the item.
-    assert_eq!(told(shown.lines()), [2, 1, 1, 1], "{shown}");
+    assert_eq!(told(&shown.lines()), [2, 1, 1, 1], "{shown}");
     assert_eq!(kept(&world.run(&format!("runs show {id} --json")).ok().json_lines()), ALL);
 }
 
@@ -57,7 +57,7 @@ fn a_health_check_names_them_too() {
     let world = nobody_listens();
     let run = world.run("run health_check");
     // The certificates' step and the targets' tell of the targets.
-    assert_eq!(told(at_the_end(&run.stdout)), [2, 2, 1, 1], "{}", run.stdout);
+    assert_eq!(told(&at_the_end(&run.stdout)), [2, 2, 1, 1], "{}", run.stdout);
     let shown = world.run(&format!("runs show {} --json", last_run(&world))).ok().json_lines();
     let (targets, homes) = ALL.split_at(2);
     assert_eq!(kept(&shown), [targets, targets, homes].concat());
