@@ -9,6 +9,7 @@ use std::{
 };
 
 use file::Line;
+pub(crate) use file::unclosed_quote;
 use rusqlite::Transaction;
 use serde::Serialize;
 
@@ -43,7 +44,7 @@ enum Checked {
     Edit(Box<Connection>, Change),
 }
 
-/// Imports a `.csv` or `.json` file. A name that exists is edited: what its row leaves empty stays.
+/// Imports a `.csv`, `.json` or `.jsonl` file. A name that exists is edited: what its row leaves empty stays.
 ///
 /// # Errors
 /// `connection.import` with a detail `fault` (`row 3, column targets: ...`) for each; nothing was imported then.

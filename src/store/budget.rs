@@ -220,25 +220,27 @@ fn spent(ask: &Ask, counted: &Counted) -> Error {
         if threshold == 1 { "1 wrong password locks".to_owned() } else { format!("{threshold} wrong passwords lock") };
     let allowed = counted.allowed.unwrap_or(0);
     let open = counted.open + ask.counted_elsewhere;
-    let sign_ins = if open == 1 { "sign-in that was not accepted" } else { "sign-ins that were not accepted" };
     let whose = if counted.shared {
-        ", counted with what may be the same account: the directory was not asked yet which one it is"
+        " (or of an account that may be the same: the directory has not been asked yet)"
     } else {
         ""
     };
     let known = counted.assumed.map_or_else(String::new, |why| format!(" (assumed: {why})"));
+    let unaccepted = |count: u32| {
+        let (sign_ins, were) = if count == 1 { ("sign-in", "was") } else { ("sign-ins", "were") };
+        format!("in the last {minutes} minutes {count} {sign_ins} of {}{whose} {were} not accepted", ask.name)
+    };
     let message = match (allowed, open) {
         (0, 0) => format!("not tried: {wrong} {}{known}, so no password is tried there that is not proven", ask.name),
         _ if open < allowed => format!(
-            "not tried: {} has {} sign-ins that were not accepted within {minutes} minutes, {} of them on targets that have \
-             accepted one since, of which other targets may not know; {wrong} it{known}",
-            ask.name,
-            open + counted.forgiven,
+            "not tried: {}, {} of them on targets that have accepted one since, of which other targets may not know; {wrong} \
+             the account{known}",
+            unaccepted(open + counted.forgiven),
             counted.forgiven
         ),
         _ => format!(
-            "not tried: {} has {open} {sign_ins} within {minutes} minutes{whose}, and {allowed} may be; {wrong} it{known}",
-            ask.name
+            "not tried: {}, and Libretto allows no more than {allowed}, because {wrong} the account{known}",
+            unaccepted(open)
         ),
     };
     let until = counted.until().map(whole_seconds);

@@ -111,8 +111,8 @@ fn what_is_in_flight_is_waited_for() {
     let refused = spend(&rig.store, &rig.ask).unwrap_err();
     assert_eq!(
         refused.message(),
-        "not tried: svc@lab.test has 1 sign-in that was not accepted within 30 minutes, and 1 may be; 3 wrong passwords \
-         lock it"
+        "not tried: in the last 30 minutes 1 sign-in of svc@lab.test was not accepted, and Libretto allows no more than 1, \
+         because 3 wrong passwords lock the account"
     );
     let late = OffsetDateTime::now_utc() + MINUTE;
     let rig = Rig::new(3);
@@ -198,8 +198,9 @@ fn a_name_that_may_be_anybodys_shares_one_wrong_password_with_all_that_are_unkno
     let refused = spend_at(&rig.store, &strict, rig.start + MINUTE).unwrap_err();
     assert_eq!(
         refused.message(),
-        "not tried: svc@lab.test has 1 sign-in that was not accepted within 30 minutes, counted with what may be the same \
-         account: the directory was not asked yet which one it is, and 1 may be; 3 wrong passwords lock it"
+        "not tried: in the last 30 minutes 1 sign-in of svc@lab.test (or of an account that may be the same: the directory \
+         has not been asked yet) was not accepted, and Libretto allows no more than 1, because 3 wrong passwords lock the \
+         account"
     );
 }
 
