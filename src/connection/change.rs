@@ -3,8 +3,8 @@
 use rusqlite::Transaction;
 
 use super::{
-    Change, Connection, Given, NewConnection, Scope, Settings,
-    credentials::{self, State},
+    Change, Connection, Given, Kind, NewConnection, Scope, Settings,
+    credentials::{self, Credential, State},
     query, trail,
 };
 use crate::{
@@ -27,28 +27,53 @@ use crate::{
 /// # Errors
 /// `connection.exists` when the name is taken.
 pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
+    add_within(store, new, &Scope::all())
+}
+
+/// [`add`] by whom the scope limits: what they may not see they may neither make nor name.
+///
+/// # Errors
+/// Those of [`add`]; `connection.other_customer`.
+pub fn add_within(store: &Store, new: &NewConnection, scope: &Scope) -> Result<Connection> {
+    refuse_other_customer(new.customer.as_deref(), scope)?;
     let kept = keep(store, new.secret.as_ref())?;
     store.write(|t| {
         insert(t, store.actor(), new, kept.as_ref())?;
-        check_links(t, &new.settings)?;
+        check_links(t, &new.settings, scope)?;
         query::get_in(t, &new.name, &Scope::all())
     })
 }
 
-/// Edits a connection. A new secret is a new version, not yet proven. A new user name with a secret is another account (until
-/// the directory says that it is not); without one it is another spelling of the same.
+/// Refuses to make a connection another customer's than the one that the scope is limited to.
 ///
 /// # Errors
-/// `connection.unknown`; `rotation.unfinished` while a transaction of its principal has not ended, `rotation.busy` while somebody
+/// `connection.other_customer`.
+pub(crate) fn refuse_other_customer(customer: Option<&str>, scope: &Scope) -> Result<()> {
+    let Some(mine) = scope.customer.as_deref().filter(|_| !scope.sees(customer)) else { return Ok(()) };
+    let said = match customer {
+        Some(other) => format!("this run is {mine}'s, and the connection would be {other}'s"),
+        None => format!("this run is {mine}'s, and the connection would be nobody's"),
+    };
+    Err(Error::new("connection.other_customer", said).hint("leave the customer out, or run without --customer"))
+}
+
+/// Edits a connection. A new secret is a new version, not yet proven. A new user name is another account, until the directory
+/// says that it is not, and comes with a secret.
+///
+/// # Errors
+/// `connection.unknown`; `connection.no_password` for another account without a secret; `rotation.unfinished` while a transaction of its principal has not ended, `rotation.busy` while somebody
 /// is at one.
 pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result<Connection> {
     let kept = keep(store, change.secret.as_ref())?;
     refuse_held(store, &query::get(store, name, scope)?, change)?;
     store.write(|t| {
         let before = query::get_in(t, name, scope)?;
+        if let Some(customer) = &change.customer {
+            refuse_other_customer(customer.as_deref(), scope)?;
+        }
         let name = update(t, store.actor(), &before, change, kept.as_ref())?;
-        if let Some(settings) = &change.settings {
-            check_links(t, settings)?;
+        if let Some(settings) = change.settings.as_ref().filter(|after| after.link() != before.settings.link()) {
+            check_links(t, settings, scope)?;
         }
         query::get_in(t, &name, &Scope::all())
     })
@@ -86,6 +111,31 @@ pub(super) fn refuse_held(store: &Store, before: &Connection, change: &Change) -
     Ok(())
 }
 
+/// Another name is another account, and what is stored is the password of the one before: shown would be the one, used the other.
+///
+/// # Errors
+/// `connection.no_password`.
+pub(super) fn refuse_name_alone(c: &rusqlite::Connection, before: &Connection, change: &Change) -> Result<()> {
+    let Some(username) = change.username.as_ref().filter(|_| change.secret.is_none()) else { return Ok(()) };
+    let stored = rows::current(c, principals::surviving(c, before.principal)?)?;
+    let Some(stored) = stored.filter(|stored| !is_account_of(username, before, Some(stored))) else { return Ok(()) };
+    let with = match before.kind {
+        Kind::Ad => "give the new account's password with it (`--password REF`; in a file the column password)",
+        Kind::MsOnline => "give its secret with it (`--secret`, `--certificate` or `--password`; in a file the column)",
+    };
+    let said = format!(
+        "{username} needs a credential of its own: what is stored for {} is that of {}",
+        before.name, stored.username
+    );
+    Err(Error::new("connection.no_password", said).hint(with))
+}
+
+/// Whether the name is one that the connection's account goes by: as it is shown, or as the version in use signs in.
+fn is_account_of(username: &str, before: &Connection, stored: Option<&Credential>) -> bool {
+    username.eq_ignore_ascii_case(&before.username)
+        || stored.is_some_and(|stored| username.eq_ignore_ascii_case(&stored.username))
+}
+
 /// Inserts a connection with a provisional principal of its own.
 pub(super) fn insert(t: &Transaction<'_>, actor: &Actor, new: &NewConnection, kept: Option<&Kept>) -> Result<()> {
     refuse_taken(t, &new.name)?;
@@ -117,6 +167,7 @@ pub(super) fn update(
     kept: Option<&Kept>,
 ) -> Result<String> {
     refuse_stale(t, before)?;
+    refuse_name_alone(t, before, change)?;
     let name = change.name.as_ref().unwrap_or(&before.name);
     let username = change.username.as_ref().unwrap_or(&before.username);
     let settings = change.settings.as_ref().unwrap_or(&before.settings);
@@ -125,7 +176,8 @@ pub(super) fn update(
         return Err(Error::new("connection.wrong_kind", "a connection keeps its kind").hint("add another connection"));
     }
     let renamed = !name.eq_ignore_ascii_case(&before.name);
-    let other_account = kept.is_some() && !username.eq_ignore_ascii_case(&before.username);
+    let stored = rows::current(t, principals::surviving(t, before.principal)?)?;
+    let other_account = !is_account_of(username, before, stored.as_ref());
     if kept.is_some() || renamed || username != &before.username {
         credentials::refuse_unfinished_in(t, before)?;
     }
@@ -176,12 +228,12 @@ pub(crate) fn changed_meanwhile(name: &str) -> Error {
         .retryable()
 }
 
-/// `via` and `ad` must name connections of kind `ad`.
+/// `via` and `ad` must name connections of kind `ad` that the scope shows.
 ///
 /// # Errors
 /// `connection.unknown`, `connection.wrong_kind`.
-pub(super) fn check_links(t: &Transaction<'_>, settings: &Settings) -> Result<()> {
-    settings.link().map_or(Ok(()), |(_, name)| query::get_in(t, name, &Scope::all())?.ad().map(|_| ()))
+pub(super) fn check_links(t: &Transaction<'_>, settings: &Settings, scope: &Scope) -> Result<()> {
+    settings.link().map_or(Ok(()), |(_, name)| query::get_in(t, name, scope)?.ad().map(|_| ()))
 }
 
 fn make_current(

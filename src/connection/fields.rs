@@ -94,7 +94,8 @@ impl Fields {
         let change = Change {
             name: faults.of("name", self.name.as_deref(), syntax::name),
             domain: faults.of("domain", self.domain.as_deref(), syntax::domain),
-            username: faults.of("username", self.username.as_deref().or(self.client_id.as_deref()), syntax::username),
+            // As with a new one: an app signs in as itself.
+            username: faults.of("username", self.client_id.as_deref().or(self.username.as_deref()), syntax::username),
             customer: match self.customer.as_deref() {
                 Some("") => Some(None),
                 customer => faults.of("customer", customer, syntax::label).map(Some),

@@ -9,6 +9,7 @@ use std::{
 };
 
 use file::Line;
+pub(crate) use file::unclosed_quote;
 use rusqlite::Transaction;
 use serde::Serialize;
 
@@ -43,7 +44,7 @@ enum Checked {
     Edit(Box<Connection>, Change),
 }
 
-/// Imports a `.csv` or `.json` file. A name that exists is edited: what its row leaves empty stays.
+/// Imports a `.csv`, `.json` or `.jsonl` file. A name that exists is edited: what its row leaves empty stays.
 ///
 /// # Errors
 /// `connection.import` with a detail `fault` (`row 3, column targets: ...`) for each; nothing was imported then.
@@ -59,7 +60,7 @@ pub fn import(store: &Store, host: &Host, path: &Path) -> Result<Imported> {
     let mut seen = HashSet::new();
     for line in lines {
         let (row, name) = (line.row, line.fields.name.clone().unwrap_or_default().to_ascii_lowercase());
-        match check(host, line, &there) {
+        match check(store, host, line, &there) {
             Ok(_) if !seen.insert(name) => faults.push((row, twice())),
             Ok(right) => checked.push((row, right)),
             Err(wrong) => {
@@ -79,7 +80,7 @@ pub fn import(store: &Store, host: &Host, path: &Path) -> Result<Imported> {
     write(store, path, &checked, &kept)
 }
 
-fn check(host: &Host, line: Line, there: &HashMap<String, Connection>) -> Result<Checked, Vec<Fault>> {
+fn check(store: &Store, host: &Host, line: Line, there: &HashMap<String, Connection>) -> Result<Checked, Vec<Fault>> {
     let Line { fields, mut faults, .. } = line;
     let before = fields.name.as_ref().and_then(|name| there.get(&name.to_ascii_lowercase()));
     faults.extend(refuse_reference("password", &fields));
@@ -96,7 +97,14 @@ fn check(host: &Host, line: Line, there: &HashMap<String, Connection>) -> Result
     }
     match before {
         None => fields.check(host).map(Checked::New),
-        Some(before) => fields.check_change(host, before).map(|change| Checked::Edit(Box::new(before.clone()), change)),
+        Some(before) => {
+            let change = fields.check_change(host, before)?;
+            // Before anything is sealed, and with whatever is wrong in other rows.
+            store
+                .read(|c| change::refuse_name_alone(c, before, &change))
+                .map_err(|error| vec![Fault { column: "username", error }])?;
+            Ok(Checked::Edit(Box::new(before.clone()), change))
+        }
     }
 }
 
@@ -239,7 +247,7 @@ fn broken_links(t: &Transaction<'_>, checked: &[(usize, Checked)]) -> Vec<(usize
         if known.contains(link) {
             continue;
         }
-        match change::check_links(t, settings) {
+        match change::check_links(t, settings, &Scope::all()) {
             Ok(()) => drop(known.insert(link.to_owned())),
             Err(error) => faults.push((*row, Fault { column, error })),
         }

@@ -16,11 +16,12 @@ mod trail;
 
 use serde::Serialize;
 
-pub(crate) use change::changed_meanwhile;
-pub use change::{add, edit, remove};
+pub use change::{add, add_within, edit, remove};
+pub(crate) use change::{changed_meanwhile, refuse_other_customer};
 pub use credentials::Credential;
 pub use export::{as_json, export};
 pub use fields::{Fault, Fields, as_error};
+pub(crate) use import::unclosed_quote;
 pub use import::{Imported, import};
 pub use query::{all_names, by_id, get, list, summaries};
 pub use selector::Selector;

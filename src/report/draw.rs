@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use super::look::{Look, Paint, plain, shown};
+use super::{
+    beside,
+    look::{Look, Paint, plain, shown},
+};
 use crate::{
     error::Error,
     secret::redact::redact,
@@ -12,8 +15,8 @@ use crate::{
 /// Names and texts of scripts and modules.
 pub type Sources = [(String, String)];
 
-/// Details that the message says already or that are for machines.
-const NOT_DRAWN: &[&str] = &["target", "cause", "reason", "holder", "since"];
+/// Details that the message says already, that are for machines, or that the checks of a step have told one by one.
+const NOT_DRAWN: &[&str] = &["target", "cause", "reason", "holder", "since", beside::DETAIL];
 
 /// A failure with its place.
 #[must_use]

@@ -188,14 +188,17 @@ async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<Stri
     match directory::policy(session, dn).await {
         Ok(policy) => {
             let doubt = match &policy.fine_grained {
-                FineGrained::Unknown { why, .. } => Some(format!("the domain's policy is gone by: {why}")),
+                FineGrained::Unknown { why, .. } => {
+                    Some(format!("checked against the domain's password policy, which may not be the right one: {why}"))
+                }
                 FineGrained::None | FineGrained::Applies { .. } => None,
             };
             Ok((Some(policy), doubt.into_iter().collect()))
         }
-        Err(error) if error.code() == "ad.no_rights" => {
-            Ok((None, vec!["the password policy may not be read: a password for the strictest usual one".to_owned()]))
-        }
+        Err(error) if error.code() == "ad.no_rights" => Ok((
+            None,
+            vec!["the password policy may not be read, so the password is made for the strictest usual one".to_owned()],
+        )),
         Err(error) => Err(error),
     }
 }
@@ -204,7 +207,7 @@ async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<Stri
 fn age_in_doubt(account: &Account, policy: &Policy) -> Option<String> {
     let from =
         standing::not_before(account, &policy.rules, OffsetDateTime::now_utc()).filter(|_| !policy.is_certain())?;
-    Some(format!("by that its owner may change the password from {} on; the directory decides", text(from)))
+    Some(format!("by that policy its owner may change the password from {} on; the directory decides", text(from)))
 }
 
 /// Tells the store what wrong passwords do to the account, before the next is tried.

@@ -11,13 +11,16 @@ mod faults {
 }
 mod completing;
 mod connecting;
+mod customers;
 mod ending;
 mod escapes;
+mod failing;
 mod homes;
 mod lab;
 mod logging;
 mod prompting;
 mod recovering;
+mod renaming;
 mod small;
 mod streams;
 mod terminal;

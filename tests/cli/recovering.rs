@@ -114,7 +114,8 @@ fn a_killed_rotation_is_told_by_every_command_and_settled_by_one() {
     world.run("connections list").is("exit 0
 1| my-lab  ad        lab.test  svc-libretto@lab.test
 2| 1 change of a credential was cut short: `libretto recover` finds out what became of it");
-    assert_eq!(world.run("connections list --json").stderr, "");
+    let notice = "1 change of a credential was cut short: `libretto recover` finds out what became of it\n";
+    assert_eq!(world.run("connections list --json").stderr, notice);
     let refused = world.run("run reset_ad_creds connection=my-lab rotate=true");
     assert_eq!(refused.code, Some(3));
     assert!(refused.stdout.contains("libretto recover --connection my-lab"), "{}", refused.text());
