@@ -59,6 +59,13 @@ pub struct Source {
 pub struct Listed {
     /// The name to run it by.
     pub name: String,
+    /// What is there; an error where it cannot be read.
+    pub found: Result<Found>,
+}
+
+/// A script that is listed.
+#[derive(Debug, Clone)]
+pub struct Found {
     /// Where the one that wins is.
     pub origin: Origin,
     /// Whether a bundled script of the same name stands behind it.
@@ -150,20 +157,21 @@ impl Library {
         })
     }
 
-    /// Every script that can be run by name, sorted.
-    ///
-    /// # Errors
-    /// `script.unreadable`.
-    pub fn list(&self) -> Result<Vec<Listed>> {
-        let listed = self.names().into_iter().filter_map(|name| match self.script(&name) {
-            Ok(source) => {
-                let shadows_bundled =
-                    source.origin != Origin::Bundled && SCRIPTS.iter().any(|(bundled, _)| *bundled == name);
-                Some(Ok(Listed { summary: summary(&source.text), name, origin: source.origin, shadows_bundled }))
-            }
-            // Somebody took it away meanwhile.
-            Err(error) if error.code() == "script.unknown" => None,
-            Err(error) => Some(Err(error)),
+    /// Every script that can be run by name, sorted. One that cannot be read is listed with the reason.
+    #[must_use]
+    pub fn list(&self) -> Vec<Listed> {
+        let listed = self.names().into_iter().filter_map(|name| {
+            let found = match self.script(&name) {
+                // Somebody took it away meanwhile.
+                Err(error) if error.code() == "script.unknown" => return None,
+                Err(error) => Err(error),
+                Ok(source) => {
+                    let is_bundled = source.origin == Origin::Bundled;
+                    let shadows_bundled = !is_bundled && SCRIPTS.iter().any(|(bundled, _)| *bundled == name);
+                    Ok(Found { summary: summary(&source.text), origin: source.origin, shadows_bundled })
+                }
+            };
+            Some(Listed { name, found })
         });
         listed.collect()
     }
