@@ -17,6 +17,7 @@
 //! server nests; it cannot tell a closed connection from rubbish; and it cannot use an IPv6 address as a target.
 
 pub mod account;
+mod bounds;
 pub mod certificate;
 pub mod check;
 mod cldap;
