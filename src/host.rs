@@ -3,6 +3,7 @@
 //! Everything that a run takes from its surroundings comes through here, so that a test can give a program another world
 //! and a reader can see at one place what Libretto looks at. It reads; only `cli` prints and only `main` exits.
 
+pub mod dumps;
 mod operator;
 mod prompt;
 pub mod terminal;

@@ -30,7 +30,7 @@ use self::{
 };
 use crate::{
     error::{Error, Result},
-    host::{Host, INTERRUPTED},
+    host::{Host, INTERRUPTED, dumps},
     report,
     run::{Refusal, exit_code},
     script::library::Library,
@@ -62,6 +62,7 @@ impl Session {
 /// Does what the command line says; the answer is the exit code.
 #[must_use]
 pub fn main(host: Host) -> u8 {
+    dumps::forbid();
     redact_panics();
     if let Some(code) = completions::answer_shell(&host) {
         return code;

@@ -12,6 +12,7 @@ mod faults {
 mod bad_scripts;
 mod completing;
 mod connecting;
+mod dumps;
 mod ending;
 mod escapes;
 mod homes;
