@@ -4,14 +4,13 @@ use serde_json::json;
 
 use super::{Session, out::Out};
 use crate::{
-    error::Result,
     report::{Paint, plain},
     script::library::{Found, Origin},
     store::events::Failure,
 };
 
 /// Prints the scripts that can be run by name, and where the one that wins is.
-pub(super) fn list(session: &Session) -> Result<u8> {
+pub(super) fn list(session: &Session) -> u8 {
     let (out, listed) = (session.out, session.library().list());
     let width = listed.iter().map(|script| script.name.len()).max().unwrap_or(0);
     for script in listed {
@@ -27,7 +26,7 @@ pub(super) fn list(session: &Session) -> Result<u8> {
         };
         out.line(line.trim_end());
     }
-    Ok(0)
+    0
 }
 
 fn path(origin: &Origin) -> Option<&std::path::Path> {

@@ -52,7 +52,7 @@ pub use discover::{Controller, Discovery, discover};
 pub use dns::Dns;
 pub use endpoint::{Endpoint, Limits};
 pub use entry::Entry;
-pub use groups::{Group, add_to_group, groups, remove_from_group};
+pub use groups::{Group, add_to_group, groups, remove_from_group, resolve_group};
 pub use password::{change_password, pwd_last_set, set_password};
 pub use policy::{FineGrained, PasswordPolicy, Policy, policy};
 pub use principal::{Principal, PrincipalKind, resolve};

@@ -14,3 +14,4 @@ mod places;
 mod reference;
 mod rhai_gate;
 mod secrets;
+mod words;

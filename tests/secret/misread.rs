@@ -7,7 +7,13 @@ use libretto::secret::{Secret, redact::redact};
 const MISREAD: [(&str, &[&str]); 3] = [
     ("J\u{fc}rgen-Kanarie-9", &["J\u{c3}\u{bc}rgen-Kanarie-9"]),
     ("20\u{20ac}-\u{dc}ber-Alles", &["20\u{e2}\u{82}\u{ac}-\u{c3}\u{9c}ber-Alles", "20â‚¬-Ãœber-Alles"]),
-    ("ключ-wort", &["\u{d0}\u{ba}\u{d0}\u{bb}\u{d1}\u{8e}\u{d1}\u{87}-wort", "\u{d0}\u{ba}\u{d0}\u{bb}\u{d1}\u{17d}\u{d1}\u{2021}-wort"]),
+    (
+        "ключ-wort",
+        &[
+            "\u{d0}\u{ba}\u{d0}\u{bb}\u{d1}\u{8e}\u{d1}\u{87}-wort",
+            "\u{d0}\u{ba}\u{d0}\u{bb}\u{d1}\u{17d}\u{d1}\u{2021}-wort",
+        ],
+    ),
 ];
 
 fn gone(form: &str, what: &str) {
