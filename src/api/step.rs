@@ -92,7 +92,10 @@ fn step(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>
         let context = Context::new(Arc::clone(world), call.task.part());
         // Where it holds up nobody else, and Ctrl-C ends the waiting.
         let call_context = context.clone();
-        let asked = async move { call_context.blocking(move |context| context.world.host.ask(&question)).await };
+        let asked = async move {
+            call_context.world.events.are_shown().await;
+            call_context.blocking(move |context| context.world.host.ask(&question)).await
+        };
         let answer = block(&call.task, &context, asked)?.map_err(|e| call.fail(&e))?;
         if !answer.eq_ignore_ascii_case("y") && !answer.eq_ignore_ascii_case("yes") {
             let error = Error::inconclusive("script.stopped", format!("stopped before the step \"{path}\""));

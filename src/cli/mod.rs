@@ -30,7 +30,7 @@ use self::{
 };
 use crate::{
     error::{Error, Result},
-    host::{Host, INTERRUPTED},
+    host::{Host, INTERRUPTED, dumps},
     report,
     run::{Refusal, exit_code},
     script::library::Library,
@@ -62,6 +62,7 @@ impl Session {
 /// Does what the command line says; the answer is the exit code.
 #[must_use]
 pub fn main(host: Host) -> u8 {
+    dumps::forbid();
     redact_panics();
     if let Some(code) = completions::answer_shell(&host) {
         return code;
@@ -93,7 +94,7 @@ fn answer(host: Host) -> u8 {
         Ok(home) => home,
         Err(error) => return refuse(out, &error),
     };
-    if let Err(error) = refuse_file(&home) {
+    if let Err(error) = host.refuse_clock().and_then(|()| refuse_file(&home)) {
         return refuse(out, &error);
     }
     let session = Arc::new(Session { host, out, global: cli.global, home });
@@ -112,7 +113,7 @@ fn answer(host: Host) -> u8 {
 fn perform(session: &Arc<Session>, command: Command) -> Result<u8, Refusal> {
     match command {
         Command::Run(args) => run::run(session, args),
-        Command::List => Ok(list::list(session)?),
+        Command::List => Ok(list::list(session)),
         Command::Describe { script } => describe::describe(session, &script),
         Command::Check { paths } => Ok(check::check(session, &paths)?),
         Command::Doc { name } => Ok(doc::doc(session, name.as_deref())?),

@@ -3,7 +3,7 @@
 use std::{io::Write as _, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::{runtime::Runtime, sync::mpsc::UnboundedReceiver};
+use tokio::runtime::Runtime;
 
 use super::{Session, args::RunArgs, complain, recover};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     run::{self, Finished, Refusal, Request, exit_code},
     script::context::Interrupt,
     secret::reference::end_waiting,
-    store::events::{Failure, Stamped},
+    store::events::{EventStream, Failure},
     verdict::Verdict,
 };
 
@@ -151,7 +151,7 @@ async fn listen(mut signals: StopSignals, interrupt: &Interrupt) {
     }
 }
 
-async fn show(session: &Session, events: &mut UnboundedReceiver<Stamped>, sources: &report::Sources) {
+async fn show(session: &Session, events: &mut EventStream, sources: &report::Sources) {
     let mut human = Human::new(session.out.look, session.out.quiet, sources);
     let mut progress = Progress::default();
     let mut bar: Option<ProgressBar> = None;

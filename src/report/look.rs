@@ -77,7 +77,7 @@ pub fn plain(text: &str) -> String {
 #[must_use]
 pub fn shown(text: &str, color: bool) -> String {
     let text = redact(text);
-    let harmless = |c: char| matches!(c, '\n' | '\t') || !c.is_control();
+    let harmless = |c: char| matches!(c, '\n' | '\t') || !host::controls(c);
     if text.chars().all(harmless) {
         return text.into_owned();
     }

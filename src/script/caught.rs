@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use rhai::{Dynamic, Engine, Map};
 
-use super::outline::Outline;
+use super::{
+    limits,
+    outline::{Body, Outline},
+};
 
 /// The code of an error of the language, by its kind as the language calls it, e.g. `ErrorArithmetic`.
 #[must_use]
@@ -60,15 +63,23 @@ pub(super) fn code_in(caught: &Map) -> Option<&'static str> {
     Some(code_of(inner.map_or("", |(_, kind)| kind)))
 }
 
-/// Has the variables of `catch` hold a `code`, whatever was caught. The language makes that map itself and lets nobody add to
+/// Has the variables of `catch` hold a `code`, whatever was caught, and ends a script that is too deep in closures. The language makes that map itself and lets nobody add to
 /// it, so it is added when the variable is first looked at.
 #[allow(deprecated)] // the language's word for what may still change
 pub(super) fn install<'a>(engine: &mut Engine, outlines: impl Iterator<Item = &'a Outline>) {
-    let names: BTreeSet<String> = outlines.flat_map(|outline| outline.caught.iter().cloned()).collect();
-    if names.is_empty() {
+    let (mut names, mut nests) = (BTreeSet::new(), false);
+    for outline in outlines {
+        names.extend(outline.caught.iter().cloned());
+        let makes = |body: &Body| !body.closures.is_empty() || body.calls.iter().any(|call| !call.closures.is_empty());
+        // Only a function or a closure that makes closures can come to be deep in them.
+        nests |= outline.bodies.iter().any(|body| !body.name.is_empty() && makes(body));
+    }
+    // It is called for every variable that is read, which takes time.
+    if names.is_empty() && !nests {
         return;
     }
     engine.on_var(move |name, _, mut context| {
+        limits::refuse_deep_closures(&context)?;
         if names.contains(name)
             && let Some(variable) = context.scope_mut().get_mut(name)
         {

@@ -27,7 +27,7 @@ step("Test the targets", || checks::all_ok(ad::test_targets(args::connection)));
 Both are constants of literals, read without running the script. A parameter is read as `args::name`, also in functions and
 closures; one that was left out and has no `preset` is `()`. Types: `text`, `int`, `bool`, `secret`, `choice`, `connection`,
 `connections` (a selector), `domain`, `duration` (seconds as a number), `file` (a path), `csv` (an array of maps). Grants:
-`connection:write`, `directory:test`, `directory:write`, `home:test`, `http`. Modules are imported from the home's `stdlib/`,
+`connection:secret`, `connection:write`, `directory:test`, `directory:write`, `home:test`, `http`. Modules are imported from the home's `stdlib/`,
 from the bundled ones, and from beside the script; bundled is `checks` with `all_ok(records)`, `is_fine(record)` and
 `tally(records)`.
 
@@ -49,6 +49,9 @@ server = "10.0.0.10"       # asked instead of the system's resolver; "10.0.0.10:
 operations = 50000000      # steps of the interpreter, per script and per item of a batch
 busy_seconds = 8           # computing without waiting for an operation: a script, an item, and all of a run together
 memory_mb = 1024           # that a run may add to what the program used before
+
+# not to be set: functions call each other about 120 levels deep; closures in closures (of step, map, filter and the like)
+# about 16, for each level doubles what the interpreter keeps for it; batches in batches 8; then `script.too_deep`
 
 [recover]
 late_seconds = 130         # after which a write that was not answered cannot land any more

@@ -9,9 +9,11 @@ mod input {
 mod faults {
     crate::support::case::cases!("faults": targets, hanging, accounts, filters, own_ca);
 }
+mod bad_scripts;
 mod completing;
 mod connecting;
 mod customers;
+mod dumps;
 mod ending;
 mod escapes;
 mod failing;

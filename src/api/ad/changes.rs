@@ -170,7 +170,7 @@ async fn disable(context: Context, (connection, user): (Connection, String)) -> 
 
 async fn add_to_group(context: Context, (connection, user, group): (Connection, String, String)) -> Result<bool> {
     let (session, member) = begin(&context, &connection, &user).await?;
-    let target = directory::resolve(&session, &group).await?;
+    let target = directory::resolve_group(&session, &group).await?;
     let said = (format!("{user} added to {group}"), format!("{user} not added to {group}"));
     let sent = directory::add_to_group(&session, &target.dn, &member.dn);
     change_if_needed(&context, "ad.add_to_group", &target, said, sent).await
@@ -178,7 +178,7 @@ async fn add_to_group(context: Context, (connection, user, group): (Connection, 
 
 async fn remove_from_group(context: Context, (connection, user, group): (Connection, String, String)) -> Result<bool> {
     let (session, member) = begin(&context, &connection, &user).await?;
-    let target = directory::resolve(&session, &group).await?;
+    let target = directory::resolve_group(&session, &group).await?;
     let said = (format!("{user} removed from {group}"), format!("{user} not removed from {group}"));
     let sent = directory::remove_from_group(&session, &target.dn, &member.dn);
     change_if_needed(&context, "ad.remove_from_group", &target, said, sent).await
