@@ -41,6 +41,7 @@ use libretto::{
 use tokio_util::sync::CancellationToken;
 
 use crate::lab::{SERVICE, administrator, change, data, read};
+use crate::support::relay::Relay;
 
 /// A lab, and a store that knows its service account.
 pub struct Rig {
@@ -79,6 +80,13 @@ impl Rig {
     pub fn request(&self) -> Request {
         let settings = self.connection.ad().unwrap();
         request(&self.store, &self.connection, endpoints(settings, Limits::default()))
+    }
+
+    /// The connection reaches a target, counted from 1, through a relay.
+    pub fn goes_through(&self, target: usize, relay: &Relay) {
+        let raw = rusqlite::Connection::open(self.store.home().join("store.db")).unwrap();
+        let names = [self.lab.targets()[target - 1].address.to_string(), relay.address().to_string()];
+        raw.execute("UPDATE connection SET settings = replace(settings, ?1, ?2)", names).unwrap();
     }
 
     /// Of the service account, over the built-in administrator.

@@ -156,6 +156,7 @@ async fn a_target_is_proven_on_the_server_that_was_looked_at() {
     let mut request = rig.request();
     request.endpoints.truncate(1);
     request.endpoints.push(target_at(&relay, &request.endpoints[0]));
+    rig.goes_through(2, &relay);
     let elsewhere = rig.lab.targets()[1].address;
     let outcome = rotate(&request, &Leading { relay: &relay, elsewhere }).await.unwrap();
     assert_eq!((verdicts(&outcome), rig.bad_counts(&[1, 2]).await), (vec!["ok", "inconclusive"], vec!["0".into(); 2]));
@@ -176,6 +177,7 @@ async fn a_recovery_proves_a_target_on_the_server_that_it_looked_at() {
     let mut request = Request { wait: Duration::from_millis(150), ..rig.request() };
     request.endpoints.truncate(1);
     request.endpoints.push(target_at(&relay, &request.endpoints[0]));
+    rig.goes_through(2, &relay);
     assert_eq!(verdicts(&run(&request).await.unwrap()), ["ok", "inconclusive"]);
     relay.lead_once(&[has_it]);
     let recovered = settle(&Recovery { via: Some(over_admin(&rig)), ..recovery(&rig) }).await.unwrap();
