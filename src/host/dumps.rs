@@ -1,7 +1,8 @@
 //! What a crash leaves behind: nothing, for the memory holds secrets.
 
-/// Forbids memory images of this process, and of the programs that it starts: no core file, whatever the shell's limit or
-/// the system's collector of crashes say, and no other process of the same user looks into the memory.
+/// Forbids memory images of this process: no core file, whatever the shell's limit or the system's collector of crashes say,
+/// and no other process of the same user looks into the memory. The programs that it starts leave no core file either, but a
+/// collector may be handed theirs.
 pub fn forbid() {
     // Where the system refuses, there is nothing to be done about it, and nothing else suffers.
     #[cfg(unix)]
