@@ -17,5 +17,6 @@ pub mod rotation;
 pub mod run;
 pub mod script;
 pub mod secret;
+pub mod service;
 pub mod store;
 pub mod verdict;
