@@ -2,6 +2,7 @@
 //!
 //! Each room has one job; `ARCHITECTURE.md` says which, and which way the arrows point.
 
+pub mod agent;
 pub mod api;
 pub mod cli;
 pub mod config;

@@ -46,10 +46,12 @@ pub fn one_text(value: Value) -> Result<String> {
     let wrong = || bad("the body is neither a text nor an object with one text in it");
     match value {
         Value::String(text) => Ok(text),
-        Value::Object(members) => match members.into_iter().map(|(_, value)| value).collect::<Vec<_>>().as_mut_slice() {
-            [Value::String(text)] => Ok(std::mem::take(text)),
-            _ => Err(wrong()),
-        },
+        Value::Object(members) => {
+            match members.into_iter().map(|(_, value)| value).collect::<Vec<_>>().as_mut_slice() {
+                [Value::String(text)] => Ok(std::mem::take(text)),
+                _ => Err(wrong()),
+            }
+        }
         _ => Err(wrong()),
     }
 }
@@ -126,7 +128,8 @@ impl Members {
         if self.left.is_empty() {
             return Ok(());
         }
-        Err(bad("the body has a member that the operation does not know").hint(format!("it knows {}", self.asked.join(", "))))
+        Err(bad("the body has a member that the operation does not know")
+            .hint(format!("it knows {}", self.asked.join(", "))))
     }
 }
 
@@ -140,7 +143,8 @@ mod tests {
     fn one_text_comes_in_both_shapes() {
         assert_eq!(one_text(json!("a.example")).unwrap(), "a.example");
         assert_eq!(one_text(json!({ "anything": "a.example" })).unwrap(), "a.example");
-        for wrong in [json!({}), json!({ "a": "b", "c": "d" }), json!({ "a": 1 }), json!(["a"]), json!(null), json!(1)] {
+        for wrong in [json!({}), json!({ "a": "b", "c": "d" }), json!({ "a": 1 }), json!(["a"]), json!(null), json!(1)]
+        {
             assert_eq!(one_text(wrong).unwrap_err().code(), "service.bad_body");
         }
     }
@@ -164,6 +168,9 @@ mod tests {
             assert!(!format!("{}{:?}", error.message(), error.remedy()).contains("hush"), "{error:?}");
         }
         let bytes = Bytes::from_static(b"{\"clientSecret\": hush-hush}");
-        assert_eq!(json(&HeaderMap::new(), &bytes).unwrap_err().message(), "the body is not JSON: it goes wrong in line 1, column 18");
+        assert_eq!(
+            json(&HeaderMap::new(), &bytes).unwrap_err().message(),
+            "the body is not JSON: it goes wrong in line 1, column 18"
+        );
     }
 }

@@ -35,7 +35,9 @@ pub(super) fn finished(mut document: OpenApi, name: &str, about: &str) -> OpenAp
     document.servers = Some(vec![Server::new("/")]);
     document.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
     let components = document.components.get_or_insert_default();
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("What the service's `token` command prints"));
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("What the service's `token` command prints"));
     components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
     components.schemas.insert(Said::name().into_owned(), Said::schema());
     for item in document.paths.paths.values_mut() {

@@ -59,7 +59,8 @@ impl Door {
     /// Lets a request in that shows the token. What it answers otherwise repeats nothing of the request.
     fn check(&self, headers: &HeaderMap, peer: IpAddr) -> Result<(), Problem> {
         let unauthorised = |error| Problem::new(StatusCode::UNAUTHORIZED, error).challenge();
-        let hint = "send the header Authorization: Bearer TOKEN; the service's `token` command on its host prints the token";
+        let hint =
+            "send the header Authorization: Bearer TOKEN; the service's `token` command on its host prints the token";
         let Some(shown) = bearer(headers) else {
             return Err(unauthorised(Error::new("service.no_token", "the request shows no token").hint(hint)));
         };
@@ -224,7 +225,8 @@ async fn enter(State(door): State<Arc<Door>>, request: Request, next: Next) -> R
 /// Logs a request by what it was routed to: what it asked for in its own words may hold anything.
 async fn tell(request: Request, next: Next) -> Response {
     let (begun, method) = (Instant::now(), request.method().clone());
-    let path = request.extensions().get::<MatchedPath>().map_or("(unknown)".to_owned(), |path| path.as_str().to_owned());
+    let path =
+        request.extensions().get::<MatchedPath>().map_or("(unknown)".to_owned(), |path| path.as_str().to_owned());
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.to_string()).unwrap_or_default();
     let response = next.run(request).await;
     let ms = begun.elapsed().as_millis();

@@ -6,7 +6,7 @@ use crate::store::{create_private, sync_folder};
 
 /// How a file that is there already is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Present {
+pub(crate) enum Present {
     /// It stays: of several that make it at once, the first has made it.
     Stays,
     /// It is replaced.
@@ -14,7 +14,7 @@ pub(super) enum Present {
 }
 
 /// Makes the file `name` in `folder`, 0600; its name is on the disk when this returns.
-pub(super) fn make(folder: &Path, name: &str, bytes: &[u8], present: Present) -> io::Result<()> {
+pub(crate) fn make(folder: &Path, name: &str, bytes: &[u8], present: Present) -> io::Result<()> {
     let (path, temporary) = (folder.join(name), folder.join(format!(".{name}-{}", uuid::Uuid::new_v4().simple())));
     let made = create_private(&temporary).and_then(|mut file| {
         file.write_all(bytes)?;

@@ -211,6 +211,7 @@ async fn end(stopped: &mut watch::Receiver<bool>) {
 }
 
 async fn tls_only() -> impl IntoResponse {
-    let error = Error::new("service.needs_tls", "this port is served over TLS only").hint("begin the address with https://");
+    let error =
+        Error::new("service.needs_tls", "this port is served over TLS only").hint("begin the address with https://");
     Problem::new(StatusCode::BAD_REQUEST, error)
 }

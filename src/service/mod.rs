@@ -11,7 +11,7 @@ mod attempts;
 pub mod body;
 pub mod document;
 mod door;
-mod keep;
+pub(crate) mod keep;
 mod listen;
 mod pages;
 pub mod problem;

@@ -44,14 +44,13 @@ impl Pages {
     }
 
     pub(super) fn router(self) -> Router {
-        let mut router = Router::new()
-            .route("/", get(status))
-            .route("/status", get(status))
-            .route("/swagger/ui/{file}", get(file));
+        let mut router =
+            Router::new().route("/", get(status)).route("/status", get(status)).route("/swagger/ui/{file}", get(file));
         for path in DOCUMENTS {
             router = router.route(path, get(document));
         }
-        for path in ["/swagger", "/swagger/", "/swagger/index.html", "/swagger/ui", "/swagger/ui/", "/swagger/ui/index"] {
+        for path in ["/swagger", "/swagger/", "/swagger/index.html", "/swagger/ui", "/swagger/ui/", "/swagger/ui/index"]
+        {
             router = router.route(path, get(index));
         }
         router.with_state(Arc::new(self))
@@ -68,7 +67,8 @@ impl Pages {
                 guarded(response)
             }
             _ => {
-                let error = Error::new("service.unknown_path", "there is nothing under this path").hint("the page is at /swagger");
+                let error = Error::new("service.unknown_path", "there is nothing under this path")
+                    .hint("the page is at /swagger");
                 Problem::new(StatusCode::NOT_FOUND, error).into_response()
             }
         }

@@ -1,7 +1,7 @@
 //! What a request that was not done is answered: `application/problem+json` (RFC 9457) with code, detail and remedy.
 
-use axum::response::{IntoResponse, Response};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -88,10 +88,18 @@ impl From<Error> for Problem {
 /// The status of an error, by its code: here kinds of failure and HTTP meet.
 fn status(error: &Error) -> StatusCode {
     match error.code() {
-        "connection.unknown" | "agent.unknown_domain" | "agent.unknown_profile" | "cloud.unknown_tenant"
-        | "cloud.unknown_user" | "cloud.not_found" => StatusCode::NOT_FOUND,
-        "connection.exists" | "connection.changed_meanwhile" | "connection.in_use" | "rotation.busy"
-        | "rotation.unfinished" | "agent.profile_exists" => StatusCode::CONFLICT,
+        "connection.unknown"
+        | "agent.unknown_domain"
+        | "agent.unknown_profile"
+        | "cloud.unknown_tenant"
+        | "cloud.unknown_user"
+        | "cloud.not_found" => StatusCode::NOT_FOUND,
+        "connection.exists"
+        | "connection.changed_meanwhile"
+        | "connection.in_use"
+        | "rotation.busy"
+        | "rotation.unfinished"
+        | "agent.profile_exists" => StatusCode::CONFLICT,
         "store.locked" | "store.full" => StatusCode::SERVICE_UNAVAILABLE,
         "service.not_json" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         // Another's refusal or silence is no fault of this service's.

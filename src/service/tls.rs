@@ -42,7 +42,8 @@ pub fn given(certificate: &Path, key: &Path) -> Result<Certificate> {
         Error::new("service.bad_key", format!("{}: {said}", key.display()))
             .hint("give the PEM file of the certificate's private key, not encrypted")
     };
-    let private = PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| wrong("there is no private key in it".to_owned()))?;
+    let private =
+        PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| wrong("there is no private key in it".to_owned()))?;
     loaded(chain, private, wrong)
 }
 
@@ -50,13 +51,17 @@ fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let wrong = |said: &str| {
         Error::new("service.bad_certificate", said).hint("give a PEM file with the certificate first, then its chain")
     };
-    let chain = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|_| wrong("it is no PEM"))?;
+    let chain =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|_| wrong("it is no PEM"))?;
     let first = chain.first().ok_or_else(|| wrong("there is no certificate in it"))?;
     let (_, read) = X509Certificate::from_der(first).map_err(|_| wrong("its first certificate cannot be read"))?;
     let until = read.validity().not_after.to_datetime();
     if until < OffsetDateTime::now_utc() {
-        return Err(Error::new("service.certificate_expired", format!("the certificate has expired on {}", until.date()))
-            .hint("give one that is valid; clients would refuse this one"));
+        return Err(Error::new(
+            "service.certificate_expired",
+            format!("the certificate has expired on {}", until.date()),
+        )
+        .hint("give one that is valid; clients would refuse this one"));
     }
     Ok(chain)
 }

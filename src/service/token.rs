@@ -40,7 +40,8 @@ impl Token {
     /// Whether `shown` is it. Hashes of equal length are compared whole, so the time tells nothing of how much was right.
     #[must_use]
     pub fn opens(&self, shown: &[u8]) -> bool {
-        let differs = self.hash.iter().zip(hash(shown)).fold(0, |differs, (one, other)| black_box(differs | (one ^ other)));
+        let differs =
+            self.hash.iter().zip(hash(shown)).fold(0, |differs, (one, other)| black_box(differs | (one ^ other)));
         differs == 0
     }
 }
@@ -81,9 +82,9 @@ fn read(store: &Store, identity: &Identity) -> Result<Option<Secret>> {
 
 fn make(store: &Store, identity: &Identity, present: Present) -> Result<()> {
     let mut bytes = Zeroizing::new([0; 32]);
-    SysRng.try_fill_bytes(&mut bytes[..]).map_err(|e| {
-        Error::new("secret.no_randomness", format!("the operating system gives no randomness: {e}"))
-    })?;
+    SysRng
+        .try_fill_bytes(&mut bytes[..])
+        .map_err(|e| Error::new("secret.no_randomness", format!("the operating system gives no randomness: {e}")))?;
     let token = Secret::new(BASE64URL_NOPAD.encode(&bytes[..]))?;
     keep::make(store.home(), FILE, &identity.seal(&token)?, present)
         .map_err(|e: io::Error| files_failed(store.home(), &e).context("the token cannot be kept"))

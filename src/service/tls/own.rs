@@ -12,7 +12,10 @@ use std::{
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use time::{Duration, OffsetDateTime};
-use x509_parser::{extensions::GeneralName, prelude::{FromDer, X509Certificate}};
+use x509_parser::{
+    extensions::GeneralName,
+    prelude::{FromDer, X509Certificate},
+};
 use zeroize::Zeroizing;
 
 use super::{Certificate, chain, loaded};
@@ -105,6 +108,7 @@ fn made(names: BTreeSet<String>) -> Result<Zeroizing<String>> {
 }
 
 fn damaged(folder: &Path, said: &str) -> Error {
-    Error::new("service.bad_certificate", format!("{} cannot be used: {said}", folder.join(PAIR).display()))
-        .hint("restore it from a backup; or remove it, and the service makes another, which its clients have to be told of")
+    Error::new("service.bad_certificate", format!("{} cannot be used: {said}", folder.join(PAIR).display())).hint(
+        "restore it from a backup; or remove it, and the service makes another, which its clients have to be told of",
+    )
 }
