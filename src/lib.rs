@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod api;
 pub mod cli;
+pub mod cloud;
 pub mod config;
 pub mod connection;
 pub mod directory;
