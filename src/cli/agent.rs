@@ -14,8 +14,9 @@ use super::{
 };
 use crate::{
     agent::service::{self as remote, Agent},
+    cloud::{self, Cloud},
     config::Config,
-    error::Result,
+    error::{Error, Result},
     host::StopSignals,
     report::Paint,
     run::exit_code,
@@ -66,9 +67,27 @@ fn tls(session: &Session, args: &ServeArgs) -> Result<Tls> {
     Ok(Tls { certificate, file: Some(file), plain })
 }
 
+/// The way to the cloud, through the proxy that the environment names.
+fn cloud(session: &Session, args: &ServeArgs) -> Result<Cloud> {
+    let var = |names: [&str; 2]| names.into_iter().find_map(|name| session.host.var(name)).map(Arc::from);
+    let ca_pem = args.cloud_ca.as_ref().map(|path| {
+        std::fs::read_to_string(session.host.working_folder.join(path)).map(Arc::from).map_err(|e| {
+            Error::new("cloud.bad_ca", format!("{} cannot be read: {e}", path.display()))
+                .hint("give the path of a PEM file")
+        })
+    });
+    Cloud::new(cloud::Options {
+        login: args.cloud_login.clone(),
+        ca_pem: ca_pem.transpose()?,
+        proxy: var(["HTTPS_PROXY", "https_proxy"]),
+        no_proxy: var(["NO_PROXY", "no_proxy"]),
+        ..cloud::Options::default()
+    })
+}
+
 fn serve(session: &Session, args: &ServeArgs) -> Result<u8> {
     let limits = Config::load(&session.home)?.service;
-    let agent = Agent::open(&folder(session), &session.host.operator())?;
+    let agent = Agent::open(&folder(session), &session.host.operator(), cloud(session, args)?)?;
     let service = agent.service(limits)?;
     let tls = tls(session, args)?;
     let stopped = runtime()?.block_on(async {

@@ -102,12 +102,14 @@ fn status(error: &Error) -> StatusCode {
         | "agent.profile_exists" => StatusCode::CONFLICT,
         "store.locked" | "store.full" => StatusCode::SERVICE_UNAVAILABLE,
         "service.not_json" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "secret.too_short" | "secret.too_long" | "cloud.bad_name" | "cloud.bad_domain" | "cloud.password_policy" => {
+            StatusCode::BAD_REQUEST
+        }
         // Another's refusal or silence is no fault of this service's.
         code if code.starts_with("cloud.") => StatusCode::FAILED_DEPENDENCY,
         code if code.starts_with("connection.") || code.starts_with("service.bad_") || code.starts_with("agent.") => {
             StatusCode::BAD_REQUEST
         }
-        "secret.too_short" | "secret.too_long" => StatusCode::BAD_REQUEST,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -6,16 +6,21 @@
 
 mod connections;
 mod egress;
+mod licences;
 mod profiles;
 mod records;
+mod sign_in;
 mod status;
+mod test;
+mod users;
 
 use std::{path::Path, sync::Arc, time::Instant};
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::profiles::Profiles;
+use self::{profiles::Profiles, sign_in::Tenants};
 use crate::{
+    cloud::Cloud,
     error::{Error, Result},
     secret::seal::Identity,
     service::{Limits, Problem, Service, Token, token},
@@ -40,6 +45,8 @@ struct Inner {
     store: Store,
     identity: Identity,
     profiles: Profiles,
+    cloud: Cloud,
+    tenants: Tenants,
     since: Instant,
 }
 
@@ -48,11 +55,18 @@ impl Agent {
     ///
     /// # Errors
     /// Those of the store and of its identity; `agent.profiles_unreadable`.
-    pub fn open(folder: &Path, operator: &str) -> Result<Self> {
+    pub fn open(folder: &Path, operator: &str, cloud: Cloud) -> Result<Self> {
         let store = store(folder, operator)?;
         let identity = Identity::load_or_make(&store)?;
         let profiles = Profiles::open(folder)?;
-        Ok(Self(Arc::new(Inner { store, identity, profiles, since: Instant::now() })))
+        Ok(Self(Arc::new(Inner {
+            store,
+            identity,
+            profiles,
+            cloud,
+            tenants: Tenants::default(),
+            since: Instant::now(),
+        })))
     }
 
     /// The agent as a service.
@@ -62,6 +76,7 @@ impl Agent {
     pub fn service(&self, limits: Limits) -> Result<Service> {
         let token = Token::of(&token::load_or_make(&self.0.store)?);
         let operations = OpenApiRouter::new()
+            .routes(routes!(test::test_connection))
             .routes(routes!(connections::add))
             .routes(routes!(connections::update))
             .routes(routes!(connections::list))
@@ -72,6 +87,13 @@ impl Agent {
             .routes(routes!(profiles::list))
             .routes(routes!(profiles::set))
             .routes(routes!(profiles::delete))
+            .routes(routes!(users::find))
+            .routes(routes!(users::enable))
+            .routes(routes!(users::disable))
+            .routes(routes!(users::revoke_sessions))
+            .routes(routes!(users::reset_password))
+            .routes(routes!(users::assign_licence))
+            .routes(routes!(users::remove_licence))
             .with_state(self.clone());
         Ok(Service { name: "Remote Agent", about: ABOUT, operations, token, limits })
     }

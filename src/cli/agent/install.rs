@@ -128,13 +128,19 @@ fn unit(session: &Session, program: &str, args: &InstallArgs) -> Result<String> 
 
 /// The options of `serve` that are not as usual.
 fn options(session: &Session, args: &ServeArgs) -> Vec<String> {
+    let text = |path: &Path| session.host.working_folder.join(path).display().to_string();
     let mut options = vec!["--listen".to_owned(), args.listen.to_string()];
     if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
-        let text = |path: &Path| session.host.working_folder.join(path).display().to_string();
         options.extend(["--tls-cert".to_owned(), text(certificate), "--tls-key".to_owned(), text(key)]);
     }
     if args.self_signed {
         options.push("--self-signed".to_owned());
+    }
+    if let Some(login) = &args.cloud_login {
+        options.extend(["--cloud-login".to_owned(), login.to_string()]);
+    }
+    if let Some(ca) = &args.cloud_ca {
+        options.extend(["--cloud-ca".to_owned(), text(ca)]);
     }
     options.extend(args.tls_name.iter().flat_map(|name| ["--tls-name".to_owned(), name.clone()]));
     options

@@ -42,6 +42,12 @@ pub struct ServeArgs {
     /// A name or address for the certificate that the agent makes, beside loopback and where it listens
     #[arg(long, value_name = "NAME", conflicts_with = "tls_cert")]
     pub tls_name: Vec<String>,
+    /// Another sign-in host than Microsoft's, e.g. the lab's
+    #[arg(long, value_name = "URL")]
+    pub cloud_login: Option<url::Url>,
+    /// What to trust as the cloud's certificates instead of the system's roots, PEM
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub cloud_ca: Option<PathBuf>,
 }
 
 /// `libretto agent install`.
