@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::{
     error::{Error, Result},
+    service,
     store::lockout::Rules,
 };
 
@@ -24,6 +25,8 @@ pub struct Config {
     pub lockout: Lockout,
     /// `[recover]`.
     pub recover: Recover,
+    /// `[service]`.
+    pub service: service::Limits,
 }
 
 /// How long a recovery is careful.

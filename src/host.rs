@@ -56,6 +56,12 @@ impl Host {
         self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The program's own file.
+    #[must_use]
+    pub fn program(&self) -> Option<PathBuf> {
+        std::env::current_exe().ok()
+    }
+
     /// The time, UTC.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {

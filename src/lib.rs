@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod api;
 pub mod cli;
+pub mod cloud;
 pub mod config;
 pub mod connection;
 pub mod directory;
@@ -18,5 +19,6 @@ pub mod rotation;
 pub mod run;
 pub mod script;
 pub mod secret;
+pub mod service;
 pub mod store;
 pub mod verdict;

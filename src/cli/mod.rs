@@ -3,6 +3,7 @@
 //! Kinds of failure, their hints and the exit codes meet in this file: everything that a subcommand refuses before it
 //! touches anything is exit 2; what a run makes of itself is its own code.
 
+mod agent;
 mod args;
 mod audit;
 mod check;
@@ -120,6 +121,7 @@ fn perform(session: &Session, command: Command) -> Result<u8, Refusal> {
         Command::Lab { port_base, fault } => Ok(lab::lab(session, port_base, &fault)?),
         Command::Runs(command) => Ok(runs::runs(session, &command)?),
         Command::Audit(command) => Ok(audit::audit(session, &command)?),
+        Command::Agent(command) => Ok(agent::agent(session, command)?),
         Command::Completions { shell } => Ok(completions::print(session, shell)?),
     }
 }

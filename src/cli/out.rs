@@ -6,7 +6,11 @@ use std::{
 };
 
 use super::args::{ColorChoice, Global};
-use crate::{host::Host, report::Look, secret::redact::redact};
+use crate::{
+    host::Host,
+    report::Look,
+    secret::{Secret, redact::redact},
+};
 
 /// Where everything that Libretto says goes out.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +58,12 @@ impl Out {
     pub fn event(self, line: &str) {
         let mut out = io::stdout().lock();
         note(writeln!(out, "{line}").and_then(|()| out.flush()));
+    }
+
+    /// Says a secret on standard output, alone on a line and as it is: for a command that was asked for nothing else.
+    pub fn reveal(self, secret: &Secret) {
+        let mut out = io::stdout().lock();
+        note(writeln!(out, "{}", secret.expose()).and_then(|()| out.flush()));
     }
 
     /// Says `text` on standard error.

@@ -13,7 +13,7 @@ mod import;
 mod query;
 mod selector;
 pub mod settings;
-mod syntax;
+pub(crate) mod syntax;
 mod trail;
 
 use serde::Serialize;

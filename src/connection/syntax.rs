@@ -26,7 +26,7 @@ pub(super) fn label(text: &str) -> Result<String> {
 }
 
 /// A domain's DNS name (RFC 1035, 2.3.1, and underscores, which Active Directory takes), in lower case.
-pub(super) fn domain(text: &str) -> Result<String> {
+pub(crate) fn domain(text: &str) -> Result<String> {
     if is_dns_name(text) && text.parse::<IpAddr>().is_err() {
         return Ok(text.trim_end_matches('.').to_ascii_lowercase());
     }
@@ -44,7 +44,7 @@ pub(super) fn script(text: &str) -> Result<String> {
 }
 
 /// An account's name as it goes to the server; its form (UPN, `DOMAIN\user`, DN) is the server's to judge.
-pub(super) fn username(text: &str) -> Result<String> {
+pub(crate) fn username(text: &str) -> Result<String> {
     let text = text.trim();
     if !text.is_empty() && text.chars().count() <= 1024 && !text.chars().any(char::is_control) {
         return Ok(text.to_owned());
@@ -131,7 +131,7 @@ pub(super) fn pin(text: &str) -> Result<String> {
 }
 
 /// PEM text with at least one certificate in it, all of them readable.
-pub(super) fn certificates(pem: &[u8]) -> Result<String> {
+pub(crate) fn certificates(pem: &[u8]) -> Result<String> {
     let bad = |said: &str| {
         Error::new("connection.bad_certificate", format!("no certificate can be read from it: {said}"))
             .hint("give a PEM file: one or more blocks that begin with -----BEGIN CERTIFICATE-----")

@@ -54,6 +54,15 @@ late_seconds = 130         # after which a write that was not answered cannot la
 [lockout]                  # of directories whose rules no session has read yet
 threshold = 3              # wrong passwords that lock an account; 0: nothing does
 window_minutes = 30        # without a wrong password, after which the count begins anew
+
+[service]                  # of `libretto agent serve`
+body_kb = 256              # that a request may bring
+head_seconds = 10          # in which a TLS handshake and a request's head have to arrive
+body_seconds = 20          # in which its body has to arrive, and its client to take the next part of the answer
+answer_seconds = 120       # that an operation may take
+at_once = 1024             # operations; more wait for a second and are then refused
+connections = 2048         # at once; more wait to be taken
+stop_seconds = 20          # that what is under way is given when the service is stopped
 ```
 "#;
 

@@ -1,0 +1,146 @@
+//! `Agent_CheckEgress`: whether the portal, sign-in and Graph hosts of a cloud can be reached from the agent's own host.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::http::Uri;
+use futures_util::future::join_all;
+use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use serde::Serialize;
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::TlsConnector;
+use utoipa::ToSchema;
+
+use crate::{
+    error::{Error, Result},
+    service::{Answer, Problem, body},
+};
+
+/// How long each stage of a host may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The hosts of each national cloud: portal, sign-in, Graph.
+const CLOUDS: [(&str, [(&str, &str); 3]); 4] = [
+    ("global", hosts("portal.azure.com", "login.microsoftonline.com", "graph.microsoft.com")),
+    ("gcc-high", hosts("portal.azure.us", "login.microsoftonline.us", "graph.microsoft.us")),
+    ("dod", hosts("portal.azure.us", "login.microsoftonline.us", "dod-graph.microsoft.us")),
+    ("china", hosts("portal.azure.cn", "login.partner.microsoftonline.cn", "microsoftgraph.chinacloudapi.cn")),
+];
+
+const fn hosts(portal: &'static str, login: &'static str, graph: &'static str) -> [(&'static str, &'static str); 3] {
+    [("portal", portal), ("sign-in", login), ("graph", graph)]
+}
+
+/// A national cloud.
+#[derive(Debug, Clone, Copy, ToSchema)]
+#[allow(dead_code)] // the document's; what arrives is read by `asked`
+#[schema(rename_all = "kebab-case")]
+pub(super) enum Cloud {
+    Global,
+    GccHigh,
+    Dod,
+    China,
+}
+
+/// What of a cloud can be reached.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Egress {
+    /// Whether all hosts can be.
+    reached: bool,
+    /// Host by host.
+    hosts: Vec<HostReached>,
+}
+
+/// How far a host can be reached.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct HostReached {
+    /// `portal`, `sign-in` or `graph`.
+    #[schema(example = "sign-in")]
+    role: String,
+    /// Its name.
+    #[schema(example = "login.microsoftonline.com")]
+    host: String,
+    /// Its port.
+    port: u16,
+    /// What its name was resolved to.
+    addresses: Vec<String>,
+    /// The first stage that failed: `resolve`, `connect`, `tls`; null when none did.
+    #[schema(example = json!(null))]
+    failed: Option<String>,
+    /// Why it did.
+    detail: Option<String>,
+    /// What to do about it.
+    remedy: Option<String>,
+}
+
+/// Tries to reach the cloud from the agent's host
+///
+/// Resolves the names of its portal, its sign-in and its Graph host, connects to each and ends a TLS handshake. Nothing is
+/// sent. A proxy is not used: the check is of the direct way.
+#[utoipa::path(get, path = "/api/Agent/CheckEgress", tag = "Agent", operation_id = "Agent_CheckEgress",
+    params(("cloud" = Option<Cloud>, Query, description = "`global` unless told")),
+    responses((status = 200, description = "What can be reached", body = Egress)))]
+pub(super) async fn check_egress(uri: Uri) -> Result<Answer<Egress>, Problem> {
+    let hosts = asked(&uri)?;
+    let tls = TlsConnector::from(Arc::new(client()?));
+    let hosts = join_all(hosts.iter().map(|(role, host)| reach(role, host, 443, &tls))).await;
+    Ok(Answer(Egress { reached: hosts.iter().all(|host| host.failed.is_none()), hosts }))
+}
+
+fn asked(uri: &Uri) -> Result<[(&'static str, &'static str); 3]> {
+    let query = axum::extract::Query::<std::collections::HashMap<String, String>>::try_from_uri(uri)
+        .map_err(|_| body::bad("the query cannot be read"))?;
+    let wanted = query.get("cloud").map_or("global", String::as_str);
+    CLOUDS
+        .into_iter()
+        .find(|(name, _)| *name == wanted)
+        .map(|(_, hosts)| hosts)
+        .ok_or_else(|| body::bad("there is no such cloud").hint("global, gcc-high, dod or china"))
+}
+
+async fn reach(role: &str, host: &str, port: u16, tls: &TlsConnector) -> HostReached {
+    let mut addresses = Vec::new();
+    let failure = stages(host, port, tls, &mut addresses).await.err();
+    let (failed, detail, remedy) = match failure {
+        None => (None, None, None),
+        Some((stage, detail, remedy)) => (Some(stage.to_owned()), Some(detail), Some(remedy.to_owned())),
+    };
+    let addresses = addresses.iter().map(|address: &SocketAddr| address.ip().to_string()).collect();
+    HostReached { role: role.to_owned(), host: host.to_owned(), port, addresses, failed, detail, remedy }
+}
+
+type Failure = (&'static str, String, &'static str);
+
+async fn stages(host: &str, port: u16, tls: &TlsConnector, addresses: &mut Vec<SocketAddr>) -> Result<(), Failure> {
+    let late = "there was no answer in time".to_owned();
+    let resolve = |said| ("resolve", said, "see that the agent's host resolves names of the internet");
+    *addresses = match timeout(PATIENCE, tokio::net::lookup_host((host, port))).await {
+        Ok(Ok(found)) => found.collect(),
+        Ok(Err(e)) => return Err(resolve(e.to_string())),
+        Err(_) => return Err(resolve(late)),
+    };
+    let connect = |said| ("connect", said, "let the agent's host through the firewall to this host and port");
+    let stream = match timeout(PATIENCE, TcpStream::connect(addresses.as_slice())).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(e)) => return Err(connect(e.to_string())),
+        Err(_) => return Err(connect(late)),
+    };
+    let broken = |said| {
+        ("tls", said, "something between may open TLS: take this host out of its inspection, or trust its authority")
+    };
+    let name = ServerName::try_from(host.to_owned()).map_err(|e| broken(e.to_string()))?;
+    match timeout(PATIENCE, tls.connect(name, stream)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(e)) => Err(broken(e.to_string())),
+        Err(_) => Err(broken(late)),
+    }
+}
+
+fn client() -> Result<ClientConfig> {
+    let failed = |said: String| Error::new("agent.no_tls", format!("no TLS client can be made: {said}"));
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|e| failed(e.to_string()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
