@@ -22,3 +22,4 @@ pub mod secret;
 pub mod service;
 pub mod store;
 pub mod verdict;
+pub mod workflow;

@@ -6,7 +6,7 @@ use super::{HomeServer, Provider};
 use crate::error::{Error, Result};
 
 /// A connection's name: letters, digits and `. _ - @`, so that it needs no quotes in a shell, a selector or a script.
-pub(super) fn name(text: &str) -> Result<String> {
+pub(crate) fn name(text: &str) -> Result<String> {
     let fits = text.chars().all(|c| c.is_alphanumeric() || ".-_@".contains(c));
     if fits && !text.is_empty() && !text.starts_with('-') && text.chars().count() <= 128 {
         return Ok(text.to_owned());
@@ -54,7 +54,7 @@ pub(crate) fn username(text: &str) -> Result<String> {
 }
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`; answers host (without brackets) and port.
-pub(super) fn host_port(text: &str) -> Result<(String, Option<u16>)> {
+pub(crate) fn host_port(text: &str) -> Result<(String, Option<u16>)> {
     let bad = || {
         Error::new("connection.bad_target", format!("{text:?} is not a host name or address with an optional port"))
             .hint("give e.g. dc1.corp.example.com, dc1.corp.example.com:636, 10.0.0.5 or [fd00::5]:636")

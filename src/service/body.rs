@@ -107,6 +107,17 @@ impl Members {
         }
     }
 
+    /// A whole number that may be absent.
+    pub fn number(&mut self, name: &'static str) -> Result<Option<u64>> {
+        let number = self.take(name).map(|value| value.as_u64().ok_or_else(|| bad(format!("{name} must be a number"))));
+        number.transpose()
+    }
+
+    /// Anything, as it is; it may be absent.
+    pub fn any(&mut self, name: &'static str) -> Option<Value> {
+        self.take(name)
+    }
+
     /// A list of texts that may be absent.
     pub fn texts(&mut self, name: &'static str) -> Result<Option<Vec<String>>> {
         let wrong = || bad(format!("{name} must be a list of texts"));

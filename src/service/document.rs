@@ -23,7 +23,7 @@ const REFUSALS: [(&str, &str); 10] = [
     ("409", "It goes against what is there"),
     ("413", "The request's body is too large"),
     ("415", "The request's body is not JSON"),
-    ("424", "The cloud has refused, or was not reached"),
+    ("424", "Another service has refused, or was not reached: the cloud, an agent"),
     ("429", "Too many wrong tokens came from this address"),
     ("503", "The service does as much as it may at once"),
 ];

@@ -91,6 +91,7 @@ fn status(error: &Error) -> StatusCode {
         "connection.unknown"
         | "agent.unknown_domain"
         | "agent.unknown_profile"
+        | "workflow.unknown_route"
         | "cloud.unknown_tenant"
         | "cloud.unknown_user"
         | "cloud.not_found" => StatusCode::NOT_FOUND,
@@ -100,7 +101,7 @@ fn status(error: &Error) -> StatusCode {
         | "rotation.busy"
         | "rotation.unfinished"
         | "agent.profile_exists" => StatusCode::CONFLICT,
-        "store.locked" | "store.full" => StatusCode::SERVICE_UNAVAILABLE,
+        "store.locked" | "store.full" | "workflow.agent_busy" => StatusCode::SERVICE_UNAVAILABLE,
         "service.not_json" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "secret.too_short" | "secret.too_long" | "cloud.bad_name" | "cloud.bad_domain" | "cloud.password_policy" => {
             StatusCode::BAD_REQUEST

@@ -273,7 +273,8 @@ pub(crate) fn failed_keys(c: &Connection, run: &str) -> Result<Vec<String>> {
     rows.collect::<Result<_, _>>().map_err(failed)
 }
 
-fn trust(c: &Connection, pem: Option<&str>) -> Result<Option<String>> {
+/// Keeps a certificate to trust, once; its hash.
+pub(super) fn trust(c: &Connection, pem: Option<&str>) -> Result<Option<String>> {
     let Some(pem) = pem else { return Ok(None) };
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(pem));
     c.prepare_cached("INSERT INTO trusted (hash, pem) VALUES (?1, ?2) ON CONFLICT DO NOTHING")

@@ -5,6 +5,7 @@ pub(crate) mod connections;
 pub mod credentials;
 pub(crate) mod meta;
 pub mod principals;
+pub(crate) mod routes;
 
 use rusqlite::{
     ToSql,
