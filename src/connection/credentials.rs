@@ -65,6 +65,13 @@ pub fn record_candidate(
     secret: &Secret,
     run: Option<&str>,
 ) -> Result<Credential> {
+    if let Some(app) = connection.settings.app()
+        && !username.eq_ignore_ascii_case(app)
+    {
+        return Err(Error::new("connection.other_app", format!("{} signs in as the app {app}", connection.name)).hint(
+            "give that as the user name; to another app or to a user it is changed by `libretto connections edit`",
+        ));
+    }
     let kept = seal(identity, secret)?;
     let recorded = store.write(|t| {
         let principal = if username.eq_ignore_ascii_case(&connection.username) {

@@ -1,6 +1,9 @@
 //! Connections: named records of the systems that Libretto signs in to, their kinds, their credentials, and how they come
 //! in and go out (by hand, CSV, JSON).
 
+pub mod agents;
+pub mod apps;
+pub mod certificate;
 mod change;
 pub mod credentials;
 mod export;
@@ -138,6 +141,17 @@ pub enum Given {
     Kept(Reference),
 }
 
+impl Given {
+    /// Whether both are the same secret, or the same reference.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Secret(one), Self::Secret(other)) => one.expose() == other.expose(),
+            (Self::Kept(one), Self::Kept(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
 /// A connection to be added, checked.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // as in Connection
@@ -150,6 +164,8 @@ pub struct NewConnection {
     pub settings: Settings,
     /// Stored as not yet proven.
     pub secret: Option<Given>,
+    /// The token of an `msonline` connection's Remote Agent.
+    pub agent_token: Option<Given>,
 }
 
 /// What an edit changes; `None` leaves it as it is.
@@ -166,6 +182,8 @@ pub struct Change {
     pub settings: Option<Settings>,
     /// A new version, not yet proven; the one before stays as `previous`.
     pub secret: Option<Given>,
+    /// `Some(None)` takes the Remote Agent's token away.
+    pub agent_token: Option<Option<Given>>,
 }
 
 /// What a run may see.

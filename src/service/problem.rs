@@ -95,6 +95,9 @@ fn status(error: &Error) -> StatusCode {
         | "cloud.unknown_user"
         | "cloud.not_found" => StatusCode::NOT_FOUND,
         "connection.exists"
+        | "connection.app_has_secret"
+        | "connection.domain_taken"
+        | "connection.new_app"
         | "connection.changed_meanwhile"
         | "connection.in_use"
         | "rotation.busy"

@@ -10,8 +10,12 @@ use crate::error::{Error, Result};
 /// "Lbrt": tells a store from any other SQLite file.
 const APPLICATION: i32 = 0x4c62_7274;
 
-const MIGRATIONS: [&str; 3] =
-    [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// Applies what is missing; refuses a file of a newer program or of another one.
 pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<()> {

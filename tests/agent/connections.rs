@@ -148,3 +148,22 @@ fn licence_profiles_are_kept() {
     let reply = served.post("/api/Users/AssignLicence", &licence.to_string());
     assert_eq!(reply.problem(), (404, "agent.unknown_profile".to_owned()));
 }
+
+#[test]
+fn connections_of_one_app_share_its_secret_also_when_they_come_at_once() {
+    let served = Served::new();
+    let new = |number: usize| json!({ "domain": format!("d{number}.example"), "clientId": "app", "clientSecret": "one-for-all" });
+    std::thread::scope(|scope| {
+        let served = &served;
+        let adding: Vec<_> = (0..8).map(|number| scope.spawn(move || served.call("Add", &new(number)))).collect();
+        for one in adding {
+            let reply = one.join().unwrap();
+            assert_eq!((reply.status, &reply.json()["version"]), (200, &json!(1)), "{reply:?}");
+        }
+    });
+    let other = json!({ "domain": "e.example", "clientId": "app", "clientSecret": "another-one" });
+    assert_eq!(served.call("Add", &other).problem(), (409, "connection.app_has_secret".to_owned()));
+    served.call("Update", &json!({ "domain": "d3.example", "clientSecret": "the-next-for-all" }));
+    let all = served.get("/api/Connections/List").json();
+    assert!(all.as_array().unwrap().iter().all(|one| one["version"] == 2), "{all}");
+}

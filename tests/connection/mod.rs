@@ -4,6 +4,7 @@ mod changing;
 mod credentials;
 mod finding;
 mod importing;
+mod msonline;
 
 use libretto::{
     connection::{self, AdSettings, Connection, Given, NewConnection, Settings},
@@ -21,6 +22,7 @@ fn ad(name: &str) -> NewConnection {
         tags: Vec::new(),
         settings: Settings::Ad(AdSettings { targets: vec!["dc1.lab.test".to_owned()], ..AdSettings::default() }),
         secret: None,
+        agent_token: None,
     }
 }
 

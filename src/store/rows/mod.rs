@@ -1,5 +1,6 @@
 //! Rows as the rooms above read and write them.
 
+pub mod agents;
 pub(crate) mod connections;
 pub mod credentials;
 pub(crate) mod meta;

@@ -1,0 +1,299 @@
+//! One HTTP client per agent: times and sizes bounded, no redirects, a token only over TLS or to this machine.
+
+use std::{error::Error as _, sync::Arc};
+
+use reqwest::{Client, NoProxy, Proxy, RequestBuilder, header, redirect::Policy};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+use super::{
+    Address, Options,
+    document::{Document, Operation},
+    fill::Request,
+};
+use crate::{
+    error::{Error, Result},
+    secret::Secret,
+};
+
+/// An answer is held in memory as a whole.
+const LARGEST: usize = 16 << 20;
+
+/// The way to one agent.
+pub(super) struct Http {
+    client: Client,
+    address: Address,
+    has_ca: bool,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) media: String,
+    pub(super) retry_after: Option<String>,
+    pub(super) location: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(super) fn is_html(&self) -> bool {
+        let start = String::from_utf8_lossy(&self.body[..self.body.len().min(256)])
+            .trim_start_matches('\u{feff}')
+            .trim_start()
+            .to_lowercase();
+        self.media.contains("text/html") || start.starts_with("<!doctype html") || start.starts_with("<html")
+    }
+}
+
+impl Http {
+    pub(super) fn new(address: &Address, options: &Options) -> Result<Self> {
+        let mut builder = Client::builder()
+            .user_agent(concat!("libretto/", env!("CARGO_PKG_VERSION")))
+            .tls_backend_preconfigured(tls(options.ca_pem.as_deref())?)
+            .http1_only()
+            .tcp_nodelay(true)
+            .timeout(options.timeout)
+            .connect_timeout(options.timeout.min(std::time::Duration::from_secs(10)))
+            // A token goes where it was meant to go, nowhere else.
+            .redirect(Policy::none())
+            .no_proxy();
+        if let Some(proxy) = options.proxy.as_deref().filter(|_| !address.is_here()) {
+            let through = Proxy::https(proxy).map_err(|_| bad_proxy())?;
+            builder = builder.proxy(through.no_proxy(options.no_proxy.as_deref().and_then(NoProxy::from_string)));
+        }
+        let client =
+            builder.build().map_err(|e| Error::new("agent.client", format!("no HTTP client can be made: {e}")))?;
+        Ok(Self { client, address: address.clone(), has_ca: options.ca_pem.is_some() })
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Over what the agent may be asked. On this machine nothing is on the way, so TLS may be left out where no CA is given.
+    pub(super) fn schemes(&self) -> &'static [&'static str] {
+        if self.address.is_here() && !self.has_ca { &["http", "https"] } else { &["https"] }
+    }
+
+    /// Fetches what is at a place.
+    pub(super) async fn get(&self, base: &str, place: &str, token: Option<&Secret>) -> Result<Reply> {
+        let mut request = self.client.get(format!("{base}{place}")).header(header::ACCEPT, "application/json");
+        if let Some(token) = token {
+            request = request.bearer_auth(token.expose());
+        }
+        self.answer(request, false).await
+    }
+
+    /// Asks for an operation.
+    pub(super) async fn send(
+        &self,
+        base: &str,
+        document: &Document,
+        operation: &Operation,
+        request: &Request,
+        (token, writes): (Option<&Secret>, bool),
+    ) -> Result<Reply> {
+        let url = format!("{base}{}{}", document.base_path, request.path);
+        self.refuse_in_the_clear(&url, token.is_some() || request.holds_secret)?;
+        let mut asked = self.client.request(operation.method.clone(), &url).header(header::ACCEPT, "application/json");
+        if !request.query.is_empty() {
+            let pairs: Vec<String> =
+                request.query.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
+            asked = self
+                .client
+                .request(operation.method.clone(), format!("{url}?{}", pairs.join("&")))
+                .header(header::ACCEPT, "application/json");
+        }
+        for (name, value) in &request.headers {
+            asked = asked.header(name, value);
+        }
+        asked = match (
+            token,
+            document.token_header.as_deref().filter(|name| !name.eq_ignore_ascii_case("authorization")),
+        ) {
+            (None, _) => asked,
+            (Some(token), None) => asked.bearer_auth(token.expose()),
+            (Some(token), Some(name)) => asked.header(name, sensitive(token)?),
+        };
+        if let Some((body, media)) = &request.body {
+            let text = match body {
+                serde_json::Value::String(text) if media.starts_with("text/") => text.clone(),
+                body => body.to_string(),
+            };
+            asked = asked.header(header::CONTENT_TYPE, media).body(text);
+        }
+        self.answer(asked, writes).await
+    }
+
+    /// What is secret and goes over plain HTTP is everybody's, unless it stays on this machine.
+    fn refuse_in_the_clear(&self, url: &str, is_secret: bool) -> Result<()> {
+        if !is_secret || url.starts_with("https://") || self.address.is_here() {
+            return Ok(());
+        }
+        Err(Error::new(
+            "agent.in_the_clear",
+            format!("nothing secret is sent to {}: the connection is not encrypted", self.address),
+        )
+        .hint("give the agent a certificate, and the connection its CA by --agent-ca"))
+    }
+
+    async fn answer(&self, request: RequestBuilder, writes: bool) -> Result<Reply> {
+        let request = request.build().map_err(|e| {
+            Error::new("agent.cannot_fill", format!("the request cannot be made: {}", innermost(&e)))
+                .hint("a name or a value in it has characters that cannot be sent")
+        })?;
+        let mut response = self.client.execute(request).await.map_err(|e| self.failed(&e, writes))?;
+        let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let mut reply = Reply {
+            status: response.status().as_u16(),
+            media: text(header::CONTENT_TYPE).unwrap_or_default().to_lowercase(),
+            retry_after: text(header::RETRY_AFTER),
+            location: text(header::LOCATION),
+            body: Vec::new(),
+        };
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(&e, writes))? {
+            if reply.body.len() + chunk.len() > LARGEST {
+                return Err(Error::new(
+                    "agent.answer_too_large",
+                    format!("{} answers with more than {} MB", self.address, LARGEST >> 20),
+                )
+                .hint("see that host and port are the Remote Agent's"));
+            }
+            reply.body.extend_from_slice(&chunk);
+        }
+        Ok(reply)
+    }
+
+    fn failed(&self, error: &reqwest::Error, writes: bool) -> Error {
+        let (address, cause) = (&self.address, innermost(error));
+        if let Some(refusal) = tls_refusal(error) {
+            return self.distrusted(&refusal);
+        }
+        let made = if error.is_connect() && error.is_timeout() {
+            Error::inconclusive(
+                "agent.unreachable",
+                format!("the agent {address} does not answer: no connection in time"),
+            )
+            .hint("see that the host is up, and that no firewall drops what goes to the port")
+        } else if error.is_connect() {
+            Error::inconclusive("agent.unreachable", format!("the agent {address} cannot be reached: {cause}"))
+                .hint("see that the Remote Agent runs (`libretto agent serve`, or its pool and site), then name, port and firewall")
+        } else if error.is_timeout() {
+            let text = format!("the agent {address} did not answer in time");
+            let hint = "see on its host what it waits for: its log, its own way to the cloud";
+            if writes { Error::in_doubt("agent.timeout", text) } else { Error::inconclusive("agent.timeout", text) }
+                .hint(hint)
+        } else {
+            let text = format!("the agent {address} broke off: {cause}");
+            let hint = "try again; if it stays so, look into the agent's log";
+            if writes { Error::in_doubt("agent.broken", text) } else { Error::inconclusive("agent.broken", text) }
+                .hint(hint)
+        };
+        made.with("agent", address.to_string())
+    }
+
+    fn distrusted(&self, refusal: &rustls::Error) -> Error {
+        let (code, said, hint) = match refusal {
+            rustls::Error::InvalidMessage(_) => (
+                "agent.protocol",
+                "does not speak TLS".to_owned(),
+                "give the agent a certificate: without TLS it is only talked to on this machine",
+            ),
+            rustls::Error::InvalidCertificate(why) => (
+                "agent.tls",
+                format!("has a certificate that is not trusted: {why}"),
+                "give the connection the agent's CA (--agent-ca FILE), and name the agent as its certificate does",
+            ),
+            other => (
+                "agent.tls",
+                format!("and this program agree on no TLS connection: {other}"),
+                "see that it speaks TLS 1.2 or 1.3",
+            ),
+        };
+        Error::new(code, format!("the agent {} {said}", self.address))
+            .hint(hint)
+            .with("agent", self.address.to_string())
+    }
+}
+
+fn tls(ca_pem: Option<&str>) -> Result<ClientConfig> {
+    let bad = |said: String| {
+        Error::new("agent.bad_ca", format!("the agent's CA certificates cannot be used: {said}"))
+            .hint("give the PEM file of the CA that signed the agent's certificate")
+    };
+    let mut roots = RootCertStore::empty();
+    match ca_pem {
+        Some(pem) => {
+            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+                let certificate = certificate.map_err(|e| bad(e.to_string()))?;
+                roots.add(certificate).map_err(|e| bad(e.to_string()))?;
+            }
+            if roots.is_empty() {
+                return Err(bad("there is no certificate in the text".to_owned()));
+            }
+        }
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|e| bad(e.to_string()))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn sensitive(token: &Secret) -> Result<header::HeaderValue> {
+    let mut value = header::HeaderValue::from_str(token.expose()).map_err(|_| {
+        Error::new("agent.bad_token", "the token has characters that a header cannot carry")
+            .hint("give the agent's token alone")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// A text in a query (RFC 3986, 3.4), the unreserved characters as they are.
+fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
+}
+
+/// The proxy is not repeated: a password may stand in it.
+fn bad_proxy() -> Error {
+    Error::new("agent.bad_proxy", "HTTPS_PROXY is not the address of a proxy").hint("give it as http://host:port")
+}
+
+fn tls_refusal(error: &reqwest::Error) -> Option<rustls::Error> {
+    let mut at = error.source();
+    while let Some(cause) = at {
+        if let Some(found) = cause.downcast_ref::<rustls::Error>() {
+            return Some(found.clone());
+        }
+        // An `io::Error` shows what it wraps to nobody who follows `source`.
+        if let Some(found) = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
+            && let Some(found) = found.downcast_ref::<rustls::Error>()
+        {
+            return Some(found.clone());
+        }
+        at = cause.source();
+    }
+    None
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
