@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod cloud;
 pub mod config;
 pub mod connection;
 pub mod directory;

@@ -1,0 +1,276 @@
+//! Limits: kept before they bite, and pauses that stay within the scope that they were told for.
+//!
+//! Scopes: an app in a national cloud, over all tenants; an app in one tenant; the sign-in of an app in one tenant. Each has
+//! buckets after Microsoft's own limits ("Microsoft Graph service-specific throttling limits"), and a pause when a server
+//! asked for one. A server that says that a limit is near (`x-ms-throttle-limit-percentage`) slows its scope for ten seconds.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use reqwest::header::HeaderMap;
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
+use tokio::time::{Instant, sleep};
+
+use super::errors;
+use crate::error::Result;
+
+/// The first pause after a refusal that tells none; it doubles with every further one.
+const FIRST: Duration = Duration::from_secs(1);
+/// The longest such pause.
+const LONGEST: Duration = Duration::from_secs(30);
+/// How long "the limit is near" holds.
+const NEAR: Duration = Duration::from_secs(10);
+/// From here on a server tells how near the limit is.
+const TOLD_FROM: f64 = 0.8;
+/// Scopes that nobody uses are forgotten beyond this number.
+const KEPT: usize = 20_000;
+
+/// What a limit is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// All of an app's requests to one Graph.
+    App {
+        /// Graph's host.
+        graph: String,
+        /// The app.
+        app: String,
+    },
+    /// An app's requests to one tenant.
+    Tenant {
+        /// Graph's host.
+        graph: String,
+        /// The app.
+        app: String,
+        /// The tenant.
+        tenant: String,
+    },
+    /// An app's sign-ins to one tenant.
+    SignIn {
+        /// The sign-in host.
+        login: String,
+        /// The app.
+        app: String,
+        /// The tenant.
+        tenant: String,
+    },
+}
+
+impl Scope {
+    /// Units per second and writes per second; a quarter of the window's quota may come at once.
+    fn limits(&self) -> Limit {
+        match self {
+            // 150,000 units in 20 s and 70,000 writes in 5 minutes.
+            Self::App { .. } => Limit::new(Bucket::new(7_500.0, 37_500.0), Bucket::new(233.0, 17_500.0)),
+            // 3,500 units in 10 s (a small tenant) and 3,000 writes in 150 s.
+            Self::Tenant { .. } => Limit::new(Bucket::new(350.0, 875.0), Bucket::new(20.0, 750.0)),
+            // None is published: many instances of a program that sign in twice a second are what it is there for.
+            Self::SignIn { .. } => Limit::new(Bucket::new(50.0, 200.0), Bucket::new(50.0, 200.0)),
+        }
+    }
+
+    fn whom(&self) -> &'static str {
+        match self {
+            Self::App { .. } => "Graph, for this app in all tenants,",
+            Self::Tenant { .. } => "Graph, for this tenant,",
+            Self::SignIn { .. } => "the sign-in of this app to this tenant",
+        }
+    }
+}
+
+/// What a request costs.
+#[derive(Debug, Clone, Copy)]
+pub struct Cost {
+    /// Resource units.
+    pub units: f64,
+    /// Whether it counts as a write.
+    pub write: bool,
+}
+
+/// How long an operation waits yet, in all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    until: Instant,
+}
+
+impl Patience {
+    pub(super) fn new(length: Duration) -> Self {
+        Self { until: Instant::now() + length }
+    }
+
+    /// Waits, unless that is longer than there is patience for.
+    pub(super) async fn wait(&self, time: Duration, whom: &str) -> Result<()> {
+        if time.is_zero() {
+            return Ok(());
+        }
+        if Instant::now() + time > self.until {
+            return Err(errors::throttled(whom, time.as_secs_f64().ceil() as u64));
+        }
+        sleep(time).await;
+        Ok(())
+    }
+}
+
+/// All limits of the process.
+#[derive(Debug, Default)]
+pub(super) struct Limits(Mutex<HashMap<Scope, Arc<Mutex<Limit>>>>);
+
+impl Limits {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    fn of(&self, scope: &Scope) -> Arc<Mutex<Limit>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(limit) = all.get(scope) {
+            return Arc::clone(limit);
+        }
+        if all.len() >= KEPT {
+            let now = Instant::now();
+            all.retain(|_, limit| Arc::strong_count(limit) > 1 || !lock(limit).idle(now));
+        }
+        let limit = Arc::new(Mutex::new(scope.limits()));
+        all.insert(scope.clone(), Arc::clone(&limit));
+        limit
+    }
+
+    /// Waits until a request may be sent within all its scopes.
+    pub(super) async fn admit(&self, scopes: &[Scope], cost: Cost, patience: &Patience) -> Result<()> {
+        for scope in scopes {
+            let limit = self.of(scope);
+            // A pause may be made longer while it is waited for.
+            loop {
+                let rest = lock(&limit).paused(cost.write, Instant::now());
+                if rest.is_zero() {
+                    break;
+                }
+                // So that those who wait do not all come in the same moment.
+                patience.wait(rest + jitter(rest.mul_f64(0.1).min(FIRST)), scope.whom()).await?;
+            }
+        }
+        let mut longest = (Duration::ZERO, "Graph");
+        for scope in scopes {
+            let wait = lock(&self.of(scope)).reserve(cost, Instant::now());
+            if wait > longest.0 {
+                longest = (wait, scope.whom());
+            }
+        }
+        patience.wait(longest.0, longest.1).await
+    }
+
+    /// Pauses the scope that a refusal is for: the one that `x-ms-throttle-scope` names, else the narrowest. Answers how long.
+    pub(super) fn pause(&self, scopes: &[Scope], headers: &HeaderMap, attempt: u32) -> Duration {
+        let length = retry_after(headers, OffsetDateTime::now_utc()).unwrap_or_else(|| back_off(attempt));
+        let told = headers.get("x-ms-throttle-scope").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let mut parts = told.split('/');
+        let (whose, which) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let wide = scopes.iter().find(|scope| whose == "Application" && matches!(scope, Scope::App { .. }));
+        if let Some(scope) = wide.or(scopes.last()) {
+            lock(&self.of(scope)).pause(Instant::now() + length, which == "Write");
+        }
+        length
+    }
+
+    /// Looks at what an answer says of the limits.
+    pub(super) fn heed(&self, scopes: &[Scope], headers: &HeaderMap) {
+        let told = headers.get("x-ms-throttle-limit-percentage").and_then(|value| value.to_str().ok());
+        let share = told.and_then(|text| text.trim().parse::<f64>().ok()).filter(|share| *share >= TOLD_FROM);
+        if let (Some(share), Some(scope)) = (share, scopes.last()) {
+            lock(&self.of(scope)).slow(share, Instant::now());
+        }
+    }
+}
+
+fn lock(limit: &Mutex<Limit>) -> std::sync::MutexGuard<'_, Limit> {
+    limit.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One scope's state.
+#[derive(Debug)]
+struct Limit {
+    units: Bucket,
+    writes: Bucket,
+    paused_until: Option<Instant>,
+    writes_paused_until: Option<Instant>,
+    /// Until when it goes slower, and what part of the usual rate is left.
+    slow: Option<(Instant, f64)>,
+}
+
+impl Limit {
+    fn new(units: Bucket, writes: Bucket) -> Self {
+        Self { units, writes, paused_until: None, writes_paused_until: None, slow: None }
+    }
+
+    fn paused(&self, write: bool, now: Instant) -> Duration {
+        let writes = self.writes_paused_until.filter(|_| write);
+        self.paused_until.max(writes).map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
+    fn pause(&mut self, until: Instant, writes_only: bool) {
+        let which = if writes_only { &mut self.writes_paused_until } else { &mut self.paused_until };
+        *which = Some(which.map_or(until, |old| old.max(until)));
+    }
+
+    fn slow(&mut self, share: f64, now: Instant) {
+        let left = ((1.0 - share) * 2.5).clamp(0.02, 0.5);
+        self.slow = Some((now + NEAR, left));
+    }
+
+    fn reserve(&mut self, cost: Cost, now: Instant) -> Duration {
+        let left = self.slow.filter(|(until, _)| *until > now).map(|(_, left)| left);
+        let units = self.units.take(cost.units, left, now);
+        let writes = if cost.write { self.writes.take(1.0, left, now) } else { Duration::ZERO };
+        units.max(writes)
+    }
+
+    fn idle(&self, now: Instant) -> bool {
+        self.paused(true, now).is_zero() && self.units.next <= now && self.writes.next <= now
+    }
+}
+
+/// So much per second, some of it at once.
+#[derive(Debug)]
+struct Bucket {
+    per_second: f64,
+    at_once: Duration,
+    /// When the bucket would be empty again if everything so far had come evenly.
+    next: Instant,
+}
+
+impl Bucket {
+    fn new(per_second: f64, at_once: f64) -> Self {
+        Self { per_second, at_once: Duration::from_secs_f64(at_once / per_second), next: Instant::now() }
+    }
+
+    /// Takes `amount` and answers how long to wait for it. `left` is the part of the rate that is left, without any at once.
+    fn take(&mut self, amount: f64, left: Option<f64>, now: Instant) -> Duration {
+        let at_once = if left.is_some() { Duration::ZERO } else { self.at_once };
+        let start = self.next.max(now);
+        self.next = start + Duration::from_secs_f64(amount / (self.per_second * left.unwrap_or(1.0)));
+        start.saturating_duration_since(now).saturating_sub(at_once)
+    }
+}
+
+/// The pause for an attempt that was refused without one being told.
+pub(super) fn back_off(attempt: u32) -> Duration {
+    let usual = FIRST.saturating_mul(1 << attempt.min(5)).min(LONGEST);
+    usual + jitter(usual / 4)
+}
+
+/// Something between nothing and `most`.
+fn jitter(most: Duration) -> Duration {
+    most.mul_f64(rand::random::<f64>())
+}
+
+/// How long a server asks to be left alone (RFC 9110, 10.2.3): seconds, which some services send as a decimal, or a date.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
+    let text = headers.get("retry-after")?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = OffsetDateTime::parse(&text.replace("GMT", "+0000"), &Rfc2822).ok()?;
+    Some(Duration::try_from(date - now).unwrap_or_default())
+}
