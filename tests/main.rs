@@ -1,6 +1,7 @@
 //! The one integration binary: everything that needs a real socket, a real server or the built program.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_macros, missing_docs)]
 
+mod agent;
 mod agent_client;
 mod audit;
 mod cli;

@@ -95,11 +95,14 @@ fn status(error: &Error) -> StatusCode {
         | "cloud.unknown_user"
         | "cloud.not_found" => StatusCode::NOT_FOUND,
         "connection.exists"
+        | "connection.app_has_secret"
+        | "connection.domain_taken"
+        | "connection.new_app"
         | "connection.changed_meanwhile"
         | "connection.in_use"
         | "rotation.busy"
         | "rotation.unfinished"
-        | "agent.profile_exists" => StatusCode::CONFLICT,
+        | "agent.no_secret" => StatusCode::CONFLICT,
         "store.locked" | "store.full" => StatusCode::SERVICE_UNAVAILABLE,
         "service.not_json" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "secret.too_short" | "secret.too_long" | "cloud.bad_name" | "cloud.bad_domain" | "cloud.password_policy" => {

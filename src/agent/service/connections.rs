@@ -74,6 +74,7 @@ pub(super) async fn get(State(agent): State<Agent>, uri: Uri) -> Answered<Held> 
 pub(super) async fn delete(State(agent): State<Agent>, headers: HeaderMap, bytes: Bytes) -> Answered<Deleted> {
     let domain = domain(&headers, &bytes)?;
     let remove = move |inner: &Inner| {
+        let _turn = inner.turn();
         let found = inner.find(&domain)?;
         connection::remove(&inner.store, &found.name, &Scope::all())?;
         Ok(Deleted { deleted: found.domain })
@@ -120,6 +121,7 @@ impl Inner {
     }
 
     fn add(&self, wanted: Wanted) -> Result<Held> {
+        let _turn = self.turn();
         let Some(username) = wanted.client_id.clone().or(wanted.username) else {
             return Err(body::bad("neither clientId nor username is given").hint("say who signs in"));
         };
@@ -150,6 +152,7 @@ impl Inner {
     }
 
     fn update(&self, wanted: Wanted) -> Result<Held> {
+        let _turn = self.turn();
         let before = self.find(&wanted.domain)?;
         let had = before.msonline()?.clone();
         let client_id = if wanted.username.is_some() { None } else { wanted.client_id.or(had.client_id.clone()) };

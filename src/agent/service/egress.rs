@@ -77,7 +77,7 @@ pub(super) struct HostReached {
 /// Resolves the names of its portal, its sign-in and its Graph host, connects to each and ends a TLS handshake. Nothing is
 /// sent. A proxy is not used: the check is of the direct way.
 #[utoipa::path(get, path = "/api/Agent/CheckEgress", tag = "Agent", operation_id = "Agent_CheckEgress",
-    params(("cloud" = Option<Cloud>, Query, description = "`global` unless told")),
+    params(("cloud" = inline(Option<Cloud>), Query, description = "`global` unless told")),
     responses((status = 200, description = "What can be reached", body = Egress)))]
 pub(super) async fn check_egress(uri: Uri) -> Result<Answer<Egress>, Problem> {
     let hosts = asked(&uri)?;

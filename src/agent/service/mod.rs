@@ -14,7 +14,11 @@ mod status;
 mod test;
 mod users;
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -26,9 +30,6 @@ use crate::{
     service::{Limits, Problem, Service, Token, token},
     store::Store,
 };
-
-/// The port that Remote Agents listen on (article 1673).
-pub const PORT: u16 = 40002;
 
 /// The agent's folder inside the home folder.
 pub const FOLDER: &str = "agent";
@@ -48,6 +49,8 @@ struct Inner {
     cloud: Cloud,
     tenants: Tenants,
     since: Instant,
+    /// Changes of connections take turns: what one does depends on which secret an app has by then.
+    changing: Mutex<()>,
 }
 
 impl Agent {
@@ -66,6 +69,7 @@ impl Agent {
             cloud,
             tenants: Tenants::default(),
             since: Instant::now(),
+            changing: Mutex::new(()),
         })))
     }
 
@@ -108,6 +112,12 @@ impl Agent {
             Ok(done) => done.map_err(Problem::from),
             Err(e) => Err(Error::in_doubt("service.fault", format!("the service has a fault of its own: {e}")).into()),
         }
+    }
+}
+
+impl Inner {
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

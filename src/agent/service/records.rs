@@ -2,10 +2,11 @@
 
 use axum::{body::Bytes, http::HeaderMap};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::{
-    connection::{Connection, Credential, Given, credentials::Form, syntax},
+    connection::{Connection, Credential, Given, certificate, credentials::Form, syntax},
     error::Result,
     secret::Secret,
     service::body::{self, Members},
@@ -114,13 +115,9 @@ impl Wanted {
     }
 }
 
+/// What is wrong with it is told without its bytes: the certificate's own words are not secret, the key's are.
 fn check_pair(pair: &Secret) -> Result<()> {
-    syntax::certificates(pair.expose().as_bytes()).map_err(|_| body::bad("certificate holds no certificate"))?;
-    if pair.expose().contains("PRIVATE KEY-----") {
-        return Ok(());
-    }
-    Err(body::bad("certificate holds no private key")
-        .hint("give the certificate and its key, PEM, one after the other"))
+    certificate::check(pair.expose(), OffsetDateTime::now_utc())
 }
 
 /// A connection as the agent holds it.
@@ -153,7 +150,8 @@ impl Held {
             id: connection.id.0,
             domain: connection.domain,
             sign_in_as: connection.username,
-            form: connection.settings.form(),
+            // Of an app that other connections brought, the credential knows better.
+            form: credential.map_or(connection.settings.form(), |credential| credential.form),
             version: credential.map(|credential| credential.version),
             proven_at: credential.and_then(|credential| credential.proven_at.clone()),
             created_at: connection.created_at,
