@@ -223,7 +223,7 @@ async fn values_stand_in_paths_and_queries_too() {
     ] });
     let fake = Fake::with_document(&swagger("/api/{domain}/users", &operation)).await;
     fake.json("POST /api/a%2Fb%20c/users?filter=x%26y%3D1", 200, &json!([]));
-    let ask = |values: Values| async { fake.agent().ask(Which::Named("Users_Find"), &values, Some(&token())).await };
+    let ask = async |values: Values| fake.agent().ask(Which::Named("Users_Find"), &values, Some(&token())).await;
     let given = Values { domain: "a/b c".to_owned(), body: Some(json!({ "filter": "x&y=1" })), ..Values::default() };
     ask(given).await.unwrap();
     let missing = ask(contoso()).await.unwrap_err();
