@@ -21,6 +21,8 @@ use crate::error::Result;
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest such pause.
 const LONGEST: Duration = Duration::from_secs(30);
+/// No pause is longer, whatever a server says.
+const CAP: Duration = Duration::from_hours(24);
 /// How long "the limit is near" holds.
 const NEAR: Duration = Duration::from_secs(10);
 /// From here on a server tells how near the limit is.
@@ -97,7 +99,7 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new(length: Duration) -> Self {
-        Self { until: Instant::now() + length }
+        Self { until: Instant::now() + length.min(CAP) }
     }
 
     /// Waits, unless that is longer than there is patience for.
@@ -269,8 +271,8 @@ fn jitter(most: Duration) -> Duration {
 pub fn retry_after(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
     let text = headers.get("retry-after")?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+        return Duration::try_from_secs_f64(seconds).ok().map(|pause| pause.min(CAP));
     }
     let date = OffsetDateTime::parse(&text.replace("GMT", "+0000"), &Rfc2822).ok()?;
-    Some(Duration::try_from(date - now).unwrap_or_default())
+    Some(Duration::try_from(date - now).unwrap_or_default().min(CAP))
 }

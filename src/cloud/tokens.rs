@@ -22,6 +22,9 @@ const KEPT: usize = 4_096;
 /// A token that is valid for less than this is renewed.
 const MARGIN: Duration = Duration::from_mins(5);
 
+/// No token is used for longer, whatever its answer says.
+const LONGEST: Duration = Duration::from_hours(24);
+
 /// An access token. It can be sent, not printed.
 pub struct Token {
     text: Zeroizing<String>,
@@ -41,6 +44,7 @@ impl std::fmt::Debug for Token {
 
 impl Token {
     pub(super) fn new(text: String, claims: Claims, lifetime: Duration, renewal: Option<String>) -> Self {
+        let lifetime = lifetime.min(LONGEST);
         let stale = Instant::now() + lifetime.saturating_sub(MARGIN.min(lifetime / 2));
         Self { text: Zeroizing::new(text), claims, stale, renewal: renewal.map(Zeroizing::new) }
     }

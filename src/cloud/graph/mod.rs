@@ -118,7 +118,14 @@ impl Graph {
     }
 
     fn address(&self, path: &str) -> Result<Url> {
-        join(&self.tenant().graph, &format!("{VERSION}{path}"))
+        let url = join(&self.tenant().graph, &format!("{VERSION}{path}"))?;
+        // A name of dots would lead out of its folder.
+        let plain = path.split('?').next().unwrap_or_default();
+        if !url.path().ends_with(&format!("/{VERSION}{plain}")) {
+            return Err(Error::new("cloud.bad_name", "a name or an id in the request leads elsewhere")
+                .hint("give names and ids as Graph answers them"));
+        }
+        Ok(url)
     }
 
     async fn request(&self, ask: &Ask, url: &Url) -> Result<Value> {
