@@ -49,6 +49,11 @@ pub enum Scope {
         /// The tenant.
         tenant: String,
     },
+    /// Questions whose domain a tenant is; nobody signs in.
+    Discovery {
+        /// The sign-in host.
+        login: String,
+    },
     /// An app's sign-ins to one tenant.
     SignIn {
         /// The sign-in host.
@@ -68,7 +73,8 @@ impl Scope {
             Self::App { .. } => Limit::new(Bucket::new(7_500.0, 37_500.0), Bucket::new(233.0, 17_500.0)),
             // 3,500 units in 10 s (a small tenant) and 3,000 writes in 150 s.
             Self::Tenant { .. } => Limit::new(Bucket::new(350.0, 875.0), Bucket::new(20.0, 750.0)),
-            // None is published: many instances of a program that sign in twice a second are what it is there for.
+            // None are published for these: they only keep a program that goes round in circles from doing harm.
+            Self::Discovery { .. } => Limit::new(Bucket::new(200.0, 1_000.0), Bucket::new(200.0, 1_000.0)),
             Self::SignIn { .. } => Limit::new(Bucket::new(50.0, 200.0), Bucket::new(50.0, 200.0)),
         }
     }
@@ -77,6 +83,7 @@ impl Scope {
         match self {
             Self::App { .. } => "Graph, for this app in all tenants,",
             Self::Tenant { .. } => "Graph, for this tenant,",
+            Self::Discovery { .. } => "the discovery of domains",
             Self::SignIn { .. } => "the sign-in of this app to this tenant",
         }
     }
@@ -89,6 +96,15 @@ pub struct Cost {
     pub units: f64,
     /// Whether it counts as a write.
     pub write: bool,
+}
+
+/// What one question costs that is no write.
+pub(super) const ONE: Cost = Cost { units: 1.0, write: false };
+
+/// Whether a server has done nothing because it has too much to do. A 503 counts when it says for how long: otherwise it may be
+/// anything that is broken.
+pub(super) fn is_throttled(status: u16, headers: &HeaderMap) -> bool {
+    status == 429 || (status == 503 && headers.contains_key("retry-after"))
 }
 
 /// How long an operation waits yet, in all.

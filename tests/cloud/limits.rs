@@ -91,7 +91,7 @@ async fn a_pause_that_is_longer_than_the_patience_is_told_at_once() {
 /// Another tenant's Graph, with the same app.
 async fn elsewhere(fake: &FakeCloud, cloud: &Cloud) -> Graph {
     let mut sign_in = fake.sign_in();
-    sign_in.tenant.id = world::OTHER_TENANT.to_owned();
+    world::OTHER_TENANT.clone_into(&mut sign_in.tenant.id);
     let path = format!("/{}/oauth2/v2.0/token", world::OTHER_TENANT);
     fake.on("POST", &path, [world::granted(world::OTHER_TENANT, &Value::Null)]);
     cloud.sign_in(&sign_in, Freshness::Cached).await.unwrap()
@@ -162,6 +162,23 @@ async fn the_sign_ins_pause_does_not_stop_who_is_signed_in() {
     }
     assert_eq!(fake.count("POST", &path), 2);
     graph.licences().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_sign_in_and_discovery_keep_pauses_too() {
+    let token = format!("/{}/oauth2/v2.0/token", world::TENANT);
+    let configuration = format!("/{}/v2.0/.well-known/openid-configuration", world::DOMAIN);
+    for status in [429, 503] {
+        let fake = FakeCloud::start().await;
+        let reply = || Reply::json(status, &Value::Null).header("retry-after", "0.4");
+        fake.on("GET", &configuration, [reply()]);
+        fake.on("POST", &token, [reply(), reply()]);
+        let began = Instant::now();
+        fake.cloud().discover(world::DOMAIN).await.unwrap();
+        fake.cloud().sign_in(&fake.sign_in(), Freshness::Fresh).await.unwrap();
+        assert!(began.elapsed() >= seconds(1.2), "{:?}", began.elapsed());
+        assert_eq!((fake.count("GET", &configuration), fake.count("POST", &token)), (2, 3));
+    }
 }
 
 #[tokio::test]

@@ -41,10 +41,14 @@ fn places(value: &Value, place: &str) -> Vec<String> {
     let mut all = vec![place.to_owned()];
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(name, inner)| all.extend(places(inner, &format!("{place}/{name}"))))
+            for (name, inner) in members {
+                all.extend(places(inner, &format!("{place}/{name}")));
+            }
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(i, inner)| all.extend(places(inner, &format!("{place}/{i}"))))
+            for (i, inner) in items.iter().enumerate() {
+                all.extend(places(inner, &format!("{place}/{i}")));
+            }
         }
         _ => {}
     }

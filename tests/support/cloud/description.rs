@@ -17,7 +17,7 @@ static DESCRIPTION: LazyLock<Option<Value>> = LazyLock::new(|| {
     Some(description)
 });
 
-/// `nullable` is OpenAPI 3.0's; JSON Schema says the same with a list of types. Of a reference it cannot be said at all there,
+/// `nullable` is `OpenAPI` 3.0's; JSON Schema says the same with a list of types. Of a reference it cannot be said at all there,
 /// though Microsoft's pages do ("Set it to null otherwise").
 fn as_json_schema(value: &mut Value) {
     match value {
