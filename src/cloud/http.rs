@@ -88,11 +88,7 @@ impl Http {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error, &host, effect))? {
             if body.len() + chunk.len() > LARGEST {
-                return Err(Error::new(
-                    "cloud.too_large",
-                    format!("{host} answers with more than {} MB", LARGEST >> 20),
-                )
-                .hint("ask for less at a time: fewer fields, a filter"));
+                return Err(too_large(&host, effect));
             }
             body.extend_from_slice(&chunk);
         }
@@ -161,6 +157,17 @@ impl Answer {
         bad_answer(&self.host, "(the whole)", &what)
             .hint("something else answers for the cloud: a proxy, a captive portal, a wrong address")
             .with("status", self.status.to_string())
+    }
+}
+
+fn too_large(host: &str, effect: Effect) -> Error {
+    let text = format!("{host} answers with more than {} MB", LARGEST >> 20);
+    match effect {
+        Effect::Repeatable => {
+            Error::new("cloud.too_large", text).hint("ask for less at a time: fewer fields, a filter")
+        }
+        Effect::Once => Error::in_doubt("cloud.in_doubt", format!("{text}; the change may have been made"))
+            .hint("see in the tenant whether it was made before it is sent again"),
     }
 }
 

@@ -18,7 +18,7 @@ use super::{claims::Claims, errors};
 use crate::error::{Error, Result};
 
 /// So many tokens are kept; the ones that expire first go.
-const KEPT: usize = 4_096;
+const KEPT: usize = 2_048;
 /// A token that is valid for less than this is renewed.
 const MARGIN: Duration = Duration::from_mins(5);
 

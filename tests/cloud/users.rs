@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libretto::{
-    cloud::{Cloud, Freshness, LicenceChange, NewUser, Options},
+    cloud::{Ask, Cloud, Freshness, LicenceChange, NewUser, Options},
     secret::Secret,
     verdict::Verdict,
 };
@@ -143,15 +143,46 @@ async fn a_change_whose_answer_is_lost_is_in_doubt_and_not_sent_twice() {
 #[tokio::test]
 async fn within_a_batch_a_lost_answer_is_a_doubt_of_writes_alone() {
     let (fake, graph) = signed_in().await;
-    fake.on("POST", "/v1.0/$batch", [world::graph_error(500, "InternalServerError", "Oops.")]);
-    let asks = vec![
-        libretto::cloud::Ask::get("/organization"),
-        libretto::cloud::Ask::post("/users", json!({ "displayName": "Ada" })),
+    let token = format!("/{}/oauth2/v2.0/token", world::TENANT);
+    let asks = || vec![Ask::get("/organization"), Ask::post("/users", json!({ "displayName": "Ada" }))];
+    let page = || Reply::text(200, "text/html", "<html><head><title>Busy</title></head></html>");
+    let cases = [
+        (world::graph_error(500, "InternalServerError", "Oops."), ["cloud.broken", "cloud.in_doubt"]),
+        (page(), ["cloud.broken", "cloud.in_doubt"]),
+        (world::graph_error(403, "Authorization_RequestDenied", "No."), ["cloud.permission_missing"; 2]),
     ];
-    let results = graph.batch(asks).await;
-    let verdicts: Vec<Verdict> = results.iter().map(|result| result.as_ref().unwrap_err().verdict()).collect();
-    assert_eq!(verdicts[1], Verdict::InDoubt);
-    assert_eq!(fake.lines().iter().filter(|line| line.ends_with("$batch")).count(), 1);
+    for (reply, codes) in cases {
+        fake.on("POST", "/v1.0/$batch", [reply]);
+        let results = graph.batch(asks()).await;
+        let told: Vec<_> = results.iter().map(|result| result.as_ref().unwrap_err()).collect();
+        assert_eq!([told[0].code(), told[1].code()], codes);
+        assert_eq!(told[1].verdict() == Verdict::InDoubt, codes[1] == "cloud.in_doubt");
+        assert_ne!(told[0].verdict(), Verdict::InDoubt);
+    }
+    // Nothing was sent once more.
+    assert_eq!(fake.lines().iter().filter(|line| line.ends_with("$batch")).count(), 3);
+    // What was never sent is no doubt.
+    let graph = {
+        let body = json!({ "token_type": "Bearer", "expires_in": 0, "access_token": world::token(world::TENANT, &Value::Null) });
+        fake.on(
+            "POST",
+            &token,
+            [Reply::json(200, &body), world::refused(401, "invalid_client", 7_000_222, "Expired.")],
+        );
+        fake.cloud().sign_in(&fake.sign_in(), Freshness::Cached).await.unwrap()
+    };
+    for result in graph.batch(asks()).await {
+        assert_eq!(result.unwrap_err().code(), "cloud.expired_secret");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_is_answered_with_a_web_page_is_in_doubt() {
+    let (fake, graph) = signed_in().await;
+    fake.on("POST", "/v1.0/users", [Reply::text(200, "text/html", "<html><head><title>Busy</title></head></html>")]);
+    let error = graph.create_user(&new_user()).await.unwrap_err();
+    assert_eq!((error.code(), error.verdict()), ("cloud.in_doubt", Verdict::InDoubt));
+    assert!(error.message().contains("is a web page, \"Busy\""), "{error}");
 }
 
 #[tokio::test]

@@ -185,6 +185,29 @@ async fn who_does_not_answer_is_told_from_who_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_secret_goes_to_microsoft_alone_unless_another_host_was_set() {
+    let fake = FakeCloud::start().await;
+    let cloud = Cloud::new(Options::default()).unwrap();
+    let mut sign_in = fake.sign_in();
+    let mixed = [
+        "https://login.microsoftonline.com/",
+        "https://login.microsoftonline.us/",
+        "https://login.microsoftonline.com:8443/",
+    ];
+    let graphs = ["https://graph.microsoft.us/", "https://graph.microsoft.com/", "https://graph.microsoft.com/"];
+    let hosts = mixed.into_iter().zip(graphs).map(|(login, graph)| (login.parse().unwrap(), graph.parse().unwrap()));
+    let here = (sign_in.tenant.login.clone(), sign_in.tenant.graph.clone());
+    for (login, graph) in hosts.chain([here]) {
+        (sign_in.tenant.login, sign_in.tenant.graph) = (login, graph);
+        let error = cloud.sign_in(&sign_in, Freshness::Fresh).await.unwrap_err();
+        assert_eq!(error.code(), "cloud.foreign_host");
+    }
+    sign_in.tenant.graph = "http://graph.example/".parse().unwrap();
+    assert_eq!(fake.cloud().sign_in(&sign_in, Freshness::Fresh).await.unwrap_err().code(), "cloud.in_the_clear");
+    assert_eq!(fake.lines(), [""; 0]);
+}
+
+#[tokio::test]
 async fn sockets_are_used_again() {
     let fake = FakeCloud::start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -26,7 +26,7 @@ use super::{
     answer::Object,
     discovery::join,
     errors,
-    http::{self, Answer, Effect},
+    http::{self, Answer},
     signin,
     throttle::{Cost, Patience, Scope, back_off},
     tokens::Token,
@@ -137,7 +137,11 @@ impl Graph {
             let token = self.token().await?;
             let answer = self.once(ask, url, &token).await;
             let error = match answer {
-                Ok(answer) if (200..300).contains(&answer.status) => return answer.json(),
+                Ok(answer) if (200..300).contains(&answer.status) => {
+                    return answer
+                        .json()
+                        .map_err(|error| if ask.is_repeatable() { error } else { batch::doubt(&error) });
+                }
                 // Revoked, or a clock that was set: one more with a token from now.
                 Ok(answer) if answer.status == 401 && !renewed => {
                     renewed = true;
@@ -155,7 +159,7 @@ impl Graph {
                 Ok(answer) => refused(ask, &answer, &token),
                 Err(error) => error,
             };
-            let passes = error.is_retryable() && ask.effect() == Effect::Repeatable && attempt + 1 < ATTEMPTS;
+            let passes = error.is_retryable() && ask.is_repeatable() && attempt + 1 < ATTEMPTS;
             // One that cannot be reached was tried for long enough.
             if !passes || !matches!(error.code(), "cloud.unavailable" | "cloud.broken" | "cloud.conflict") {
                 return Err(permissions::explain(error, ask));
@@ -242,11 +246,12 @@ fn refused(ask: &Ask, answer: &Answer, token: &Token) -> Error {
     let confidential = ask.confidential(token.confidential());
     let error = errors::graph::refusal(answer.status, body.as_ref(), answer.header("request-id"), &confidential);
     // A write that ends in a fault of the server's may have been done.
-    if ask.effect() == Effect::Once && answer.status >= 500 && error.verdict() == Verdict::Inconclusive {
-        let text = format!("{} answered with status {}; the change may have been made", answer.host(), answer.status);
-        let doubt = Error::in_doubt("cloud.in_doubt", text)
-            .hint("see in the tenant whether it was made before it is sent again");
-        return error.details().iter().fold(doubt, |doubt, (key, value)| doubt.with(key, value.as_str()));
+    if !ask.is_repeatable() && answer.status >= 500 && error.verdict() == Verdict::Inconclusive {
+        return batch::doubt(&errors::renamed(
+            &error,
+            "cloud.unavailable",
+            format!("{} answered with status {}", answer.host(), answer.status),
+        ));
     }
     error
 }
@@ -254,6 +259,10 @@ fn refused(ask: &Ask, answer: &Answer, token: &Token) -> Error {
 impl Ask {
     /// What it takes of the limits ("Identity and access service limits").
     pub(super) fn cost(&self) -> Cost {
+        // Each part of a batch counts by itself.
+        if self.path == batch::PATH {
+            return Cost { units: 0.0, write: false };
+        }
         let write = self.method != Method::GET;
         let plain = self.path.split('?').next().unwrap_or_default();
         let base: f64 = match plain.trim_start_matches('/').split('/').next().unwrap_or_default() {

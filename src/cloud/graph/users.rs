@@ -112,7 +112,7 @@ impl Graph {
     /// # Errors
     /// Those of Graph; `cloud.too_many` above `limit`.
     pub async fn find_users(&self, filter: &str, limit: usize) -> Result<Vec<User>> {
-        let all = self.some(&format!("/users?$select={SELECT}&$filter={}", encode(filter)), limit).await?;
+        let all = self.some(&format!("/users?$select={SELECT}&$top=999&$filter={}", encode(filter)), limit).await?;
         all.iter().map(User::read).collect()
     }
 

@@ -46,7 +46,6 @@ pub(super) fn scope(sign_in: &SignIn) -> String {
 /// Fetches a token, and sees that it is for the tenant that was meant.
 pub(super) async fn fetch(cloud: &Cloud, sign_in: &SignIn) -> Result<Token> {
     let url = join(&sign_in.tenant.login, &format!("{}/oauth2/v2.0/token", sign_in.tenant.id))?;
-    crate::cloud::http::refuse_in_the_clear(&url)?;
     let scope = Scope::SignIn {
         login: crate::cloud::http::authority(&url),
         app: sign_in.app.clone(),
