@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use libretto::{
-    cloud::{Cloud, Freshness, Options},
+    cloud::{Cloud, Freshness, Options, Tenant, clouds::NationalCloud},
+    error::Error,
     verdict::Verdict,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -11,20 +12,24 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional},
     net::{TcpListener, TcpStream},
+    sync::mpsc,
 };
 use tokio_rustls::TlsAcceptor;
 
 use super::told;
-use crate::support::cloud::{FakeCloud, world};
+use crate::support::cloud::{FakeCloud, Reply, world};
 
 const HOST: &str = "login.cloud.example";
+/// Microsoft's sign-in hosts, in the order in which they are asked.
+const LOGINS: [&str; 3] = ["login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"];
 
-/// TLS in front of the test's cloud, with a certificate for [`HOST`] and this machine. Answers its port and its CA.
+/// TLS in front of the test's cloud, with a certificate for the hosts above and this machine. Answers its port and its CA.
 async fn encrypted(fake: &FakeCloud) -> (u16, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let names = [HOST, "localhost", "127.0.0.1"].map(str::to_owned);
+    let names: Vec<String> =
+        LOGINS.iter().chain(&[HOST, "localhost", "127.0.0.1"]).map(|name| (*name).to_owned()).collect();
     let key = KeyPair::generate().unwrap();
     let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &ca).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -52,10 +57,17 @@ async fn encrypted(fake: &FakeCloud) -> (u16, String) {
 
 /// A proxy that wants `user:word` (in base64) and takes every connection to `port` of this machine. Answers its address.
 async fn proxy(port: u16, wants: Option<&'static str>) -> String {
+    watched(port, wants).await.0
+}
+
+/// The same, which also tells whom it was asked for.
+async fn watched(port: u16, wants: Option<&'static str>) -> (String, mpsc::UnboundedReceiver<String>) {
+    let (tell, told) = mpsc::unbounded_channel();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            let tell = tell.clone();
             tokio::spawn(async move {
                 let mut stream = BufReader::new(stream);
                 let mut head = String::new();
@@ -65,7 +77,9 @@ async fn proxy(port: u16, wants: Option<&'static str>) -> String {
                     }
                 }
                 let knows = wants.is_none_or(|wants| head.contains(&format!("Basic {wants}")));
-                if !head.starts_with(&format!("CONNECT {HOST}:443 ")) || !knows {
+                let host = head.strip_prefix("CONNECT ").and_then(|rest| rest.split_once(":443 ")).unwrap().0;
+                let _ = tell.send(host.to_owned());
+                if !knows {
                     let _ = stream
                         .write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
                         .await;
@@ -77,7 +91,7 @@ async fn proxy(port: u16, wants: Option<&'static str>) -> String {
             });
         }
     });
-    address
+    (address, told)
 }
 
 fn options(login: &str, ca: Option<&str>) -> Options {
@@ -132,6 +146,70 @@ async fn a_proxy_is_gone_through() {
         let error = Cloud::new(through(odd)).unwrap_err();
         assert_eq!(error.code(), "cloud.bad_proxy", "{odd}");
     }
+}
+
+/// Discovers a domain at Microsoft's hosts, all of them played by the test's cloud; answers whom it asked.
+async fn at_microsofts(fake: &FakeCloud) -> (Result<Tenant, Error>, Vec<String>) {
+    let (port, ca) = encrypted(fake).await;
+    let (proxy, mut told) = watched(port, None).await;
+    let options = Options { login: None, proxy: Some(proxy.into()), ..options(&format!("https://{HOST}/"), Some(&ca)) };
+    let found = Cloud::new(options).unwrap().discover(world::DOMAIN).await;
+    let mut asked = Vec::new();
+    while let Ok(host) = told.try_recv() {
+        asked.push(host);
+    }
+    (found, asked)
+}
+
+#[tokio::test]
+async fn a_national_cloud_is_found_by_what_the_sign_in_hosts_say() {
+    let path = format!("/{}/v2.0/.well-known/openid-configuration", world::DOMAIN);
+    let not_here = || world::refused(400, "invalid_tenant", 90002, "Tenant not found.");
+    let elsewhere = || world::refused(400, "invalid_tenant", 90038, "The tenant is in another cloud.");
+    let here = |graph: &str| {
+        let mut body = world::configuration(graph);
+        body["issuer"] = format!("https://login.microsoftonline.com/{}/v2.0", world::TENANT).into();
+        Reply::json(200, &body)
+    };
+    let cases = [
+        (vec![here("graph.microsoft.com")], 1, NationalCloud::Global, LOGINS[0], "graph.microsoft.com"),
+        // The worldwide host knows the tenants of the US government and says where they are.
+        (vec![here("graph.microsoft.us")], 1, NationalCloud::UsGovernment, LOGINS[1], "graph.microsoft.us"),
+        (
+            vec![elsewhere(), here("dod-graph.microsoft.us")],
+            2,
+            NationalCloud::UsDefense,
+            LOGINS[1],
+            "dod-graph.microsoft.us",
+        ),
+        (
+            vec![not_here(), not_here(), here("microsoftgraph.chinacloudapi.cn")],
+            3,
+            NationalCloud::China,
+            LOGINS[2],
+            "microsoftgraph.chinacloudapi.cn",
+        ),
+    ];
+    for (replies, hosts, cloud, login, graph) in cases {
+        let fake = FakeCloud::start().await;
+        fake.on("GET", &path, replies);
+        let (tenant, asked) = at_microsofts(&fake).await;
+        let tenant = tenant.unwrap();
+        assert_eq!(
+            (tenant.cloud, tenant.id.as_str(), asked.as_slice()),
+            (cloud, world::TENANT, &LOGINS.map(str::to_owned)[..hosts])
+        );
+        assert_eq!(
+            (tenant.login.as_str(), tenant.graph.as_str()),
+            (format!("https://{login}/").as_str(), format!("https://{graph}/").as_str())
+        );
+    }
+    // Known nowhere; and a Graph that is not Microsoft's.
+    let fake = FakeCloud::start().await;
+    fake.on("GET", &path, [not_here(), not_here(), not_here(), here("graph.evil.example")]);
+    assert_eq!(at_microsofts(&fake).await.0.unwrap_err().code(), "cloud.unknown_tenant");
+    let error = at_microsofts(&fake).await.0.unwrap_err();
+    assert!(error.message().ends_with("msgraph_host names a host that is none of Microsoft's Graphs"), "{error}");
 }
 
 #[tokio::test]
@@ -212,7 +290,7 @@ async fn sockets_are_used_again() {
     let fake = FakeCloud::start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (front, behind) = (listener.local_addr().unwrap(), fake.address());
-    let (counted, mut count) = tokio::sync::mpsc::unbounded_channel();
+    let (counted, mut count) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let (counted, behind) = (counted.clone(), behind.clone());
