@@ -111,6 +111,16 @@ async fn a_token_that_graph_refuses_is_replaced_once() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_refused_to_many_is_replaced_once_for_all() {
+    let (fake, graph) = signed_in().await;
+    graph.organization().await.unwrap();
+    fake.revoke_tokens();
+    let all = join_all((0..30).map(|_| graph.organization())).await;
+    assert!(all.iter().all(Result::is_ok));
+    assert_eq!(fake.count("POST", &token_path()), 2);
+}
+
+#[tokio::test]
 async fn nothing_that_can_be_printed_holds_a_token_or_a_secret() {
     let (fake, graph) = signed_in().await;
     graph.organization().await.unwrap();

@@ -22,12 +22,12 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    Claims, Cloud, Freshness, SignIn, Tenant,
+    Claims, Cloud, SignIn, Tenant,
     answer::Object,
     discovery::join,
     errors,
     http::{self, Answer},
-    signin,
+    signin::{self, Wanted},
     throttle::{Cost, Patience, Scope, back_off},
     tokens::Token,
 };
@@ -94,11 +94,11 @@ impl Graph {
     /// A token that is valid for a while yet.
     async fn token(&self) -> Result<Arc<Token>> {
         let held = self.held();
-        if held.is_stale() { self.renew(Freshness::Cached).await } else { Ok(held) }
+        if held.is_stale() { self.renew(Wanted::Valid).await } else { Ok(held) }
     }
 
-    async fn renew(&self, freshness: Freshness) -> Result<Arc<Token>> {
-        let token = signin::token(&self.0.cloud, &self.0.sign_in, freshness).await?;
+    async fn renew(&self, wanted: Wanted<'_>) -> Result<Arc<Token>> {
+        let token = signin::token(&self.0.cloud, &self.0.sign_in, wanted).await?;
         *self.0.token.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&token);
         Ok(token)
     }
@@ -142,10 +142,10 @@ impl Graph {
                         .json()
                         .map_err(|error| if ask.is_repeatable() { error } else { batch::doubt(&error) });
                 }
-                // Revoked, or a clock that was set: one more with a token from now.
+                // Revoked, or a clock that was set: once more with another token.
                 Ok(answer) if answer.status == 401 && !renewed => {
                     renewed = true;
-                    self.renew(Freshness::Fresh).await?;
+                    self.renew(Wanted::Other(&token)).await?;
                     continue;
                 }
                 Ok(answer) if busy(&answer) => {

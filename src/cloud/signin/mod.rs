@@ -67,15 +67,37 @@ pub enum Freshness {
     Fresh,
 }
 
+/// Which token will do.
+pub(super) enum Wanted<'a> {
+    /// Any that is valid for a while yet.
+    Valid,
+    /// A new one.
+    Fresh,
+    /// Any but this one, which was refused.
+    Other(&'a Arc<Token>),
+}
+
+impl From<Freshness> for Wanted<'_> {
+    fn from(freshness: Freshness) -> Self {
+        match freshness {
+            Freshness::Cached => Self::Valid,
+            Freshness::Fresh => Self::Fresh,
+        }
+    }
+}
+
 /// A token for the tenant's Graph: the one that is kept, or a new one. One request at a time for each.
-pub(super) async fn token(cloud: &Cloud, sign_in: &SignIn, freshness: Freshness) -> Result<Arc<Token>> {
+pub(super) async fn token(cloud: &Cloud, sign_in: &SignIn, wanted: Wanted<'_>) -> Result<Arc<Token>> {
     refuse_strangers(cloud, &sign_in.tenant)?;
     let key = key(cloud, sign_in)?;
     let entry = cloud.0.tokens.entry(&key);
     let mut kept = entry.lock().await;
-    if freshness == Freshness::Cached
-        && let Some(token) = kept.as_ref().filter(|token| !token.is_stale())
-    {
+    let will_do = |token: &&Arc<Token>| match wanted {
+        Wanted::Fresh => false,
+        Wanted::Valid => !token.is_stale(),
+        Wanted::Other(refused) => !token.is_stale() && !Arc::ptr_eq(token, refused),
+    };
+    if let Some(token) = kept.as_ref().filter(will_do) {
         return Ok(Arc::clone(token));
     }
     // Whatever comes of it: a token that was asked to be fresh is not answered by an older one later.

@@ -105,6 +105,8 @@ struct Rule {
 struct Shared {
     asked: Vec<Asked>,
     rules: Vec<Rule>,
+    /// Tokens that Graph accepts no more.
+    revoked: Vec<String>,
     /// What did not agree with the description.
     disagreements: Vec<String>,
     address: String,
@@ -166,6 +168,12 @@ impl FakeCloud {
         self.0.lock().unwrap().rules.push(rule);
     }
 
+    /// From now on Graph refuses the tokens that it has seen.
+    pub fn revoke_tokens(&self) {
+        let mut shared = self.0.lock().unwrap();
+        shared.revoked = shared.asked.iter().filter_map(|asked| asked.bearer.clone()).collect();
+    }
+
     /// Every request so far, in order, without the batches' shells.
     pub fn asked(&self) -> Vec<Asked> {
         self.0.lock().unwrap().asked.iter().filter(|asked| asked.path != "/v1.0/$batch").cloned().collect()
@@ -191,6 +199,9 @@ impl FakeCloud {
     fn reply(&self, asked: &Asked) -> Reply {
         let mut shared = self.0.lock().unwrap();
         shared.asked.push(asked.clone());
+        if asked.bearer.as_ref().is_some_and(|bearer| shared.revoked.contains(bearer)) {
+            return world::graph_error(401, "InvalidAuthenticationToken", "Access token has been revoked.");
+        }
         let address = shared.address.clone();
         let rule = shared
             .rules
