@@ -4,6 +4,7 @@
 mod agent;
 mod audit;
 mod cli;
+mod cloud;
 mod connection;
 mod crash;
 mod directory;

@@ -69,7 +69,6 @@ fn tls(session: &Session, args: &ServeArgs) -> Result<Tls> {
 
 /// The way to the cloud, through the proxy that the environment names.
 fn cloud(session: &Session, args: &ServeArgs) -> Result<Options> {
-    let var = |names: [&str; 2]| names.into_iter().find_map(|name| session.host.var(name)).map(Arc::from);
     let ca_pem = args.cloud_ca.as_ref().map(|path| {
         std::fs::read_to_string(session.host.working_folder.join(path)).map(Arc::from).map_err(|e| {
             Error::new("cloud.bad_ca", format!("{} cannot be read: {e}", path.display()))
@@ -79,8 +78,8 @@ fn cloud(session: &Session, args: &ServeArgs) -> Result<Options> {
     Ok(Options {
         login: args.cloud_login.clone(),
         ca_pem: ca_pem.transpose()?,
-        proxy: var(["HTTPS_PROXY", "https_proxy"]),
-        no_proxy: var(["NO_PROXY", "no_proxy"]),
+        proxy: session.host.https_proxy().map(Arc::from),
+        no_proxy: session.host.no_proxy().map(Arc::from),
         ..Options::default()
     })
 }
