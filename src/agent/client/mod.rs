@@ -25,12 +25,15 @@ use sha2::{Digest, Sha256};
 
 use self::{
     document::{Document, Operation},
-    fill::{Request, Values},
+    fill::Values,
     find::Wanted,
     http::Http,
     read::Found,
 };
-use crate::{error::Result, secret::Secret};
+use crate::{
+    error::{Error, Result},
+    secret::Secret,
+};
 
 /// How an agent is reached.
 #[derive(Debug, Clone)]
@@ -93,10 +96,18 @@ pub struct Answer {
 pub struct Agent {
     address: Address,
     http: Http,
-    found: tokio::sync::Mutex<Option<(Arc<Found>, Instant)>>,
+    known: tokio::sync::Mutex<Known>,
 }
 
-/// A document that was read less than this ago is not read again because of a 404.
+/// What is known of an agent.
+#[derive(Default)]
+struct Known {
+    found: Option<Arc<Found>>,
+    /// When the document was read again last.
+    again: Option<Instant>,
+}
+
+/// A document that was read again less than this ago is not read again: ten thousand unknown domains are no reason to.
 const FRESH: Duration = Duration::from_secs(5);
 
 impl Agent {
@@ -105,7 +116,7 @@ impl Agent {
     /// # Errors
     /// `agent.bad_ca`, `agent.bad_proxy`.
     pub fn new(address: Address, options: &Options) -> Result<Self> {
-        Ok(Self { http: Http::new(&address, options)?, address, found: tokio::sync::Mutex::default() })
+        Ok(Self { http: Http::new(&address, options)?, address, known: tokio::sync::Mutex::default() })
     }
 
     /// Where it listens.
@@ -120,86 +131,100 @@ impl Agent {
     /// `agent.unreachable`, `agent.timeout`, `agent.tls`, `agent.html`, `agent.empty_document`, `agent.foreign_document`,
     /// `agent.no_document`, `agent.wrong_token`.
     pub async fn found(&self, token: Option<&Secret>) -> Result<Arc<Found>> {
-        let mut known = self.found.lock().await;
-        if let Some((found, _)) = &*known {
+        let mut known = self.known.lock().await;
+        if let Some(found) = &known.found {
             return Ok(Arc::clone(found));
         }
         let found = Arc::new(read::find(&self.http, &self.address, token).await?);
-        *known = Some((Arc::clone(&found), Instant::now()));
+        known.found = Some(Arc::clone(&found));
         Ok(found)
     }
 
     /// Its document, read again unless somebody else has done so since, or just now.
     async fn found_again(&self, stale: &Arc<Found>, token: Option<&Secret>) -> Result<Option<Arc<Found>>> {
-        let mut known = self.found.lock().await;
-        match &*known {
-            Some((found, _)) if !Arc::ptr_eq(found, stale) => return Ok(Some(Arc::clone(found))),
-            Some((_, since)) if since.elapsed() < FRESH => return Ok(None),
+        let mut known = self.known.lock().await;
+        match &known.found {
+            Some(found) if !Arc::ptr_eq(found, stale) => return Ok(Some(Arc::clone(found))),
+            _ if known.again.is_some_and(|again| again.elapsed() < FRESH) => return Ok(None),
             _ => {}
         }
+        known.again = Some(Instant::now());
         let found = Arc::new(read::find(&self.http, &self.address, token).await?);
-        *known = Some((Arc::clone(&found), Instant::now()));
+        known.found = Some(Arc::clone(&found));
         Ok(Some(found))
     }
 
     /// Forgets the document.
     pub async fn forget(&self) {
-        *self.found.lock().await = None;
-    }
-
-    /// The operation that is wanted.
-    ///
-    /// # Errors
-    /// Those of [`Agent::found`]; `agent.no_operation`, which says what was looked for; `agent.ambiguous_operation`.
-    pub async fn operation(&self, wanted: &Wanted<'_>, token: Option<&Secret>) -> Result<(Arc<Found>, Operation)> {
-        let found = self.found(token).await?;
-        let operation = find::find(&found.document, wanted).map_err(|e| e.with("agent", self.address.to_string()))?;
-        let operation = operation.clone();
-        Ok((found, operation))
+        self.known.lock().await.found = None;
     }
 
     /// Asks for an operation, its parameters and body filled from `values`. When the agent does not know the path any more,
     /// its document is read again and the operation looked for once more.
     ///
     /// # Errors
-    /// Those of [`Agent::operation`]; `agent.cannot_fill`; `agent.wrong_token`, `agent.no_token`, `agent.forbidden`,
-    /// `agent.too_large`, `agent.throttled`, `agent.failed`, `agent.bad_answer`, `agent.broken`; the code that the agent itself
-    /// answers with; in doubt when a write has no answer.
-    pub async fn ask(&self, wanted: &Wanted<'_>, values: &Values, token: Option<&Secret>) -> Result<Answer> {
-        let (found, operation) = self.operation(wanted, token).await?;
-        let request = fill::fill(&found.document, &operation, values)?;
-        match self.send(&found, &operation, request, token, wanted.writes).await {
-            Err(gone) if answer::is_gone(&gone) => {
-                let Some(found) = self.found_again(&found, token).await? else { return Err(gone) };
-                let again = find::find(&found.document, wanted)?;
-                if (&again.method, &again.path) == (&operation.method, &operation.path) {
-                    return Err(gone);
-                }
-                let request = fill::fill(&found.document, again, values)?;
-                self.send(&found, again, request, token, wanted.writes).await
-            }
-            answered => answered,
+    /// Those of [`Agent::found`]; `agent.no_operation`, which says what was looked for; `agent.ambiguous_operation`;
+    /// `agent.cannot_fill`; `agent.wrong_token`, `agent.no_token`, `agent.forbidden`, `agent.too_large`, `agent.throttled`,
+    /// `agent.failed`, `agent.bad_answer`, `agent.broken`; the code that the agent itself answers with; in doubt when a write
+    /// has no answer.
+    pub async fn ask(&self, which: Which<'_>, values: &Values, token: Option<&Secret>) -> Result<Answer> {
+        let of_agent = |e: Error| e.with("agent", self.address.to_string());
+        let found = self.found(token).await?;
+        let operation = which.find(&found.document).map_err(of_agent)?;
+        let gone = match self.send(&found, operation, values, token, which).await {
+            Err(error) if answer::is_gone(&error) => error,
+            answered => return answered,
+        };
+        let Some(again) = self.found_again(&found, token).await? else { return Err(gone) };
+        let now = which.find(&again.document).map_err(of_agent)?;
+        if (&now.method, &now.path) == (&operation.method, &operation.path) {
+            return Err(gone);
         }
+        self.send(&again, now, values, token, which).await
     }
 
     async fn send(
         &self,
         found: &Found,
         operation: &Operation,
-        request: Request,
+        values: &Values,
         token: Option<&Secret>,
-        writes: bool,
+        which: Which<'_>,
     ) -> Result<Answer> {
-        let reply = self.http.send(&found.base, &found.document, operation, &request, (token, writes)).await?;
+        let request =
+            fill::fill(&found.document, operation, values).map_err(|e| e.with("agent", self.address.to_string()))?;
+        let way = (token, which.writes(operation));
+        let reply = self.http.send(&found.base, &found.document, operation, &request, way).await?;
         answer::of(&self.address, operation, reply, token.is_some())
     }
+}
 
-    /// The document's own words for status: whether anybody answers at all, without a token.
+/// Which operation is meant.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// One that every agent has, by whatever name.
+    Wanted(&'a Wanted<'a>),
+    /// One of this agent, as a person calls it: its id, `Group_End`, `METHOD /path`.
+    Named(&'a str),
+}
+
+impl Which<'_> {
+    /// Finds it.
     ///
     /// # Errors
-    /// As [`Agent::found`].
-    pub async fn document(&self, token: Option<&Secret>) -> Result<Document> {
-        Ok(self.found(token).await?.document.clone())
+    /// `agent.no_operation`, `agent.ambiguous_operation`.
+    pub fn find<'d>(&self, document: &'d Document) -> Result<&'d Operation> {
+        match self {
+            Self::Wanted(wanted) => find::find(document, wanted),
+            Self::Named(name) => find::named(document, name),
+        }
+    }
+
+    fn writes(&self, operation: &Operation) -> bool {
+        match self {
+            Self::Wanted(wanted) => wanted.writes,
+            Self::Named(_) => operation.method != reqwest::Method::GET,
+        }
     }
 }
 

@@ -135,7 +135,16 @@ impl Inner {
             secret: wanted.secret,
             agent_token: None,
         };
-        let added = connection::add(&self.store, &new).map_err(|e| match e.code() {
+        let added = match connection::add(&self.store, &new) {
+            // Whoever keeps the connections says what the app signs in with now, for all of its connections.
+            Err(e) if e.code() == "connection.app_has_secret" => {
+                connection::add(&self.store, &NewConnection { secret: None, ..new.clone() })?;
+                let change = Change { secret: new.secret, ..Change::default() };
+                connection::edit(&self.store, &new.name, &Scope::all(), &change)
+            }
+            added => added,
+        };
+        let added = added.map_err(|e| match e.code() {
             "connection.exists" => e.hint("change it with Connections_Update"),
             _ => e,
         })?;

@@ -1,0 +1,1 @@
+//! Libretto's own agent, its cloud the lab's.
