@@ -5,6 +5,7 @@ mod agent;
 mod agent_client;
 mod audit;
 mod cli;
+mod cloud;
 mod connection;
 mod crash;
 mod directory;
