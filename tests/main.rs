@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_macros, missing_docs)]
 
 mod agent;
+mod agent_client;
 mod audit;
 mod cli;
+mod cloud;
 mod connection;
 mod crash;
 mod directory;

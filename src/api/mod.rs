@@ -5,6 +5,7 @@
 //! made from them, and a test runs every example in the lab.
 
 mod ad;
+mod agent;
 mod batch;
 mod conn;
 mod credentials;
@@ -35,6 +36,7 @@ fn namespaces() -> Vec<Namespace> {
         conn::namespace(),
         ad::namespace(),
         home::namespace(),
+        agent::namespace(),
         http::namespace(),
         secret::namespace(),
     ]

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     agent::service::{self as remote, Agent},
-    cloud::{self, Cloud},
+    cloud::Options,
     config::Config,
     error::{Error, Result},
     host::StopSignals,
@@ -68,20 +68,19 @@ fn tls(session: &Session, args: &ServeArgs) -> Result<Tls> {
 }
 
 /// The way to the cloud, through the proxy that the environment names.
-fn cloud(session: &Session, args: &ServeArgs) -> Result<Cloud> {
-    let var = |names: [&str; 2]| names.into_iter().find_map(|name| session.host.var(name)).map(Arc::from);
+fn cloud(session: &Session, args: &ServeArgs) -> Result<Options> {
     let ca_pem = args.cloud_ca.as_ref().map(|path| {
         std::fs::read_to_string(session.host.working_folder.join(path)).map(Arc::from).map_err(|e| {
             Error::new("cloud.bad_ca", format!("{} cannot be read: {e}", path.display()))
                 .hint("give the path of a PEM file")
         })
     });
-    Cloud::new(cloud::Options {
+    Ok(Options {
         login: args.cloud_login.clone(),
         ca_pem: ca_pem.transpose()?,
-        proxy: var(["HTTPS_PROXY", "https_proxy"]),
-        no_proxy: var(["NO_PROXY", "no_proxy"]),
-        ..cloud::Options::default()
+        proxy: session.host.https_proxy().map(Arc::from),
+        no_proxy: session.host.no_proxy().map(Arc::from),
+        ..Options::default()
     })
 }
 

@@ -1,8 +1,9 @@
-//! The embedded world of `--lab`: a directory that answers as Active Directory does, on real sockets on loopback.
+//! The embedded world of `--lab`: a directory that answers as Active Directory does and a cloud that answers as Entra ID and
+//! Microsoft Graph do, on real sockets on loopback.
 //!
-//! Three targets, each with its own copy of the directory, speak LDAPS and StartTLS. It is for learning, for trying one's
-//! own scripts and for tests; what the product claims is proven on real servers. The words and codes of its answers are
-//! those measured on Samba 4.17 or, in the `Windows` flavour, those known from public reports.
+//! Three targets, each with its own copy of the directory, speak LDAPS and StartTLS; `cloud/` is the cloud. It is for learning,
+//! for trying one's own scripts and for tests; what the product claims is proven on real servers. The words and codes of the
+//! directory's answers are those measured on Samba 4.17 or, in the `Windows` flavour, those known from public reports.
 //!
 //! Not to be filtered into a log: `ldap3_proto`'s own traces show requests as they came, passwords included.
 
@@ -201,6 +202,7 @@ impl Lab {
     /// Ends the lab and waits until its sockets are closed.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
+        self.cloud.stop().await;
     }
 
     fn sign_in(&self, index: usize) -> (&str, &Secret) {

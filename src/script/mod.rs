@@ -38,7 +38,7 @@ use crate::{config::Limits, names::nearest, secret::redact::redact, store::event
 
 /// What a script can be allowed to do; everything else is read-only.
 pub const GRANTS: &[&str] =
-    &["connection:secret", "connection:write", "directory:test", "directory:write", "home:test", "http"];
+    &["agent:write", "connection:secret", "connection:write", "directory:test", "directory:write", "home:test", "http"];
 
 /// A script that was read: parsed, with its modules and what it declares. It may still have faults.
 pub struct Script {

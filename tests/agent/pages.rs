@@ -90,7 +90,7 @@ fn answers_are_as_the_document_says() {
     fits("Problem", &served.call("Add", &new).json());
     fits("Problem", &served.open("/api/Agent/Status").json());
     fits("Status", &served.get("/api/Agent/Status").json());
-    fits("Egress", &served.get("/api/Agent/CheckEgress?cloud=china").json());
+    fits("EgressChecked", &served.get("/api/Agent/CheckEgress?cloud=china").json());
     fits("Profile", &served.post("/api/LicenceProfiles/Set", r#"{"name":"staff","sku":"SPE_E3"}"#).json());
     fits("Deleted", &served.call("Delete", &json!("contoso.example")).json());
 }

@@ -62,6 +62,11 @@ impl Http {
             .redirect(Policy::none())
             .no_proxy();
         if let Some(proxy) = options.proxy.as_deref().filter(|_| !address.is_here()) {
+            let proxy = if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") };
+            if let Some(password) = url::Url::parse(&proxy).ok().as_ref().and_then(url::Url::password) {
+                // Known to the redactor from now on; one that is too short to be looked for is too short to be one.
+                let _ = Secret::new(password);
+            }
             let through = Proxy::https(proxy).map_err(|_| bad_proxy())?;
             builder = builder.proxy(through.no_proxy(options.no_proxy.as_deref().and_then(NoProxy::from_string)));
         }
@@ -276,18 +281,17 @@ fn bad_proxy() -> Error {
 fn tls_refusal(error: &reqwest::Error) -> Option<rustls::Error> {
     let mut at = error.source();
     while let Some(cause) = at {
-        if let Some(found) = cause.downcast_ref::<rustls::Error>() {
-            return Some(found.clone());
-        }
-        // An `io::Error` shows what it wraps to nobody who follows `source`.
-        if let Some(found) = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
-            && let Some(found) = found.downcast_ref::<rustls::Error>()
-        {
+        if let Some(found) = wrapped(cause) {
             return Some(found.clone());
         }
         at = cause.source();
     }
     None
+}
+
+/// An `io::Error` shows what it wraps, perhaps another one, to nobody who follows `source`.
+fn wrapped<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    cause.downcast_ref().or_else(|| wrapped(cause.downcast_ref::<std::io::Error>()?.get_ref()?))
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

@@ -96,10 +96,18 @@ pub struct Answer {
 pub struct Agent {
     address: Address,
     http: Http,
-    found: tokio::sync::Mutex<Option<(Arc<Found>, Instant)>>,
+    known: tokio::sync::Mutex<Known>,
 }
 
-/// A document that was read less than this ago is not read again because of a 404.
+/// What is known of an agent.
+#[derive(Default)]
+struct Known {
+    found: Option<Arc<Found>>,
+    /// When the document was read again last.
+    again: Option<Instant>,
+}
+
+/// A document that was read again less than this ago is not read again: ten thousand unknown domains are no reason to.
 const FRESH: Duration = Duration::from_secs(5);
 
 impl Agent {
@@ -108,7 +116,7 @@ impl Agent {
     /// # Errors
     /// `agent.bad_ca`, `agent.bad_proxy`.
     pub fn new(address: Address, options: &Options) -> Result<Self> {
-        Ok(Self { http: Http::new(&address, options)?, address, found: tokio::sync::Mutex::default() })
+        Ok(Self { http: Http::new(&address, options)?, address, known: tokio::sync::Mutex::default() })
     }
 
     /// Where it listens.
@@ -123,31 +131,32 @@ impl Agent {
     /// `agent.unreachable`, `agent.timeout`, `agent.tls`, `agent.html`, `agent.empty_document`, `agent.foreign_document`,
     /// `agent.no_document`, `agent.wrong_token`.
     pub async fn found(&self, token: Option<&Secret>) -> Result<Arc<Found>> {
-        let mut known = self.found.lock().await;
-        if let Some((found, _)) = &*known {
+        let mut known = self.known.lock().await;
+        if let Some(found) = &known.found {
             return Ok(Arc::clone(found));
         }
         let found = Arc::new(read::find(&self.http, &self.address, token).await?);
-        *known = Some((Arc::clone(&found), Instant::now()));
+        known.found = Some(Arc::clone(&found));
         Ok(found)
     }
 
     /// Its document, read again unless somebody else has done so since, or just now.
     async fn found_again(&self, stale: &Arc<Found>, token: Option<&Secret>) -> Result<Option<Arc<Found>>> {
-        let mut known = self.found.lock().await;
-        match &*known {
-            Some((found, _)) if !Arc::ptr_eq(found, stale) => return Ok(Some(Arc::clone(found))),
-            Some((_, since)) if since.elapsed() < FRESH => return Ok(None),
+        let mut known = self.known.lock().await;
+        match &known.found {
+            Some(found) if !Arc::ptr_eq(found, stale) => return Ok(Some(Arc::clone(found))),
+            _ if known.again.is_some_and(|again| again.elapsed() < FRESH) => return Ok(None),
             _ => {}
         }
+        known.again = Some(Instant::now());
         let found = Arc::new(read::find(&self.http, &self.address, token).await?);
-        *known = Some((Arc::clone(&found), Instant::now()));
+        known.found = Some(Arc::clone(&found));
         Ok(Some(found))
     }
 
     /// Forgets the document.
     pub async fn forget(&self) {
-        *self.found.lock().await = None;
+        self.known.lock().await.found = None;
     }
 
     /// Asks for an operation, its parameters and body filled from `values`. When the agent does not know the path any more,

@@ -2,15 +2,21 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::http::Uri;
+use axum::{extract::State, http::Uri};
 use futures_util::future::join_all;
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
 use serde::Serialize;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
+use url::Url;
 use utoipa::ToSchema;
 
+use super::Agent;
 use crate::{
+    cloud::Options,
     error::{Error, Result},
     service::{Answer, Problem, body},
 };
@@ -43,7 +49,7 @@ pub(super) enum Cloud {
 
 /// What of a cloud can be reached.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Egress {
+pub(super) struct EgressChecked {
     /// Whether all hosts can be.
     reached: bool,
     /// Host by host.
@@ -72,18 +78,68 @@ pub(super) struct HostReached {
     remedy: Option<String>,
 }
 
+/// Where the agent's cloud is.
+pub(super) struct Egress {
+    /// Another sign-in host than Microsoft's.
+    login: Option<Url>,
+    /// What is trusted instead of the system's roots.
+    ca_pem: Option<Arc<str>>,
+}
+
+/// Where a host is tried.
+struct Place {
+    role: &'static str,
+    host: String,
+    port: u16,
+    tls: bool,
+}
+
+impl Egress {
+    pub(super) fn new(options: &Options) -> Self {
+        Self { login: options.login.clone(), ca_pem: options.ca_pem.clone() }
+    }
+
+    /// The hosts to try. Of another cloud than Microsoft's the sign-in host alone is known.
+    fn places(&self, uri: &Uri) -> Result<Vec<Place>> {
+        let hosts = asked(uri)?;
+        if let Some(login) = &self.login {
+            let host = login.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+            let port = login.port_or_known_default().unwrap_or(443);
+            return Ok(vec![Place { role: "sign-in", host, port, tls: login.scheme() == "https" }]);
+        }
+        let place = |(role, host): (&'static str, &str)| Place { role, host: host.to_owned(), port: 443, tls: true };
+        Ok(hosts.into_iter().map(place).collect())
+    }
+
+    fn connector(&self) -> Result<TlsConnector> {
+        let failed = |said: String| Error::new("agent.no_tls", format!("no TLS client can be made: {said}"));
+        let mut roots = RootCertStore::empty();
+        match &self.ca_pem {
+            None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
+            Some(pem) => {
+                let own = CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(Result::ok);
+                roots.add_parsable_certificates(own);
+            }
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|e| failed(e.to_string()))?;
+        Ok(TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
+    }
+}
+
 /// Tries to reach the cloud from the agent's host
 ///
 /// Resolves the names of its portal, its sign-in and its Graph host, connects to each and ends a TLS handshake. Nothing is
 /// sent. A proxy is not used: the check is of the direct way.
 #[utoipa::path(get, path = "/api/Agent/CheckEgress", tag = "Agent", operation_id = "Agent_CheckEgress",
     params(("cloud" = inline(Option<Cloud>), Query, description = "`global` unless told")),
-    responses((status = 200, description = "What can be reached", body = Egress)))]
-pub(super) async fn check_egress(uri: Uri) -> Result<Answer<Egress>, Problem> {
-    let hosts = asked(&uri)?;
-    let tls = TlsConnector::from(Arc::new(client()?));
-    let hosts = join_all(hosts.iter().map(|(role, host)| reach(role, host, 443, &tls))).await;
-    Ok(Answer(Egress { reached: hosts.iter().all(|host| host.failed.is_none()), hosts }))
+    responses((status = 200, description = "What can be reached", body = EgressChecked)))]
+pub(super) async fn check_egress(State(agent): State<Agent>, uri: Uri) -> Result<Answer<EgressChecked>, Problem> {
+    let places = agent.0.egress.places(&uri)?;
+    let tls = agent.stored(|inner| inner.egress.connector()).await?;
+    let hosts = join_all(places.into_iter().map(|place| reach(place, &tls))).await;
+    Ok(Answer(EgressChecked { reached: hosts.iter().all(|host| host.failed.is_none()), hosts }))
 }
 
 fn asked(uri: &Uri) -> Result<[(&'static str, &'static str); 3]> {
@@ -97,23 +153,23 @@ fn asked(uri: &Uri) -> Result<[(&'static str, &'static str); 3]> {
         .ok_or_else(|| body::bad("there is no such cloud").hint("global, gcc-high, dod or china"))
 }
 
-async fn reach(role: &str, host: &str, port: u16, tls: &TlsConnector) -> HostReached {
+async fn reach(place: Place, tls: &TlsConnector) -> HostReached {
     let mut addresses = Vec::new();
-    let failure = stages(host, port, tls, &mut addresses).await.err();
+    let failure = stages(&place, tls, &mut addresses).await.err();
     let (failed, detail, remedy) = match failure {
         None => (None, None, None),
         Some((stage, detail, remedy)) => (Some(stage.to_owned()), Some(detail), Some(remedy.to_owned())),
     };
     let addresses = addresses.iter().map(|address: &SocketAddr| address.ip().to_string()).collect();
-    HostReached { role: role.to_owned(), host: host.to_owned(), port, addresses, failed, detail, remedy }
+    HostReached { role: place.role.to_owned(), host: place.host, port: place.port, addresses, failed, detail, remedy }
 }
 
 type Failure = (&'static str, String, &'static str);
 
-async fn stages(host: &str, port: u16, tls: &TlsConnector, addresses: &mut Vec<SocketAddr>) -> Result<(), Failure> {
+async fn stages(place: &Place, tls: &TlsConnector, addresses: &mut Vec<SocketAddr>) -> Result<(), Failure> {
     let late = "there was no answer in time".to_owned();
     let resolve = |said| ("resolve", said, "see that the agent's host resolves names of the internet");
-    *addresses = match timeout(PATIENCE, tokio::net::lookup_host((host, port))).await {
+    *addresses = match timeout(PATIENCE, tokio::net::lookup_host((place.host.as_str(), place.port))).await {
         Ok(Ok(found)) => found.collect(),
         Ok(Err(e)) => return Err(resolve(e.to_string())),
         Err(_) => return Err(resolve(late)),
@@ -124,23 +180,16 @@ async fn stages(host: &str, port: u16, tls: &TlsConnector, addresses: &mut Vec<S
         Ok(Err(e)) => return Err(connect(e.to_string())),
         Err(_) => return Err(connect(late)),
     };
+    if !place.tls {
+        return Ok(());
+    }
     let broken = |said| {
         ("tls", said, "something between may open TLS: take this host out of its inspection, or trust its authority")
     };
-    let name = ServerName::try_from(host.to_owned()).map_err(|e| broken(e.to_string()))?;
+    let name = ServerName::try_from(place.host.clone()).map_err(|e| broken(e.to_string()))?;
     match timeout(PATIENCE, tls.connect(name, stream)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(e)) => Err(broken(e.to_string())),
         Err(_) => Err(broken(late)),
     }
-}
-
-fn client() -> Result<ClientConfig> {
-    let failed = |said: String| Error::new("agent.no_tls", format!("no TLS client can be made: {said}"));
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|e| failed(e.to_string()))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }

@@ -22,9 +22,9 @@ use std::{
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::{profiles::Profiles, sign_in::Tenants};
+use self::{egress::Egress, profiles::Profiles, sign_in::Tenants};
 use crate::{
-    cloud::Cloud,
+    cloud::{Cloud, Options},
     error::{Error, Result},
     secret::seal::Identity,
     service::{Limits, Problem, Service, Token, token},
@@ -47,6 +47,7 @@ struct Inner {
     identity: Identity,
     profiles: Profiles,
     cloud: Cloud,
+    egress: Egress,
     tenants: Tenants,
     since: Instant,
     /// Changes of connections take turns: what one does depends on which secret an app has by then.
@@ -58,15 +59,18 @@ impl Agent {
     ///
     /// # Errors
     /// Those of the store and of its identity; `agent.profiles_unreadable`.
-    pub fn open(folder: &Path, operator: &str, cloud: Cloud) -> Result<Self> {
+    pub fn open(folder: &Path, operator: &str, options: Options) -> Result<Self> {
         let store = store(folder, operator)?;
         let identity = Identity::load_or_make(&store)?;
         let profiles = Profiles::open(folder)?;
+        let egress = Egress::new(&options);
+        let cloud = Cloud::new(options)?;
         Ok(Self(Arc::new(Inner {
             store,
             identity,
             profiles,
             cloud,
+            egress,
             tenants: Tenants::default(),
             since: Instant::now(),
             changing: Mutex::new(()),

@@ -63,6 +63,9 @@ impl Cloud {
     /// The app's certificate that an assertion names and that signed it.
     fn certificate<'a>(&self, app: &'a App, parts: &Parts) -> Result<&'a Credential, Refused> {
         let now = self.now();
+        if parts.header["alg"] != "PS256" {
+            return Err(refused(50_027, "JWT token is invalid or malformed: the lab takes PS256 alone."));
+        }
         let print = parts.header["x5t#S256"].as_str().unwrap_or_default();
         let der = |one: &Credential| match &one.material {
             Material::Certificate(der) => Some(der.clone()),

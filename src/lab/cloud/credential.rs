@@ -1,9 +1,9 @@
 //! What an app proves itself with: client secrets and certificates, and since when they count.
 
-use data_encoding::BASE64;
+use data_encoding::HEXUPPER;
 use rand::{RngExt, distr::Alphanumeric};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use zeroize::Zeroizing;
 
@@ -57,7 +57,8 @@ impl Credential {
                 "startDateTime": start,
             }),
             Material::Certificate(der) => json!({
-                "customKeyIdentifier": BASE64.encode(&Sha256::digest(der)),
+                // The thumbprint, which is SHA-1 here.
+                "customKeyIdentifier": HEXUPPER.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, der).as_ref()),
                 "displayName": self.name,
                 "endDateTime": end,
                 "key": null,

@@ -67,9 +67,7 @@ impl Answer {
 
 /// Names and values of a query or a form (`application/x-www-form-urlencoded`).
 pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
-    let Ok(mut url) = reqwest::Url::parse("http://form.invalid/") else { return Vec::new() };
-    url.set_query(Some(text));
-    url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    url::form_urlencoded::parse(text.as_bytes()).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
 /// A path's segments, decoded.

@@ -21,9 +21,9 @@ mod token;
 mod users;
 mod world;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle, time::timeout};
 
 pub use self::fault::{CloudFault, Place, Retry};
 use self::world::Cloud;
@@ -35,6 +35,9 @@ use crate::{
 
 /// The app's certificate and RSA key. Everyone can read them, so they open nothing but labs.
 const APP_PEM: &str = include_str!("app.pem");
+
+/// How long connections may take to end.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How a cloud of its own is to be.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +66,8 @@ pub struct LabCloud {
     ca_pem: String,
     cloud: Arc<Cloud>,
     secret: Secret,
-    _stop: oneshot::Sender<()>,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
 }
 
 impl LabCloud {
@@ -86,8 +90,14 @@ impl LabCloud {
         let cloud = Arc::new(Cloud::new(format!("https://{address}"), clock, faults, secret.expose()));
         let (stop, stopped) = oneshot::channel();
         let tls = authority.server("cloud.lab.test", &[])?;
-        runtime.spawn(server::serve(port, tls, cloud.clone(), stopped));
-        Ok(Self { address, ca_pem: authority.pem(), cloud, secret, _stop: stop })
+        let serving = runtime.spawn(server::serve(port, tls, cloud.clone(), stopped));
+        Ok(Self { address, ca_pem: authority.pem(), cloud, secret, stop, serving })
+    }
+
+    /// Ends the cloud and waits until its socket is closed; answers that are being given have a second for it.
+    pub async fn stop(self) {
+        drop(self.stop);
+        let _ = timeout(FAREWELL, self.serving).await;
     }
 
     /// Where it listens.

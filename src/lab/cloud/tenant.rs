@@ -194,7 +194,6 @@ fn domains(number: usize, name: &str) -> Vec<Value> {
             "isVerified": verified,
             "passwordNotificationWindowInDays": 14,
             "passwordValidityPeriodInDays": 90,
-            "state": null,
             "supportedServices": services,
         })
     };

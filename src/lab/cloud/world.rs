@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use zeroize::Zeroizing;
 
@@ -237,9 +237,4 @@ fn at(place: Place, side: Side, tenant: Option<&str>) -> bool {
         Place::Graph => side == Side::Graph,
         Place::Tenant(label) => tenant == Some(label),
     }
-}
-
-/// A list as Graph answers it.
-pub(super) fn collection(context: &str, base: &str, values: Vec<Value>) -> Value {
-    json!({ "@odata.context": format!("{base}/v1.0/$metadata#{context}"), "value": values })
 }

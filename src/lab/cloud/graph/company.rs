@@ -5,11 +5,9 @@ use serde_json::{Value, json};
 use super::{
     super::{
         credential::stamp,
-        http::Answer,
         jwt::guid,
         refusal::Failure,
         tenant::{Licence, Tenant},
-        world::collection,
     },
     Outcome, Request,
 };
@@ -18,7 +16,7 @@ impl Request<'_> {
     pub(super) fn organizations(&self) -> Outcome {
         self.caller.read(&["Organization.Read.All", "Directory.Read.All"])?;
         let organization = organization(self.tenant());
-        Ok(Answer::ok(collection("organization", self.base(), vec![organization])))
+        self.list("organization", vec![organization])
     }
 
     pub(super) fn organization(&self, id: &str) -> Outcome {
@@ -26,17 +24,18 @@ impl Request<'_> {
         if !self.tenant().id.eq_ignore_ascii_case(id) {
             return Err(Failure::missing(id));
         }
-        Ok(Answer::ok(organization(self.tenant())))
+        Ok(self.one("organization", organization(self.tenant()), &[]))
     }
 
     pub(super) fn domains(&self) -> Outcome {
         self.caller.read(&["Domain.Read.All", "Directory.Read.All"])?;
-        Ok(Answer::ok(collection("domains", self.base(), self.tenant().domains.clone())))
+        self.list("domains", self.tenant().domains.clone())
     }
 
     pub(super) fn domain(&self, name: &str) -> Outcome {
         self.caller.read(&["Domain.Read.All", "Directory.Read.All"])?;
-        self.tenant().domain(name).cloned().map(Answer::ok).ok_or_else(|| Failure::missing(name))
+        let domain = self.tenant().domain(name).cloned().ok_or_else(|| Failure::missing(name))?;
+        Ok(self.one("domains", domain, &[]))
     }
 
     pub(super) fn federation(&self, name: &str) -> Outcome {
@@ -56,15 +55,14 @@ impl Request<'_> {
             "federatedIdpMfaBehavior": "rejectMfaByFederatedIdp",
         });
         let all = if federated { vec![one] } else { Vec::new() };
-        let context = format!("domains('{name}')/federationConfiguration");
-        Ok(Answer::ok(collection(&context, self.base(), all)))
+        self.list(&format!("domains('{name}')/federationConfiguration"), all)
     }
 
     pub(super) fn licences(&self) -> Outcome {
         self.caller.read(&["Organization.Read.All", "Directory.Read.All", "LicenseAssignment.ReadWrite.All"])?;
         let tenant = self.tenant();
         let all = tenant.licences.iter().map(|licence| subscription(tenant, licence)).collect();
-        Ok(Answer::ok(collection("subscribedSkus", self.base(), all)))
+        self.list("subscribedSkus", all)
     }
 }
 
@@ -104,10 +102,8 @@ fn organization(tenant: &Tenant) -> Value {
         "marketingNotificationEmails": [],
         "onPremisesLastSyncDateTime": null,
         "onPremisesSyncEnabled": null,
-        "partnerTenantType": null,
         "postalCode": null,
         "preferredLanguage": "en",
-        "privacyProfile": null,
         "provisionedPlans": [],
         "securityComplianceNotificationMails": [],
         "securityComplianceNotificationPhones": [],

@@ -1,0 +1,47 @@
+//! `libretto workflow`: the Workflow Engine's service and its token.
+
+use std::sync::Arc;
+
+use super::{
+    Session,
+    args::{EngineArgs, WorkflowCommand},
+    serving::{Serving, show_token},
+};
+use crate::{
+    agent::client::Options,
+    config::Config,
+    error::Result,
+    workflow::service::{self as engine, Engine},
+};
+
+pub(super) fn workflow(session: &Session, command: WorkflowCommand) -> Result<u8> {
+    match command {
+        WorkflowCommand::Serve(args) => serve(session, &args),
+        WorkflowCommand::Token { new } => {
+            let store = engine::store(&session.home.join(engine::FOLDER), &session.host.operator())?;
+            show_token(session, &store, new)
+        }
+    }
+}
+
+fn serve(session: &Session, args: &EngineArgs) -> Result<u8> {
+    let limits = Config::load(&session.home)?.service;
+    let folder = session.home.join(engine::FOLDER);
+    let var = |names: [&str; 2]| names.into_iter().find_map(|name| session.host.var(name)).map(Arc::from);
+    let options = Options {
+        proxy: var(["HTTPS_PROXY", "https_proxy"]),
+        no_proxy: var(["NO_PROXY", "no_proxy"]),
+        ..Options::default()
+    };
+    let service = Engine::open(&folder, &session.host.operator(), options, &limits)?.service(limits)?;
+    let serving = Serving {
+        name: "the Workflow Engine",
+        command: "workflow",
+        folder,
+        listen: args.listen,
+        given: args.tls_cert.as_ref().zip(args.tls_key.as_ref()),
+        self_signed: args.self_signed,
+        names: &args.tls_name,
+    };
+    serving.serve(session, service)
+}

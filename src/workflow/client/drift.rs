@@ -1,0 +1,79 @@
+//! Routes that differ from what the connections say.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
+
+use super::{Engine, Route};
+use crate::{error::Result, workflow::records::Held};
+
+/// Routes that are compared at once.
+const AT_ONCE: usize = 16;
+
+/// How a route and its connection differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drift {
+    /// The connection has no route.
+    NoRoute,
+    /// The route says something else than the connection.
+    Differs,
+    /// The route is of a connection that there is not.
+    NoConnection,
+}
+
+/// One that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drifted {
+    /// The connection's name.
+    pub connection: String,
+    /// How.
+    pub drift: Drift,
+    /// In what: `domain`, `host`, `port`, `ca`, `token`.
+    pub differs: Vec<String>,
+    /// Where the route leads; `None` where there is none.
+    pub agent: Option<String>,
+    /// Who wrote it.
+    pub written_by: Option<String>,
+    /// When, RFC 3339.
+    pub written_at: Option<String>,
+}
+
+impl Drifted {
+    fn new(connection: String, drift: Drift, differs: Vec<String>, route: Option<&Held>) -> Self {
+        Self {
+            connection,
+            drift,
+            differs,
+            agent: route.map(Held::agent),
+            written_by: route.map(|route| route.written_by.clone()),
+            written_at: route.map(|route| route.written_at.clone()),
+        }
+    }
+}
+
+/// Compares what the engine holds with what the connections say; `is_hidden` tells whose routes are not looked at. By
+/// connection.
+///
+/// # Errors
+/// Those of the way to the engine.
+pub async fn drift(engine: &Engine, expected: &[Route], is_hidden: impl Fn(&str) -> bool) -> Result<Vec<Drifted>> {
+    let compared = stream::iter(expected).map(|route| async move {
+        let compared = engine.compare(route).await?;
+        let name = route.connection.clone();
+        Ok::<_, crate::error::Error>(match compared.route {
+            None => Some(Drifted::new(name, Drift::NoRoute, Vec::new(), None)),
+            Some(_) if compared.differs.is_empty() => None,
+            Some(held) => Some(Drifted::new(name, Drift::Differs, compared.differs, Some(&held))),
+        })
+    });
+    let compared: Vec<_> = compared.buffered(AT_ONCE).try_collect().await?;
+    let mut drifted: Vec<Drifted> = compared.into_iter().flatten().collect();
+    for held in engine.list().await? {
+        let known = expected.iter().any(|route| route.connection.eq_ignore_ascii_case(&held.connection));
+        if !known && !is_hidden(&held.connection) {
+            drifted.push(Drifted::new(held.connection.clone(), Drift::NoConnection, Vec::new(), Some(&held)));
+        }
+    }
+    drifted.sort_by_cached_key(|one| one.connection.to_lowercase());
+    Ok(drifted)
+}

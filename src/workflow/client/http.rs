@@ -1,0 +1,162 @@
+//! The way to the engine: one HTTP client, times and sizes bounded, the token over TLS or to this machine only.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, NoProxy, Proxy, Response, header, redirect::Policy};
+use serde_json::Value;
+
+use super::Options;
+use crate::{
+    agent::client::{
+        answer::{known_code, quotable},
+        http::{innermost, tls, tls_refusal},
+    },
+    error::{Error, Result},
+    secret::Secret,
+    verdict::Verdict,
+};
+
+/// An answer is held in memory as a whole.
+const LARGEST: usize = 16 << 20;
+
+/// Facts of a problem that are passed on.
+const FACTS: [&str; 8] =
+    ["connection", "agent", "operation", "status", "retry_after", "trace_id", "request_id", "aadsts"];
+
+/// What a request does, for the case that its answer is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    Reads,
+    Writes,
+}
+
+/// The way to one engine.
+pub(super) struct Http {
+    client: Client,
+    /// Without a slash at its end.
+    base: String,
+    token: Secret,
+}
+
+impl Http {
+    pub(super) fn new(options: &Options) -> Result<Self> {
+        let base = options.url.as_str().trim_end_matches('/').to_owned();
+        let host = options.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let here = host.eq_ignore_ascii_case("localhost")
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        if options.url.scheme() != "https" && !(here && options.url.scheme() == "http") {
+            return Err(Error::new("workflow.in_the_clear", format!("{base} is asked over https only: a token goes there"))
+                .hint("begin [workflow] url in config.toml with https://, and name the engine's CA by [workflow] ca"));
+        }
+        let config = tls(options.ca_pem.as_deref()).map_err(|_| {
+            Error::new("workflow.bad_ca", "the Workflow Engine's CA certificates cannot be used")
+                .hint("let [workflow] ca in config.toml be the PEM file of the engine's CA, or of its own certificate")
+        })?;
+        let mut builder = Client::builder()
+            .user_agent(concat!("libretto/", env!("CARGO_PKG_VERSION")))
+            .tls_backend_preconfigured(config)
+            .http1_only()
+            .tcp_nodelay(true)
+            .connect_timeout(Duration::from_secs(10))
+            // The token goes where it was meant to go, nowhere else.
+            .redirect(Policy::none())
+            .no_proxy();
+        if let Some(proxy) = options.proxy.as_deref().filter(|_| !here) {
+            // The proxy is not repeated: a password may stand in it.
+            let through = Proxy::https(proxy).map_err(|_| {
+                Error::new("workflow.bad_proxy", "HTTPS_PROXY is not the address of a proxy").hint("give it as http://host:port")
+            })?;
+            builder = builder.proxy(through.no_proxy(options.no_proxy.as_deref().and_then(NoProxy::from_string)));
+        }
+        let client =
+            builder.build().map_err(|e| Error::new("workflow.client", format!("no HTTP client can be made: {e}")))?;
+        Ok(Self { client, base, token: options.token.clone() })
+    }
+
+    /// Asks for an operation; the parsed answer.
+    pub(super) async fn ask(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: Option<&Value>,
+        effect: Effect,
+        within: Duration,
+    ) -> Result<Value> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).timeout(within);
+        request = request.header(header::ACCEPT, "application/json").bearer_auth(self.token.expose());
+        if let Some(body) = body {
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        let response = request.send().await.map_err(|e| self.failed(&e, effect))?;
+        let status = response.status().as_u16();
+        let body = self.whole(response, effect).await?;
+        let said: Option<Value> = serde_json::from_slice(&body).ok();
+        match (status, said) {
+            (200..=299, Some(answer)) => Ok(answer),
+            (401, _) => Err(Error::new("workflow.wrong_token", "the Workflow Engine does not accept the token")
+                .hint("`libretto workflow token` prints the right one on its host; [workflow] token in config.toml says where it is read")
+                .with("url", self.base.clone())),
+            (_, Some(said)) if said.get("code").is_some_and(Value::is_string) => Err(refused(status, &said)),
+            _ => Err(Error::new("workflow.foreign", format!("what is at {} is not the Workflow Engine: it answers {status}", self.base))
+                .hint("see that [workflow] url in config.toml is the engine's")),
+        }
+    }
+
+    async fn whole(&self, mut response: Response, effect: Effect) -> Result<Vec<u8>> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(&e, effect))? {
+            if body.len() + chunk.len() > LARGEST {
+                return Err(Error::new(
+                    "workflow.answer_too_large",
+                    format!("{} answers with more than {} MB", self.base, LARGEST >> 20),
+                )
+                .hint("ask the operation for less at a time"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn failed(&self, error: &reqwest::Error, effect: Effect) -> Error {
+        let (base, cause) = (&self.base, innermost(error));
+        let lost = |code, text: String, hint: &str| match effect {
+            Effect::Reads => Error::inconclusive(code, text).hint(hint),
+            Effect::Writes => Error::in_doubt(code, text).hint(hint),
+        };
+        let made = if let Some(refusal) = tls_refusal(error) {
+            Error::new("workflow.tls", format!("there is no TLS connection to the Workflow Engine {base}: {refusal}"))
+                .hint("name the engine's CA by [workflow] ca in config.toml, and the engine as its certificate does")
+        } else if error.is_connect() {
+            let said = if error.is_timeout() { "no connection in time".to_owned() } else { cause };
+            Error::inconclusive("workflow.unreachable", format!("the Workflow Engine {base} cannot be reached: {said}"))
+                .hint("see that `libretto workflow serve` runs there, then [workflow] url in config.toml, name, port and firewall")
+        } else if error.is_timeout() {
+            lost("workflow.timeout", format!("the Workflow Engine {base} did not answer in time"), "see in its log what it waits for")
+        } else {
+            lost("workflow.broken", format!("the Workflow Engine {base} broke off: {cause}"), "try again; if it stays so, look into its log")
+        };
+        made.with("url", base.clone())
+    }
+}
+
+/// A problem (RFC 9457) as the engine says it: its own, or that of an agent behind it.
+fn refused(status: u16, said: &Value) -> Error {
+    let text = |name: &str| said.get(name).and_then(Value::as_str).map(quotable).filter(|text| !text.is_empty());
+    let code = said.get("code").and_then(Value::as_str).and_then(known_code).unwrap_or("workflow.refused");
+    let message = text("detail").unwrap_or_else(|| format!("the Workflow Engine answers {status}"));
+    let mut error = match said.get("verdict").and_then(Value::as_str).and_then(Verdict::parse) {
+        Some(Verdict::InDoubt) => Error::in_doubt(code, message),
+        Some(Verdict::Inconclusive) => Error::inconclusive(code, message),
+        _ => Error::new(code, message),
+    };
+    if said.get("retryable").and_then(Value::as_bool) == Some(true) {
+        error = error.retryable();
+    }
+    error = error.hint(text("remedy").unwrap_or_else(|| "look into the Workflow Engine's log".to_owned()));
+    let fact = |name: &'static str| {
+        let value = said.get("facts").and_then(|facts| facts.get(name)).and_then(Value::as_str)?;
+        Some((name, quotable(value)))
+    };
+    FACTS.into_iter().filter_map(fact).fold(error, |error, (name, value)| error.with(name, value))
+}

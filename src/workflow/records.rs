@@ -1,0 +1,75 @@
+//! What the engine's operations answer, as its service writes it and its client reads it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A route as the engine holds it. Its token is not shown, nor is the text of the certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// The connection's name.
+    #[schema(example = "contoso")]
+    pub connection: String,
+    /// Its mail domain.
+    #[schema(example = "contoso.example")]
+    pub domain: String,
+    /// The Remote Agent's host name or address.
+    #[schema(example = "agent1.corp.example")]
+    pub host: String,
+    /// Its port.
+    #[schema(example = 40002)]
+    pub port: u16,
+    /// SHA-256 of the certificates that are trusted as the agent's, 64 hexadecimal digits; null for the system's.
+    pub ca: Option<String>,
+    /// Whether there is a token for the agent.
+    pub has_token: bool,
+    /// Who wrote the route, as they said.
+    #[schema(example = "alice")]
+    pub written_by: String,
+    /// RFC 3339, UTC.
+    pub written_at: String,
+}
+
+impl Held {
+    /// The agent as `host:port`, an IPv6 address in brackets.
+    #[must_use]
+    pub fn agent(&self) -> String {
+        let host = &self.host;
+        if host.contains(':') { format!("[{host}]:{}", self.port) } else { format!("{host}:{}", self.port) }
+    }
+}
+
+/// How the route that the engine holds differs from one that it was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Compared {
+    /// The one that it holds; null when it holds none.
+    pub route: Option<Held>,
+    /// What differs: `domain`, `host`, `port`, `ca`, `token`. Empty when nothing does, or when there is no route.
+    pub differs: Vec<String>,
+}
+
+/// An action that an agent has done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Done {
+    /// The connection that it was for.
+    #[schema(example = "contoso")]
+    pub connection: String,
+    /// The agent that it went to.
+    #[schema(example = "agent1.corp.example:40002")]
+    pub agent: String,
+    /// What was asked for there.
+    #[schema(example = "GET /api/Agent/Status")]
+    pub operation: String,
+    /// The agent's HTTP status.
+    #[schema(example = 200)]
+    pub status: u16,
+    /// `ok`: anything else is answered as a problem, with the agent's own code and verdict.
+    #[schema(example = "ok")]
+    pub verdict: String,
+    /// How long the agent took.
+    pub ms: u64,
+    /// What the agent answered.
+    #[schema(value_type = Value)]
+    pub answer: Value,
+}
