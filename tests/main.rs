@@ -19,3 +19,4 @@ mod secret;
 mod store;
 mod support;
 mod versions;
+mod workflow;

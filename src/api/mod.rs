@@ -15,6 +15,7 @@ mod http;
 mod secret;
 mod step;
 mod types;
+mod we;
 
 use crate::{
     config::Limits,
@@ -37,6 +38,7 @@ fn namespaces() -> Vec<Namespace> {
         ad::namespace(),
         home::namespace(),
         agent::namespace(),
+        we::namespace(),
         http::namespace(),
         secret::namespace(),
     ]

@@ -94,9 +94,8 @@ async fn update_agent(context: Context, (connection,): (Connection,)) -> Result<
 /// Writes a route and reads it back.
 async fn write(context: &Context, engine: &Engine, route: &Route) -> Result<Held> {
     let to = format!("route of {} in the Workflow Engine", route.connection);
-    let write = context
-        .write("we.route", &route.connection, &format!("{to} written"), &format!("{to} not written"))
-        .await?;
+    let write =
+        context.write("we.route", &route.connection, &format!("{to} written"), &format!("{to} not written")).await?;
     let sent = match engine.put(route).await {
         // What became of a write that has no answer is easily seen.
         Err(lost) if lost.verdict() == Verdict::InDoubt => match engine.compare(route).await {
@@ -152,7 +151,7 @@ async fn drift(context: Context, (): ()) -> Result<Record<Vec<Drifted>>> {
     let engine = engine(&context).await?;
     let expected = way::all_expected(&context).await?;
     let is_ours = ours(&context).await?;
-    compare_all(&engine, &expected, |name| !is_ours(name)).await.map(Record)
+    compare_all(&engine, expected, |name| !is_ours(name)).await.map(Record)
 }
 
 /// A body as the script gave it.

@@ -5,6 +5,7 @@ mod agent;
 mod audit;
 mod connections;
 mod versions;
+mod workflow;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -16,6 +17,7 @@ pub use connections::{
     AdFields, AddCommand, CommonFields, ConnectionsCommand, DirectoryFields, EditFields, MsOnlineFields, OnlineFields,
 };
 pub use versions::RollbackArgs;
+pub use workflow::{EngineArgs, WorkflowCommand};
 
 use super::complete;
 use crate::lab::Fault;
@@ -123,6 +125,9 @@ pub enum Command {
     /// The Remote Agent: the service that holds Microsoft Online connections and talks to the cloud for them
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// The Workflow Engine: the service that sends connections' actions to their Remote Agents
+    #[command(subcommand)]
+    Workflow(WorkflowCommand),
     /// Print the completion script for a shell
     Completions {
         /// The shell

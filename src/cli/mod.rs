@@ -18,7 +18,9 @@ mod out;
 mod recover;
 mod run;
 mod runs;
+mod serving;
 mod verbose;
+mod workflow;
 
 use std::path::PathBuf;
 
@@ -122,6 +124,7 @@ fn perform(session: &Session, command: Command) -> Result<u8, Refusal> {
         Command::Runs(command) => Ok(runs::runs(session, &command)?),
         Command::Audit(command) => Ok(audit::audit(session, &command)?),
         Command::Agent(command) => Ok(agent::agent(session, command)?),
+        Command::Workflow(command) => Ok(workflow::workflow(session, command)?),
         Command::Completions { shell } => Ok(completions::print(session, shell)?),
     }
 }

@@ -37,8 +37,16 @@ use self::{
 use crate::{config::Limits, names::nearest, secret::redact::redact, store::events::Event};
 
 /// What a script can be allowed to do; everything else is read-only.
-pub const GRANTS: &[&str] =
-    &["agent:write", "connection:secret", "connection:write", "directory:test", "directory:write", "home:test", "http"];
+pub const GRANTS: &[&str] = &[
+    "agent:write",
+    "connection:secret",
+    "connection:write",
+    "directory:test",
+    "directory:write",
+    "home:test",
+    "http",
+    "we:write",
+];
 
 /// A script that was read: parsed, with its modules and what it declares. It may still have faults.
 pub struct Script {

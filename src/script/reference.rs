@@ -27,7 +27,7 @@ step("Test the targets", || checks::all_ok(ad::test_targets(args::connection)));
 Both are constants of literals, read without running the script. A parameter is read as `args::name`, also in functions and
 closures; one that was left out and has no `preset` is `()`. Types: `text`, `int`, `bool`, `secret`, `choice`, `connection`,
 `connections` (a selector), `domain`, `duration` (seconds as a number), `file` (a path), `csv` (an array of maps). Grants:
-`connection:write`, `directory:test`, `directory:write`, `home:test`, `http`. Modules are imported from the home's `stdlib/`,
+`connection:write`, `directory:test`, `directory:write`, `home:test`, `http`, `we:write`. Modules are imported from the home's `stdlib/`,
 from the bundled ones, and from beside the script; bundled is `checks` with `all_ok(records)`, `is_fine(record)` and
 `tally(records)`.
 
@@ -55,7 +55,12 @@ late_seconds = 130         # after which a write that was not answered cannot la
 threshold = 3              # wrong passwords that lock an account; 0: nothing does
 window_minutes = 30        # without a wrong password, after which the count begins anew
 
-[service]                  # of `libretto agent serve`
+[workflow]                 # where the Workflow Engine is; paths start from the home folder
+url = "http://127.0.0.1:40003"     # https:// for one on another machine
+token = "file:workflow.token"      # where its token is read: env:NAME, file:PATH, command:PROGRAM
+ca = "workflow.pem"                # what its certificate is trusted by, instead of the system's roots
+
+[service]                  # of `libretto agent serve` and `libretto workflow serve`
 body_kb = 256              # that a request may bring
 head_seconds = 10          # in which a TLS handshake and a request's head have to arrive
 body_seconds = 20          # in which its body has to arrive, and its client to take the next part of the answer

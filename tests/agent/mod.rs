@@ -9,5 +9,5 @@ mod installing;
 mod limits;
 mod pages;
 mod secrets;
-mod served;
+pub mod served;
 mod tls;

@@ -112,14 +112,19 @@ impl Served {
 
     /// With the home that is there, and more arguments.
     pub fn with(world: World, more: &[&str]) -> Self {
-        let token = token(&world, &[]);
-        let mut args = vec!["-vvv", "--json", "agent", "serve"];
+        Self::of("agent", world, more)
+    }
+
+    /// Another service than the agent: `workflow`.
+    pub fn of(service: &str, world: World, more: &[&str]) -> Self {
+        let token = token_of(service, &world, &[]);
+        let mut args = vec!["-vvv", "--json", service, "serve"];
         args.extend(more);
         if !more.contains(&"--listen") {
             args.extend(["--listen", "127.0.0.1:0"]);
         }
         let mut running = world.program().limit(Duration::from_mins(2)).args(args).start();
-        running.await_output("\"event\":\"agent-started\"");
+        running.await_output(&format!("\"event\":\"{service}-started\""));
         running.await_output("}\n");
         let line = running.said().lines().next().unwrap().to_owned();
         let started: Value = serde_json::from_str(&line).unwrap();
@@ -172,7 +177,12 @@ impl Served {
 
 /// What `agent token` prints.
 pub fn token(world: &World, more: &[&str]) -> String {
-    let output = world.program().args([["agent", "token"].as_slice(), more].concat()).run();
+    token_of("agent", world, more)
+}
+
+/// What the `token` command of a service prints.
+pub fn token_of(service: &str, world: &World, more: &[&str]) -> String {
+    let output = world.program().args([[service, "token"].as_slice(), more].concat()).run();
     assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
     output.stdout.lines().last().unwrap().to_owned()
 }

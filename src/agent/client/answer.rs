@@ -117,11 +117,15 @@ pub(super) fn is_gone(error: &Error) -> bool {
 /// Codes are words of the program's own. Those that agents of ours answer with are learnt when they come, as long as they look
 /// like codes and are not too many.
 fn known_code(code: &str) -> Option<&'static str> {
+    learnt_code(code, &["agent", "cloud", "connection", "secret", "service"])
+}
+
+/// The same, of these rooms alone.
+pub(crate) fn learnt_code(code: &str, rooms: &[&str]) -> Option<&'static str> {
     static CODES: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
-    const ROOMS: [&str; 5] = ["agent", "cloud", "connection", "secret", "service"];
     let (room, name) = code.split_once('.')?;
     let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if !ROOMS.contains(&room) || !is_plain(name) || code.len() > 48 {
+    if !rooms.contains(&room) || !is_plain(name) || code.len() > 48 {
         return None;
     }
     let mut codes = CODES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,7 +141,7 @@ fn known_code(code: &str) -> Option<&'static str> {
 }
 
 /// An agent's words in one line, not too long.
-fn quotable(said: &str) -> String {
+pub(crate) fn quotable(said: &str) -> String {
     let line: String = said.split_whitespace().collect::<Vec<_>>().join(" ").replace(char::is_control, "");
     match line.char_indices().nth(QUOTED) {
         Some((end, _)) => format!("{}…", &line[..end]),

@@ -225,7 +225,8 @@ impl Http {
     }
 }
 
-fn tls(ca_pem: Option<&str>) -> Result<ClientConfig> {
+/// What is trusted: these certificates alone, or the system's.
+pub(crate) fn tls(ca_pem: Option<&str>) -> Result<ClientConfig> {
     let bad = |said: String| {
         Error::new("agent.bad_ca", format!("the agent's CA certificates cannot be used: {said}"))
             .hint("give the PEM file of the CA that signed the agent's certificate")
@@ -278,7 +279,8 @@ fn bad_proxy() -> Error {
     Error::new("agent.bad_proxy", "HTTPS_PROXY is not the address of a proxy").hint("give it as http://host:port")
 }
 
-fn tls_refusal(error: &reqwest::Error) -> Option<rustls::Error> {
+/// What TLS had against a connection, if it was that.
+pub(crate) fn tls_refusal(error: &reqwest::Error) -> Option<rustls::Error> {
     let mut at = error.source();
     while let Some(cause) = at {
         if let Some(found) = wrapped(cause) {
@@ -294,7 +296,8 @@ fn wrapped<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustl
     cause.downcast_ref().or_else(|| wrapped(cause.downcast_ref::<std::io::Error>()?.get_ref()?))
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
+/// The first cause, in words.
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

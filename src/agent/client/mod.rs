@@ -5,11 +5,11 @@
 //! - [`document`] and [`schema`]: what an agent publishes, in serde structs of our own; [`read`]: where it is looked for;
 //! - [`find`]: operations by what they are called; [`fill`]: bodies by their schemas; `answer`: what a reply means.
 
-mod answer;
+pub(crate) mod answer;
 pub mod document;
 pub mod fill;
 pub mod find;
-mod http;
+pub(crate) mod http;
 pub mod read;
 pub mod schema;
 

@@ -121,8 +121,12 @@ pub(super) async fn all_expected(context: &Context) -> Result<Vec<Route>> {
     let all = context
         .blocking(|context| connection::list(&context.world.store, &Selector::all(), &context.world.scope))
         .await?;
-    let online = all.iter().filter(|connection| connection.kind == Kind::MsOnline);
-    stream::iter(online).map(|connection| expected(context, connection)).buffered(AT_ONCE).try_collect().await
+    let online: Vec<Connection> = all.into_iter().filter(|connection| connection.kind == Kind::MsOnline).collect();
+    let read = |connection: Connection| {
+        let context = context.clone();
+        async move { expected(&context, &connection).await }
+    };
+    stream::iter(online).map(read).buffered(AT_ONCE).try_collect().await
 }
 
 fn writer(host: &Host, run: &str) -> String {
@@ -134,7 +138,8 @@ pub(super) async fn ours(context: &Context) -> Result<impl Fn(&str) -> bool + us
     let names: Option<HashSet<String>> = if context.world.scope.customer.is_none() {
         None
     } else {
-        let names = context.blocking(|context| connection::all_names(&context.world.store, &context.world.scope)).await?;
+        let names =
+            context.blocking(|context| connection::all_names(&context.world.store, &context.world.scope)).await?;
         Some(names.iter().map(|name| name.to_lowercase()).collect())
     };
     Ok(move |name: &str| names.as_ref().is_none_or(|names| names.contains(&name.to_lowercase())))

@@ -80,7 +80,7 @@ pub(crate) fn names(c: &Connection) -> Result<Vec<String>> {
 
 /// How many there are.
 pub(crate) fn count(c: &Connection) -> Result<u64> {
-    c.query_row("SELECT count(*) FROM route", [], |row| row.get(0)).map_err(failed)
+    c.query_row("SELECT count(*) FROM route", [], |row| row.get::<_, i64>(0)).map(|count| count as u64).map_err(failed)
 }
 
 /// Deletes a connection's route.

@@ -1,10 +1,15 @@
 //! Routes that differ from what the connections say.
 
+use std::collections::HashSet;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::{Engine, Route};
-use crate::{error::Result, workflow::records::Held};
+use crate::{
+    error::{Error, Result},
+    workflow::records::Held,
+};
 
 /// Routes that are compared at once.
 const AT_ONCE: usize = 16;
@@ -56,21 +61,20 @@ impl Drifted {
 ///
 /// # Errors
 /// Those of the way to the engine.
-pub async fn drift(engine: &Engine, expected: &[Route], is_hidden: impl Fn(&str) -> bool) -> Result<Vec<Drifted>> {
-    let compared = stream::iter(expected).map(|route| async move {
-        let compared = engine.compare(route).await?;
-        let name = route.connection.clone();
-        Ok::<_, crate::error::Error>(match compared.route {
-            None => Some(Drifted::new(name, Drift::NoRoute, Vec::new(), None)),
+pub async fn drift(engine: &Engine, expected: Vec<Route>, is_hidden: impl Fn(&str) -> bool) -> Result<Vec<Drifted>> {
+    let known: HashSet<String> = expected.iter().map(|route| route.connection.to_lowercase()).collect();
+    let compare = |route: Route| async move {
+        let compared = engine.compare(&route).await?;
+        Ok::<_, Error>(match compared.route {
+            None => Some(Drifted::new(route.connection, Drift::NoRoute, Vec::new(), None)),
             Some(_) if compared.differs.is_empty() => None,
-            Some(held) => Some(Drifted::new(name, Drift::Differs, compared.differs, Some(&held))),
+            Some(held) => Some(Drifted::new(route.connection, Drift::Differs, compared.differs, Some(&held))),
         })
-    });
-    let compared: Vec<_> = compared.buffered(AT_ONCE).try_collect().await?;
+    };
+    let compared: Vec<_> = stream::iter(expected).map(compare).buffered(AT_ONCE).try_collect().await?;
     let mut drifted: Vec<Drifted> = compared.into_iter().flatten().collect();
     for held in engine.list().await? {
-        let known = expected.iter().any(|route| route.connection.eq_ignore_ascii_case(&held.connection));
-        if !known && !is_hidden(&held.connection) {
+        if !known.contains(&held.connection.to_lowercase()) && !is_hidden(&held.connection) {
             drifted.push(Drifted::new(held.connection.clone(), Drift::NoConnection, Vec::new(), Some(&held)));
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Options;
 use crate::{
     agent::client::{
-        answer::{known_code, quotable},
+        answer::{learnt_code, quotable},
         http::{innermost, tls, tls_refusal},
     },
     error::{Error, Result},
@@ -18,6 +18,9 @@ use crate::{
 
 /// An answer is held in memory as a whole.
 const LARGEST: usize = 16 << 20;
+
+/// Whose codes are passed on: the engine's own, and those of an agent behind it.
+const ROOMS: [&str; 7] = ["agent", "cloud", "connection", "secret", "service", "store", "workflow"];
 
 /// Facts of a problem that are passed on.
 const FACTS: [&str; 8] =
@@ -45,8 +48,11 @@ impl Http {
         let here = host.eq_ignore_ascii_case("localhost")
             || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
         if options.url.scheme() != "https" && !(here && options.url.scheme() == "http") {
-            return Err(Error::new("workflow.in_the_clear", format!("{base} is asked over https only: a token goes there"))
-                .hint("begin [workflow] url in config.toml with https://, and name the engine's CA by [workflow] ca"));
+            return Err(Error::new(
+                "workflow.in_the_clear",
+                format!("{base} is asked over https only: a token goes there"),
+            )
+            .hint("begin [workflow] url in config.toml with https://, and name the engine's CA by [workflow] ca"));
         }
         let config = tls(options.ca_pem.as_deref()).map_err(|_| {
             Error::new("workflow.bad_ca", "the Workflow Engine's CA certificates cannot be used")
@@ -64,7 +70,8 @@ impl Http {
         if let Some(proxy) = options.proxy.as_deref().filter(|_| !here) {
             // The proxy is not repeated: a password may stand in it.
             let through = Proxy::https(proxy).map_err(|_| {
-                Error::new("workflow.bad_proxy", "HTTPS_PROXY is not the address of a proxy").hint("give it as http://host:port")
+                Error::new("workflow.bad_proxy", "HTTPS_PROXY is not the address of a proxy")
+                    .hint("give it as http://host:port")
             })?;
             builder = builder.proxy(through.no_proxy(options.no_proxy.as_deref().and_then(NoProxy::from_string)));
         }
@@ -132,9 +139,17 @@ impl Http {
             Error::inconclusive("workflow.unreachable", format!("the Workflow Engine {base} cannot be reached: {said}"))
                 .hint("see that `libretto workflow serve` runs there, then [workflow] url in config.toml, name, port and firewall")
         } else if error.is_timeout() {
-            lost("workflow.timeout", format!("the Workflow Engine {base} did not answer in time"), "see in its log what it waits for")
+            lost(
+                "workflow.timeout",
+                format!("the Workflow Engine {base} did not answer in time"),
+                "see in its log what it waits for",
+            )
         } else {
-            lost("workflow.broken", format!("the Workflow Engine {base} broke off: {cause}"), "try again; if it stays so, look into its log")
+            lost(
+                "workflow.broken",
+                format!("the Workflow Engine {base} broke off: {cause}"),
+                "try again; if it stays so, look into its log",
+            )
         };
         made.with("url", base.clone())
     }
@@ -143,7 +158,11 @@ impl Http {
 /// A problem (RFC 9457) as the engine says it: its own, or that of an agent behind it.
 fn refused(status: u16, said: &Value) -> Error {
     let text = |name: &str| said.get(name).and_then(Value::as_str).map(quotable).filter(|text| !text.is_empty());
-    let code = said.get("code").and_then(Value::as_str).and_then(known_code).unwrap_or("workflow.refused");
+    let code = said
+        .get("code")
+        .and_then(Value::as_str)
+        .and_then(|code| learnt_code(code, &ROOMS))
+        .unwrap_or("workflow.refused");
     let message = text("detail").unwrap_or_else(|| format!("the Workflow Engine answers {status}"));
     let mut error = match said.get("verdict").and_then(Value::as_str).and_then(Verdict::parse) {
         Some(Verdict::InDoubt) => Error::in_doubt(code, message),

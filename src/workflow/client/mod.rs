@@ -80,8 +80,8 @@ impl Engine {
     /// # Errors
     /// Those of the way to the engine, see [`Engine::get`]; in doubt when there is no answer.
     pub async fn put(&self, route: &Route) -> Result<Held> {
-        let asked = self.0.ask("PUT", &path(&route.connection), Some(&route.body()), Effect::Writes, OWN);
-        read(asked.await?)
+        let (place, body) = (path(&route.connection), route.body());
+        read(self.0.ask("PUT", &place, Some(&body), Effect::Writes, OWN).await?)
     }
 
     /// A connection's route.

@@ -61,8 +61,11 @@ impl Ways {
         };
         match timeout(PATIENCE, places.acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
-            _ => Err(Error::inconclusive("workflow.agent_busy", format!("the agent {address} does as much as it is given at once"))
-                .hint("try again in a moment; if it stays so, see what the agent waits for")),
+            _ => Err(Error::inconclusive(
+                "workflow.agent_busy",
+                format!("the agent {address} does as much as it is given at once"),
+            )
+            .hint("try again in a moment; if it stays so, see what the agent waits for")),
         }
     }
 }

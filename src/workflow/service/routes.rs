@@ -125,7 +125,8 @@ impl Inner {
             Some(near) => format!("did you mean {near}?"),
             None => "`we::update_agent` writes it; Routes_List shows those that there are".to_owned(),
         };
-        Ok(Error::new("workflow.unknown_route", format!("the Workflow Engine has no route for {connection}")).hint(hint))
+        Ok(Error::new("workflow.unknown_route", format!("the Workflow Engine has no route for {connection}"))
+            .hint(hint))
     }
 
     fn delete(&self, connection: &str) -> Result<Held> {

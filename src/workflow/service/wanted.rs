@@ -58,9 +58,8 @@ impl Wanted {
         let connection = named(connection)?;
         let mut members = Members::of(body::json(headers, bytes)?)?;
         let token = members.secret("token")?;
-        let domain = syntax::domain(members.needed("domain")?.trim()).map_err(|_| {
-            body::bad("the domain is not a DNS name").hint("give the full name, e.g. corp.example.com")
-        })?;
+        let domain = syntax::domain(members.needed("domain")?.trim())
+            .map_err(|_| body::bad("the domain is not a DNS name").hint("give the full name, e.g. corp.example.com"))?;
         let host = host(members.needed("host")?.trim())?;
         let port = members.number("port")?.unwrap_or(AGENT_PORT.into());
         let port = u16::try_from(port).ok().filter(|port| *port > 0);
@@ -84,13 +83,13 @@ impl Wanted {
 
 /// The name of a connection. What is none is not repeated: it may be anything.
 pub(super) fn named(text: &str) -> Result<String> {
-    syntax::name(text).map_err(|e| {
-        body::bad("that cannot be a connection's name").hint(e.remedy().unwrap_or_default().to_owned())
-    })
+    syntax::name(text)
+        .map_err(|e| body::bad("that cannot be a connection's name").hint(e.remedy().unwrap_or_default().to_owned()))
 }
 
 fn host(text: &str) -> Result<String> {
-    let wrong = || body::bad("host is not a host name or address").hint("give e.g. agent1.corp.example, without a port");
+    let wrong =
+        || body::bad("host is not a host name or address").hint("give e.g. agent1.corp.example, without a port");
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(address.to_string());
     }
