@@ -57,6 +57,7 @@ pub(super) fn namespace() -> Namespace {
 }
 
 /// What a look at an agent found.
+#[allow(clippy::struct_field_names)] // as scripts see them
 #[derive(Debug, Serialize)]
 struct Status {
     agent: String,

@@ -17,19 +17,19 @@ use crate::{
 const QUOTED: usize = 400;
 
 /// The answer, or the error that the reply is.
-pub(super) fn of(address: &Address, operation: &Operation, reply: Reply, has_token: bool) -> Result<Answer> {
+pub(super) fn of(address: &Address, operation: &Operation, reply: &Reply, has_token: bool) -> Result<Answer> {
     let error = match reply.status {
         200..=299 if reply.is_html() => Error::new("agent.bad_answer", format!("{operation} answers with a web page"))
             .hint("see that host and port are the Remote Agent's, and that nothing between answers in its place"),
         200..=299 => {
-            let body = body(&reply);
+            let body = body(reply);
             return Ok(Answer { operation: operation.to_string(), status: reply.status, body });
         }
-        300..=399 => redirected(operation, &reply),
+        300..=399 => redirected(operation, reply),
         401 | 403 => no_entry(reply.status, has_token),
         413 => Error::new("agent.too_large", format!("the body of {operation} is too large for the agent"))
             .hint("send less at a time, or raise the agent's limit"),
-        status => refused(operation, status, &reply),
+        status => refused(operation, status, reply),
     };
     Err(error.with("agent", address.to_string()).with("operation", operation.to_string()))
 }

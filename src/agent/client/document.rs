@@ -1,4 +1,4 @@
-//! What an agent says of itself, Swagger 2.0 or OpenAPI 3, brought to one form.
+//! What an agent says of itself, Swagger 2.0 or `OpenAPI` 3, brought to one form.
 
 mod raw;
 
@@ -77,7 +77,7 @@ pub struct Parameter {
 /// A body.
 #[derive(Debug, Clone)]
 pub struct Body {
-    /// The parameter's name in Swagger 2.0; in OpenAPI 3 what an extension or a reference calls it.
+    /// The parameter's name in Swagger 2.0; in `OpenAPI` 3 what an extension or a reference calls it.
     pub name: Option<String>,
     /// What it looks like.
     pub schema: Schema,
@@ -104,7 +104,7 @@ pub fn read(bytes: &[u8]) -> Result<Document> {
             foreign("it names no version of Swagger or OpenAPI")
         });
     }
-    let raw: Raw = serde_json::from_value(value).map_err(|e| super::schema::bad(e.to_string()))?;
+    let raw: Raw = serde_json::from_value(value).map_err(|e| super::schema::bad(&e.to_string()))?;
     let document = raw.into_document();
     if document.operations.is_empty() {
         return Err(empty("it has no operations"));

@@ -179,7 +179,7 @@ impl Filling<'_> {
     fn root(&mut self, schema: &Schema) -> Result<Option<Value>> {
         let whole = Whole::of(schema, &self.document.schemas)?;
         if whole.is_object() {
-            if let Some(name) = self.only_text(&whole)? {
+            if let Some(name) = self.only_text(&whole) {
                 return Ok(Some(Value::Object(Map::from_iter([(name, self.values.domain.as_str().into())]))));
             }
             return self.object(&whole, "", &mut Vec::new());
@@ -206,7 +206,7 @@ impl Filling<'_> {
     }
 
     /// The one text of an object, where it has no other member that is needed or known.
-    fn only_text(&self, whole: &Whole) -> Result<Option<String>> {
+    fn only_text(&self, whole: &Whole) -> Option<String> {
         let mut texts = Vec::new();
         for (name, schema) in &whole.properties {
             if Whole::of(schema, &self.document.schemas).is_ok_and(|it| !it.is_object() && it.kind.names("string")) {
@@ -215,10 +215,10 @@ impl Filling<'_> {
         }
         let others = whole.required.iter().any(|name| !texts.contains(name));
         let is_for_secrets = self.values.credential.is_some();
-        Ok(match texts.as_mut_slice() {
+        match texts.as_mut_slice() {
             [one] if !others && !is_for_secrets => Some(std::mem::take(one)),
             _ => None,
-        })
+        }
     }
 
     fn object(&mut self, whole: &Whole, path: &str, way: &mut Vec<String>) -> Result<Option<Value>> {
@@ -274,7 +274,7 @@ impl Filling<'_> {
     fn fitted(&self, schema: &Schema, given: Value) -> Result<Value> {
         let whole = Whole::of(schema, &self.document.schemas)?;
         match (&given, whole.is_object()) {
-            (Value::String(_), true) => Ok(match self.only_text(&whole)? {
+            (Value::String(_), true) => Ok(match self.only_text(&whole) {
                 Some(name) => Value::Object(Map::from_iter([(name, given)])),
                 None => given,
             }),
@@ -306,6 +306,10 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+fn hex(digit: u8) -> char {
+    char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase()
+}
+
 /// A text as one segment of a path (RFC 3986, 3.3): everything but the unreserved characters is escaped.
 fn segment(text: &str) -> String {
     let mut escaped = String::new();
@@ -313,7 +317,7 @@ fn segment(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            escaped.extend(['%', hex(byte >> 4), hex(byte & 15)]);
         }
     }
     // A dot alone would be a step in the path.

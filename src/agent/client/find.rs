@@ -110,7 +110,7 @@ pub fn find<'a>(document: &'a Document, wanted: &Wanted<'_>) -> Result<&'a Opera
     for id in wanted.ids {
         let found: Vec<_> = all().filter(|one| one.id.as_deref().is_some_and(|its| plain(its) == plain(id))).collect();
         if !found.is_empty() {
-            return only(found, &format!("the id {id}"));
+            return only(&found, &format!("the id {id}"));
         }
     }
     let of_group: Vec<_> = all().filter(|one| is_of(one, wanted.tag)).collect();
@@ -120,7 +120,7 @@ pub fn find<'a>(document: &'a Document, wanted: &Wanted<'_>) -> Result<&'a Opera
         .filter(|one| last_part(&one.path).is_some_and(|part| plain(part) == plain(wanted.suffix)));
     let found: Vec<_> = ends.collect();
     if !found.is_empty() {
-        return only(found, &format!("a path that ends in {}", wanted.suffix));
+        return only(&found, &format!("a path that ends in {}", wanted.suffix));
     }
     if let Some(body) = wanted.body {
         let named = |one: &&Operation| {
@@ -128,7 +128,7 @@ pub fn find<'a>(document: &'a Document, wanted: &Wanted<'_>) -> Result<&'a Opera
         };
         let found: Vec<_> = of_group.into_iter().filter(named).collect();
         if !found.is_empty() {
-            return only(found, &format!("a body called {body}"));
+            return only(&found, &format!("a body called {body}"));
         }
     }
     Err(none(document, wanted))
@@ -147,8 +147,8 @@ pub fn named<'a>(document: &'a Document, name: &str) -> Result<&'a Operation> {
     find(document, &Wanted { ids: &[name], tag, suffix, body: None, writes: true })
 }
 
-fn only<'a>(found: Vec<&'a Operation>, by: &str) -> Result<&'a Operation> {
-    match found.as_slice() {
+fn only<'a>(found: &[&'a Operation], by: &str) -> Result<&'a Operation> {
+    match found {
         [one] => Ok(one),
         // Reading and doing under one path: what is looked for by name is the one that does.
         several => {

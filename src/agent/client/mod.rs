@@ -1,5 +1,5 @@
 //! The client of Remote Agents, Libretto's own and others'. What an agent can do, and how it wants to be asked, it says itself, in
-//! its Swagger 2.0 or OpenAPI 3 document: paths, bodies and the token's header are taken from there.
+//! its Swagger 2.0 or `OpenAPI` 3 document: paths, bodies and the token's header are taken from there.
 //!
 //! - `http`: one client per agent; times and sizes bounded, no redirects, a token only over TLS or to this machine;
 //! - [`document`] and [`schema`]: what an agent publishes, in serde structs of our own; [`read`]: where it is looked for;
@@ -195,7 +195,7 @@ impl Agent {
             fill::fill(&found.document, operation, values).map_err(|e| e.with("agent", self.address.to_string()))?;
         let way = (token, which.writes(operation));
         let reply = self.http.send(&found.base, &found.document, operation, &request, way).await?;
-        answer::of(&self.address, operation, reply, token.is_some())
+        answer::of(&self.address, operation, &reply, token.is_some())
     }
 }
 
@@ -230,10 +230,14 @@ impl Which<'_> {
 
 /// The agents of a process: one client each, whoever asks.
 #[derive(Default)]
-pub struct Agents(Mutex<HashMap<(Address, [u8; 32]), Arc<Agent>>>);
+pub struct Agents(Mutex<HashMap<Key, Arc<Agent>>>);
+
+/// Where, and a hash of the way there.
+type Key = (Address, [u8; 32]);
 
 impl Agents {
     /// Those of this process.
+    #[must_use]
     pub fn shared() -> &'static Self {
         static SHARED: LazyLock<Agents> = LazyLock::new(Agents::default);
         &SHARED

@@ -1,4 +1,4 @@
-//! JSON schemas, as far as bodies are filled from them: Swagger 2.0's, OpenAPI 3.0's and 3.1's.
+//! JSON schemas, as far as bodies are filled from them: Swagger 2.0's, `OpenAPI` 3.0's and 3.1's.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub struct Schema {
     /// `#/definitions/Name`, `#/components/schemas/Name`.
     #[serde(rename = "$ref", deserialize_with = "lenient")]
     pub reference: Option<String>,
-    /// `string`, `object` ...; in OpenAPI 3.1 perhaps several.
+    /// `string`, `object` ...; in `OpenAPI` 3.1 perhaps several.
     #[serde(rename = "type", deserialize_with = "lenient")]
     pub kind: Kinds,
     /// Of an object.
@@ -107,9 +107,9 @@ impl Whole {
         while let Some(reference) = &schema.reference {
             let name = name(reference)?;
             if self.way.len() >= LONGEST_WAY || self.way.contains(&name) {
-                return Err(bad(format!("the schema {name} refers to itself and says nothing else")));
+                return Err(bad(&format!("the schema {name} refers to itself and says nothing else")));
             }
-            schema = schemas.get(&name).ok_or_else(|| bad(format!("there is no schema {name}")))?;
+            schema = schemas.get(&name).ok_or_else(|| bad(&format!("there is no schema {name}")))?;
             self.way.push(name);
         }
         if schema.kind != Kinds::Any {
@@ -131,7 +131,7 @@ impl Whole {
 /// The name at the end of a reference inside the document (RFC 6901 escapes undone).
 pub(super) fn name(reference: &str) -> Result<String> {
     let inside = reference.strip_prefix("#/").and_then(|path| path.rsplit('/').next()).filter(|name| !name.is_empty());
-    let name = inside.ok_or_else(|| bad(format!("the reference {reference} leads out of the document")))?;
+    let name = inside.ok_or_else(|| bad(&format!("the reference {reference} leads out of the document")))?;
     Ok(unescaped(name).replace("~1", "/").replace("~0", "~"))
 }
 
@@ -141,21 +141,14 @@ fn unescaped(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
         let hex = after.get(..2).filter(|_| first == b'%').and_then(|two| str::from_utf8(two).ok());
-        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
+        let byte = hex.and_then(|two| u8::from_str_radix(two, 16).ok());
+        bytes.push(byte.unwrap_or(first));
+        rest = if byte.is_some() { &after[2..] } else { after };
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-pub(super) fn bad(said: String) -> Error {
+pub(super) fn bad(said: &str) -> Error {
     Error::new("agent.bad_document", format!("the agent's document is wrong: {said}"))
         .hint("tell the agent's maker; until then use the agent's Swagger page")
 }

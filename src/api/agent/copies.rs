@@ -124,7 +124,7 @@ async fn test_connection(context: Context, (connection,): (Connection,)) -> Resu
         Ok((id, answer)) => {
             shown(Verdict::Ok, &format!("{id}, by the agent {agent}"), None);
             accepted(&context, &way, &answer.body).await?;
-            Ok(Record(report(&agent, &domain, (id, took), answer)))
+            Ok(Record(report(&agent, &domain, (id, took), &answer)))
         }
         Err(error) => {
             shown(error.verdict(), "", Some(&error));
@@ -134,7 +134,7 @@ async fn test_connection(context: Context, (connection,): (Connection,)) -> Resu
     }
 }
 
-fn report(agent: &str, domain: &str, (id, took): (String, Duration), answer: Answer) -> Value {
+fn report(agent: &str, domain: &str, (id, took): (String, Duration), answer: &Answer) -> Value {
     json!({ "agent": agent, "domain": domain, "verdict": Verdict::Ok, "code": answer.status, "id": id,
         "ms": took.as_millis() as u64, "body": answer.body })
 }

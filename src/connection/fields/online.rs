@@ -87,6 +87,7 @@ impl Fields {
     }
 
     /// The agent's token; an empty one takes it away.
+    #[allow(clippy::option_option)] // as an edit has it
     pub(super) fn check_token(&self, host: &Host, faults: &mut Faults) -> Option<Option<Given>> {
         let what = format!("agent token of {}", self.name.as_deref().unwrap_or("the connection"));
         match self.agent_token.as_deref()? {

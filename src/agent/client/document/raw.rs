@@ -234,7 +234,7 @@ impl Raw {
         let Some(reference) = &parameter.reference else { return Ok(parameter) };
         let name = name(reference)?;
         let found = self.parameters.get(&name).or(self.components.parameters.get(&name));
-        found.filter(|found| found.reference.is_none()).ok_or_else(|| bad(format!("there is no parameter {name}")))
+        found.filter(|found| found.reference.is_none()).ok_or_else(|| bad(&format!("there is no parameter {name}")))
     }
 
     fn body(&self, body: &RawBody, called: Option<String>) -> Result<Body> {
@@ -243,7 +243,7 @@ impl Raw {
             Some(reference) => {
                 let name = name(reference)?;
                 let found = self.components.request_bodies.get(&name).filter(|found| found.reference.is_none());
-                (found.ok_or_else(|| bad(format!("there is no request body {name}")))?, Some(name))
+                (found.ok_or_else(|| bad(&format!("there is no request body {name}")))?, Some(name))
             }
         };
         let is_json = |media: &&String| media.contains("json");
