@@ -252,7 +252,7 @@ fn facts(store: &Store, connection: &Connection, assumed: Rules) -> Result<serde
             fact("agent_trusts", trust.into());
             let others = credentials::connections_of(store, connection.principal)?;
             let others: Vec<String> = others.into_iter().filter(|name| *name != connection.name).collect();
-            fact("shares_app_with", others.into());
+            fact("shared_with", others.into());
         }
     }
     let credential = credentials::current(store, connection)?;

@@ -9,7 +9,7 @@ use libretto::{
         },
         service,
     },
-    cloud::{self, Cloud},
+    cloud,
     secret::Secret,
     service::{Limits, Listener, tls, token},
 };
@@ -22,7 +22,7 @@ use super::contoso;
 async fn serve(with_tls: bool) -> (TempDir, Address, Options, Secret) {
     let folder = tempfile::tempdir().unwrap();
     let login = Some("https://127.0.0.1:9/".parse().unwrap());
-    let cloud = Cloud::new(cloud::Options { login, ..cloud::Options::default() }).unwrap();
+    let cloud = cloud::Options { login, ..cloud::Options::default() };
     let agent = service::Agent::open(folder.path(), "tester", cloud).unwrap();
     let served = agent.service(Limits::default()).unwrap();
     let token = token::load_or_make(&service::store(folder.path(), "tester").unwrap()).unwrap();
