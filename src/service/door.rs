@@ -80,14 +80,12 @@ impl Door {
     }
 
     async fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        match timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => {
-                let error = Error::inconclusive("service.busy", "the service does as much as it may at once")
-                    .hint("try again in a moment");
-                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(1))
-            }
+        if let Ok(Ok(place)) = timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await {
+            return Ok(place);
         }
+        let error = Error::inconclusive("service.busy", "the service does as much as it may at once")
+            .hint("try again in a moment");
+        Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(1))
     }
 
     /// The whole body, which is small.

@@ -57,21 +57,17 @@ impl Pages {
     }
 
     fn file(&self, name: &str) -> Response {
-        match utoipa_swagger_ui::serve(name, Arc::clone(&self.swagger)) {
-            Ok(Some(found)) => {
-                let kind = HeaderValue::from_str(&found.content_type);
-                let mut response = found.bytes.into_owned().into_response();
-                if let Ok(kind) = kind {
-                    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-                }
-                guarded(response)
-            }
-            _ => {
-                let error = Error::new("service.unknown_path", "there is nothing under this path")
-                    .hint("the page is at /swagger");
-                Problem::new(StatusCode::NOT_FOUND, error).into_response()
-            }
+        let Ok(Some(found)) = utoipa_swagger_ui::serve(name, Arc::clone(&self.swagger)) else {
+            let error =
+                Error::new("service.unknown_path", "there is nothing under this path").hint("the page is at /swagger");
+            return Problem::new(StatusCode::NOT_FOUND, error).into_response();
+        };
+        let kind = HeaderValue::from_str(&found.content_type);
+        let mut response = found.bytes.into_owned().into_response();
+        if let Ok(kind) = kind {
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
         }
+        guarded(response)
     }
 }
 

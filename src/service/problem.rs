@@ -92,8 +92,10 @@ fn status(error: &Error) -> StatusCode {
         | "agent.unknown_domain"
         | "agent.unknown_profile"
         | "workflow.unknown_route"
+        | "agent.unknown_user"
+        | "agent.unknown_licence"
         | "cloud.unknown_tenant"
-        | "cloud.unknown_user"
+        | "cloud.unknown_domain"
         | "cloud.not_found" => StatusCode::NOT_FOUND,
         "connection.exists"
         | "connection.app_has_secret"
