@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cloud::{CloudFault, Place};
 use crate::error::{Error, Result};
 use crate::names::nearest;
 
@@ -19,6 +20,8 @@ pub enum Fault {
     Account(AccountFault),
     /// `policy=...`: the password policy of the domain.
     Policy(PolicyFault),
+    /// `cloud=...`, or `cloud:PLACE=...`: what is wrong with the cloud.
+    Cloud(Place, CloudFault),
     /// `pdc=forward`: targets ask the first one, the PDC emulator, before they refuse a password, as Windows does unless
     /// `AvoidPdcOnWan` is set. The lab leaves it off, so that a bind on a lagging target shows the trap that it is.
     PdcForward,
@@ -112,12 +115,27 @@ const LIST: &[(&str, &str)] = &[
     ("policy=unreadable", "nobody may read the password policy"),
     ("policy=lockout:N", "N wrong passwords lock an account (5 otherwise); 0: nothing does"),
     ("policy=filter:N", "a password filter refuses the first N new passwords, although they satisfy the policy"),
+    ("cloud=down", "the cloud refuses connections"),
+    ("cloud=429", "the first two requests to sign-in and the first two to Graph are refused as too many (also 503)"),
+    ("cloud=429:N:absent", "the first N are, and no Retry-After says until when (also date, decimal)"),
+    ("cloud:graph=429", "Graph alone refuses; login: sign-in alone; contoso, fabrikam, tailspin: that tenant alone"),
+    ("cloud=slow:TIME", "the cloud answers late"),
+    ("cloud=html", "the cloud answers with a web page, as a proxy between may"),
+    ("cloud=wrong-types", "members of Graph's answers are of wrong types"),
+    ("cloud=wrong-tenant", "tokens are of another tenant than asked for"),
+    ("cloud=expired-secret", "the app's client secret has expired"),
+    ("cloud=new-secret-delay:TIME", "a new secret or certificate is not yet known for this time (300ms otherwise)"),
+    ("cloud=secret-policy", "the app's home tenant allows secrets of 90 days at most"),
+    ("cloud=mfa", "users have to show a second factor"),
+    ("cloud=conditional-access", "a policy of the tenant refuses every sign-in"),
+    ("cloud=no-consent", "nobody in the tenant has consented to the app"),
+    ("cloud=no-roles", "the app has neither directory role nor permissions"),
     ("pdc=forward", "targets ask the PDC emulator before they refuse a password, as Windows does by default"),
 ];
 
 /// Faults of servers that the lab does not have.
 const ELSEWHERE: &[(&str, &str)] =
-    &[("agent", "Remote Agent"), ("cloud", "cloud"), ("home", "home-directory server"), ("we", "Workflow Engine")];
+    &[("agent", "Remote Agent"), ("home", "home-directory server"), ("we", "Workflow Engine")];
 
 impl Fault {
     /// Every fault with what it does, for help.
@@ -147,7 +165,12 @@ impl Fault {
             "replication" => time(how).map(|delay| Self::Replication(Some(delay))).ok_or_else(unknown),
             "account" => account(how).map(Self::Account).ok_or_else(unknown),
             "policy" => policy(how).map(Self::Policy).ok_or_else(unknown),
+            "cloud" => CloudFault::parse(how).map(|fault| Self::Cloud(Place::Everywhere, fault)).ok_or_else(unknown),
             "pdc" if how == "forward" => Ok(Self::PdcForward),
+            _ if what.starts_with("cloud:") => {
+                let place = what.strip_prefix("cloud:").and_then(Place::parse).ok_or_else(unknown)?;
+                CloudFault::parse(how).map(|fault| Self::Cloud(place, fault)).ok_or_else(unknown)
+            }
             _ => Self::target(what, how, text),
         }
     }
@@ -214,7 +237,7 @@ fn target_fault(how: &str) -> Option<TargetFault> {
 }
 
 /// Reads `500ms`, `5s` or `2m`; at most a day, which is longer than any lab runs.
-fn time(text: &str) -> Option<Duration> {
+pub(super) fn time(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;
@@ -270,8 +293,8 @@ mod tests {
             "the lab knows no fault `weather=bad` | `libretto lab --help` lists the faults that the lab knows"
         );
         assert_eq!(
-            said("cloud=429"),
-            "the lab has no cloud yet, so `cloud=429` would change nothing | leave the fault out; \
+            said("agent=down"),
+            "the lab has no Remote Agent yet, so `agent=down` would change nothing | leave the fault out; \
              `libretto lab --help` lists those that the lab knows"
         );
     }
