@@ -3,6 +3,7 @@
 
 mod audit;
 mod cli;
+mod cloud;
 mod connection;
 mod crash;
 mod directory;

@@ -3,6 +3,7 @@
 //! Source: learn.microsoft.com, "Microsoft Graph and Graph Explorer service root endpoints" and "National clouds".
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 /// Which of Microsoft's clouds a tenant lives in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,6 +60,12 @@ impl std::fmt::Display for NationalCloud {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.as_str())
     }
+}
+
+/// Whether these are the sign-in host and the Graph of one of Microsoft's clouds.
+pub(super) fn are_microsofts(login: &Url, graph: &Url) -> bool {
+    let is = |url: &Url, host: &str| url.scheme() == "https" && url.host_str() == Some(host) && url.port().is_none();
+    PLACES.iter().any(|place| is(login, place.login) && is(graph, place.graph))
 }
 
 /// The cloud whose Graph host this is.

@@ -12,7 +12,7 @@ use super::{
     clouds::{NationalCloud, PLACES, by_graph_host},
     errors::{self, aadsts},
     http::{self, Answer, Effect},
-    throttle,
+    throttle::{ONE, Patience, Scope, back_off, is_throttled},
 };
 use crate::error::{Error, Result};
 
@@ -60,13 +60,22 @@ pub(super) async fn discover(cloud: &Cloud, domain: &str) -> Result<Tenant> {
 
 async fn ask(cloud: &Cloud, login: &Url, domain: &str, any_graph: bool) -> Result<Tenant> {
     let url = join(login, &format!("{domain}/v2.0/.well-known/openid-configuration"))?;
+    let scopes = [Scope::Discovery { login: http::authority(login) }];
+    let patience = Patience::new(cloud.0.options.patience);
     let mut attempt = 0;
     loop {
-        let answer = cloud.0.http.send(cloud.0.http.client().get(url.clone()), Effect::Repeatable).await;
-        let result = answer.and_then(|answer| read(&answer, login, domain, any_graph));
+        cloud.0.limits.admit(&scopes, ONE, &patience).await?;
+        let result = match cloud.0.http.send(cloud.0.http.client().get(url.clone()), Effect::Repeatable).await {
+            Ok(answer) if is_throttled(answer.status, &answer.headers) => {
+                cloud.0.limits.pause(&scopes, &answer.headers, attempt);
+                attempt += 1;
+                continue;
+            }
+            answer => answer.and_then(|answer| read(&answer, login, domain, any_graph)),
+        };
         match result {
             Err(error) if attempt + 1 < ATTEMPTS && matches!(error.code(), "cloud.unavailable" | "cloud.broken") => {
-                tokio::time::sleep(throttle::back_off(attempt)).await;
+                patience.wait(back_off(attempt), "the discovery of domains").await?;
                 attempt += 1;
             }
             other => return other,
@@ -75,10 +84,6 @@ async fn ask(cloud: &Cloud, login: &Url, domain: &str, any_graph: bool) -> Resul
 }
 
 fn read(answer: &Answer, login: &Url, domain: &str, any_graph: bool) -> Result<Tenant> {
-    if answer.status == 429 {
-        let pause = throttle::retry_after(&answer.headers, time::OffsetDateTime::now_utc()).unwrap_or_default();
-        return Err(errors::throttled(answer.host(), pause.as_secs()));
-    }
     if answer.status != 200 {
         let subject = aadsts::Subject { tenant: domain, ..Default::default() };
         let named = answer.maybe_json().and_then(|body| aadsts::refusal(&body, answer.status, &subject));

@@ -88,11 +88,7 @@ impl Http {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error, &host, effect))? {
             if body.len() + chunk.len() > LARGEST {
-                return Err(Error::new(
-                    "cloud.too_large",
-                    format!("{host} answers with more than {} MB", LARGEST >> 20),
-                )
-                .hint("ask for less at a time: fewer fields, a filter"));
+                return Err(too_large(&host, effect));
             }
             body.extend_from_slice(&chunk);
         }
@@ -164,6 +160,17 @@ impl Answer {
     }
 }
 
+fn too_large(host: &str, effect: Effect) -> Error {
+    let text = format!("{host} answers with more than {} MB", LARGEST >> 20);
+    match effect {
+        Effect::Repeatable => {
+            Error::new("cloud.too_large", text).hint("ask for less at a time: fewer fields, a filter")
+        }
+        Effect::Once => Error::in_doubt("cloud.in_doubt", format!("{text}; the change may have been made"))
+            .hint("see in the tenant whether it was made before it is sent again"),
+    }
+}
+
 /// The title of a web page; empty when it has none.
 fn title(text: &str) -> Option<&str> {
     let start = text.trim_start().get(..14)?.to_ascii_lowercase();
@@ -193,7 +200,8 @@ fn tls_error(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        let of_tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if error.is::<rustls::Error>() || of_tls.is_some() {
             return true;
         }
         next = error.source();

@@ -127,7 +127,7 @@ impl Cloud {
     /// # Errors
     /// Those of [`errors::aadsts`], `cloud.wrong_tenant`, `cloud.clock_skew`, and those of reaching the sign-in host.
     pub async fn sign_in(&self, sign_in: &SignIn, freshness: Freshness) -> Result<Graph> {
-        let token = signin::token(self, sign_in, freshness).await?;
+        let token = signin::token(self, sign_in, freshness.into()).await?;
         Ok(Graph::new(self.clone(), sign_in.clone(), token))
     }
 

@@ -21,6 +21,8 @@ use crate::error::Result;
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest such pause.
 const LONGEST: Duration = Duration::from_secs(30);
+/// No pause is longer, whatever a server says.
+const CAP: Duration = Duration::from_hours(24);
 /// How long "the limit is near" holds.
 const NEAR: Duration = Duration::from_secs(10);
 /// From here on a server tells how near the limit is.
@@ -47,6 +49,11 @@ pub enum Scope {
         /// The tenant.
         tenant: String,
     },
+    /// Questions whose domain a tenant is; nobody signs in.
+    Discovery {
+        /// The sign-in host.
+        login: String,
+    },
     /// An app's sign-ins to one tenant.
     SignIn {
         /// The sign-in host.
@@ -66,7 +73,8 @@ impl Scope {
             Self::App { .. } => Limit::new(Bucket::new(7_500.0, 37_500.0), Bucket::new(233.0, 17_500.0)),
             // 3,500 units in 10 s (a small tenant) and 3,000 writes in 150 s.
             Self::Tenant { .. } => Limit::new(Bucket::new(350.0, 875.0), Bucket::new(20.0, 750.0)),
-            // None is published: many instances of a program that sign in twice a second are what it is there for.
+            // None are published for these: they only keep a program that goes round in circles from doing harm.
+            Self::Discovery { .. } => Limit::new(Bucket::new(200.0, 1_000.0), Bucket::new(200.0, 1_000.0)),
             Self::SignIn { .. } => Limit::new(Bucket::new(50.0, 200.0), Bucket::new(50.0, 200.0)),
         }
     }
@@ -75,6 +83,7 @@ impl Scope {
         match self {
             Self::App { .. } => "Graph, for this app in all tenants,",
             Self::Tenant { .. } => "Graph, for this tenant,",
+            Self::Discovery { .. } => "the discovery of domains",
             Self::SignIn { .. } => "the sign-in of this app to this tenant",
         }
     }
@@ -89,6 +98,15 @@ pub struct Cost {
     pub write: bool,
 }
 
+/// What one question costs that is no write.
+pub(super) const ONE: Cost = Cost { units: 1.0, write: false };
+
+/// Whether a server has done nothing because it has too much to do. A 503 counts when it says for how long: otherwise it may be
+/// anything that is broken.
+pub(super) fn is_throttled(status: u16, headers: &HeaderMap) -> bool {
+    status == 429 || (status == 503 && headers.contains_key("retry-after"))
+}
+
 /// How long an operation waits yet, in all.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
@@ -97,7 +115,7 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new(length: Duration) -> Self {
-        Self { until: Instant::now() + length }
+        Self { until: Instant::now() + length.min(CAP) }
     }
 
     /// Waits, unless that is longer than there is patience for.
@@ -269,8 +287,8 @@ fn jitter(most: Duration) -> Duration {
 pub fn retry_after(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
     let text = headers.get("retry-after")?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+        return Duration::try_from_secs_f64(seconds).ok().map(|pause| pause.min(CAP));
     }
     let date = OffsetDateTime::parse(&text.replace("GMT", "+0000"), &Rfc2822).ok()?;
-    Some(Duration::try_from(date - now).unwrap_or_default())
+    Some(Duration::try_from(date - now).unwrap_or_default().min(CAP))
 }

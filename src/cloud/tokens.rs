@@ -18,9 +18,12 @@ use super::{claims::Claims, errors};
 use crate::error::{Error, Result};
 
 /// So many tokens are kept; the ones that expire first go.
-const KEPT: usize = 4_096;
+const KEPT: usize = 2_048;
 /// A token that is valid for less than this is renewed.
 const MARGIN: Duration = Duration::from_mins(5);
+
+/// No token is used for longer, whatever its answer says.
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// An access token. It can be sent, not printed.
 pub struct Token {
@@ -41,6 +44,7 @@ impl std::fmt::Debug for Token {
 
 impl Token {
     pub(super) fn new(text: String, claims: Claims, lifetime: Duration, renewal: Option<String>) -> Self {
+        let lifetime = lifetime.min(LONGEST);
         let stale = Instant::now() + lifetime.saturating_sub(MARGIN.min(lifetime / 2));
         Self { text: Zeroizing::new(text), claims, stale, renewal: renewal.map(Zeroizing::new) }
     }

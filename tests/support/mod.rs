@@ -2,6 +2,7 @@
 
 pub mod canary;
 pub mod case;
+pub mod cloud;
 pub mod domain;
 pub mod program;
 pub mod samba;

@@ -15,8 +15,11 @@ use super::{Graph, permissions};
 use crate::{
     cloud::{answer::Object, errors, http::Effect, throttle::Patience},
     error::{Error, Result},
+    verdict::Verdict,
 };
 
+/// Where batches go.
+pub(super) const PATH: &str = "/$batch";
 /// So many requests go into one.
 const MOST: usize = 20;
 
@@ -73,6 +76,10 @@ impl Ask {
         self
     }
 
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+
     pub(super) fn effect(&self) -> Effect {
         if self.repeatable { Effect::Repeatable } else { Effect::Once }
     }
@@ -111,7 +118,7 @@ impl Graph {
 
     async fn twenty(&self, asks: &[Ask]) -> Result<Vec<Result<Value>>> {
         let requests: Vec<Value> = asks.iter().enumerate().map(|(id, ask)| ask.inner(id)).collect();
-        let mut whole = Ask::post("/$batch", json!({ "requests": requests }));
+        let mut whole = Ask::post(PATH, json!({ "requests": requests }));
         whole.repeatable = asks.iter().all(|ask| ask.repeatable);
         // Each part counts by itself: the whole has cost nothing yet.
         let cloud = &self.0.cloud.0;
@@ -158,22 +165,31 @@ impl Graph {
     }
 }
 
-/// What a failure of the whole means for a part: a write may have been done, a read was not.
+/// What a failure of the whole means for a part: when it was sent, a write may have been done; a read was only not answered.
 fn apart(error: &Error, ask: &Ask) -> Error {
-    let reached =
-        !matches!(error.code(), "cloud.unreachable" | "cloud.tls" | "cloud.throttled" | "cloud.proxy_refused");
-    let refused = error.details().iter().any(|(key, _)| *key == "status");
-    if ask.repeatable || !reached || (refused && error.verdict() == crate::verdict::Verdict::Failed) {
-        return error.clone();
+    let unanswered = error.verdict() == Verdict::InDoubt;
+    let unreadable = matches!(error.code(), "cloud.bad_answer" | "cloud.too_large");
+    match (ask.repeatable, unanswered) {
+        (true, true) => {
+            let text = "the batch that this was part of was not answered";
+            facts(error, Error::inconclusive("cloud.broken", text).hint("try again; look at the way to the cloud"))
+        }
+        (false, false) if unreadable => doubt(error),
+        _ => error.clone(),
     }
-    doubt(error)
 }
 
-fn doubt(error: &Error) -> Error {
+/// A write that was sent, and whose answer says nothing.
+pub(super) fn doubt(error: &Error) -> Error {
     let text = format!("{error}; the change may have been made");
-    let doubt =
-        Error::in_doubt("cloud.in_doubt", text).hint("see in the tenant whether it was made before it is sent again");
-    error.details().iter().fold(doubt, |doubt, (key, value)| doubt.with(key, value.as_str()))
+    facts(
+        error,
+        Error::in_doubt("cloud.in_doubt", text).hint("see in the tenant whether it was made before it is sent again"),
+    )
+}
+
+fn facts(of: &Error, error: Error) -> Error {
+    of.details().iter().fold(error, |error, (key, value)| error.with(key, value.as_str()))
 }
 
 fn header_map(headers: Option<&Value>) -> HeaderMap {

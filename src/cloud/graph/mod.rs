@@ -22,12 +22,12 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    Claims, Cloud, Freshness, SignIn, Tenant,
+    Claims, Cloud, SignIn, Tenant,
     answer::Object,
     discovery::join,
     errors,
-    http::{self, Answer, Effect},
-    signin,
+    http::{self, Answer},
+    signin::{self, Wanted},
     throttle::{Cost, Patience, Scope, back_off},
     tokens::Token,
 };
@@ -94,11 +94,11 @@ impl Graph {
     /// A token that is valid for a while yet.
     async fn token(&self) -> Result<Arc<Token>> {
         let held = self.held();
-        if held.is_stale() { self.renew(Freshness::Cached).await } else { Ok(held) }
+        if held.is_stale() { self.renew(Wanted::Valid).await } else { Ok(held) }
     }
 
-    async fn renew(&self, freshness: Freshness) -> Result<Arc<Token>> {
-        let token = signin::token(&self.0.cloud, &self.0.sign_in, freshness).await?;
+    async fn renew(&self, wanted: Wanted<'_>) -> Result<Arc<Token>> {
+        let token = signin::token(&self.0.cloud, &self.0.sign_in, wanted).await?;
         *self.0.token.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&token);
         Ok(token)
     }
@@ -118,7 +118,14 @@ impl Graph {
     }
 
     fn address(&self, path: &str) -> Result<Url> {
-        join(&self.tenant().graph, &format!("{VERSION}{path}"))
+        let url = join(&self.tenant().graph, &format!("{VERSION}{path}"))?;
+        // A name of dots would lead out of its folder.
+        let plain = path.split('?').next().unwrap_or_default();
+        if !url.path().ends_with(&format!("/{VERSION}{plain}")) {
+            return Err(Error::new("cloud.bad_name", "a name or an id in the request leads elsewhere")
+                .hint("give names and ids as Graph answers them"));
+        }
+        Ok(url)
     }
 
     async fn request(&self, ask: &Ask, url: &Url) -> Result<Value> {
@@ -130,11 +137,15 @@ impl Graph {
             let token = self.token().await?;
             let answer = self.once(ask, url, &token).await;
             let error = match answer {
-                Ok(answer) if (200..300).contains(&answer.status) => return answer.json(),
-                // Revoked, or a clock that was set: one more with a token from now.
+                Ok(answer) if (200..300).contains(&answer.status) => {
+                    return answer
+                        .json()
+                        .map_err(|error| if ask.is_repeatable() { error } else { batch::doubt(&error) });
+                }
+                // Revoked, or a clock that was set: once more with another token.
                 Ok(answer) if answer.status == 401 && !renewed => {
                     renewed = true;
-                    self.renew(Freshness::Fresh).await?;
+                    self.renew(Wanted::Other(&token)).await?;
                     continue;
                 }
                 Ok(answer) if busy(&answer) => {
@@ -148,7 +159,7 @@ impl Graph {
                 Ok(answer) => refused(ask, &answer, &token),
                 Err(error) => error,
             };
-            let passes = error.is_retryable() && ask.effect() == Effect::Repeatable && attempt + 1 < ATTEMPTS;
+            let passes = error.is_retryable() && ask.is_repeatable() && attempt + 1 < ATTEMPTS;
             // One that cannot be reached was tried for long enough.
             if !passes || !matches!(error.code(), "cloud.unavailable" | "cloud.broken" | "cloud.conflict") {
                 return Err(permissions::explain(error, ask));
@@ -235,11 +246,12 @@ fn refused(ask: &Ask, answer: &Answer, token: &Token) -> Error {
     let confidential = ask.confidential(token.confidential());
     let error = errors::graph::refusal(answer.status, body.as_ref(), answer.header("request-id"), &confidential);
     // A write that ends in a fault of the server's may have been done.
-    if ask.effect() == Effect::Once && answer.status >= 500 && error.verdict() == Verdict::Inconclusive {
-        let text = format!("{} answered with status {}; the change may have been made", answer.host(), answer.status);
-        let doubt = Error::in_doubt("cloud.in_doubt", text)
-            .hint("see in the tenant whether it was made before it is sent again");
-        return error.details().iter().fold(doubt, |doubt, (key, value)| doubt.with(key, value.as_str()));
+    if !ask.is_repeatable() && answer.status >= 500 && error.verdict() == Verdict::Inconclusive {
+        return batch::doubt(&errors::renamed(
+            &error,
+            "cloud.unavailable",
+            format!("{} answered with status {}", answer.host(), answer.status),
+        ));
     }
     error
 }
@@ -247,6 +259,10 @@ fn refused(ask: &Ask, answer: &Answer, token: &Token) -> Error {
 impl Ask {
     /// What it takes of the limits ("Identity and access service limits").
     pub(super) fn cost(&self) -> Cost {
+        // Each part of a batch counts by itself.
+        if self.path == batch::PATH {
+            return Cost { units: 0.0, write: false };
+        }
         let write = self.method != Method::GET;
         let plain = self.path.split('?').next().unwrap_or_default();
         let base: f64 = match plain.trim_start_matches('/').split('/').next().unwrap_or_default() {

@@ -13,8 +13,8 @@ use crate::{
 
 /// The template of the role Global Administrator, the same in every tenant.
 pub const GLOBAL_ADMINISTRATOR: &str = "62e90394-69f5-4237-9190-012177145e10";
-/// Stands in tokens of those who have no role at all.
-const NO_ROLE: &str = "b79fbf4d-3ef9-4689-8143-76b194e85509";
+/// These stand in the tokens of every user and of every app, and are no roles that anybody was given.
+const EVERYBODYS: [&str; 2] = ["b79fbf4d-3ef9-4689-8143-76b194e85509", "0997a1d0-0d1d-4acb-b408-d5ca73121e90"];
 
 /// What whoever is signed in may do.
 #[derive(Debug, Clone, Serialize)]
@@ -42,7 +42,7 @@ impl Graph {
     pub async fn roles(&self) -> Result<Roles> {
         let claims = self.claims();
         let mut directory: Vec<String> = claims.directory_roles.iter().map(|id| id.to_lowercase()).collect();
-        directory.retain(|id| id != NO_ROLE);
+        directory.retain(|id| !EVERYBODYS.contains(&id.as_str()));
         let unreadable = match &claims.object {
             None => Some(
                 Error::inconclusive("cloud.no_object", "the token does not tell which object is signed in")

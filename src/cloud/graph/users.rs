@@ -112,7 +112,7 @@ impl Graph {
     /// # Errors
     /// Those of Graph; `cloud.too_many` above `limit`.
     pub async fn find_users(&self, filter: &str, limit: usize) -> Result<Vec<User>> {
-        let all = self.some(&format!("/users?$select={SELECT}&$filter={}", encode(filter)), limit).await?;
+        let all = self.some(&format!("/users?$select={SELECT}&$top=999&$filter={}", encode(filter)), limit).await?;
         all.iter().map(User::read).collect()
     }
 
@@ -177,8 +177,9 @@ impl Graph {
         let add: Vec<Value> =
             change.add.iter().map(|(sku, without)| json!({ "skuId": sku, "disabledPlans": without })).collect();
         let body = json!({ "addLicenses": add, "removeLicenses": change.remove });
-        // The same twice is the same once.
-        self.send(Ask::post(format!("{}/assignLicense", at(user)?), body).repeatable()).await.map(drop)
+        let ask = Ask::post(format!("{}/assignLicense", at(user)?), body);
+        // To assign twice is to assign once; what was taken away cannot be taken away again.
+        self.send(if change.remove.is_empty() { ask.repeatable() } else { ask }).await.map(drop)
     }
 
     /// Ends a user's sessions: refresh tokens and cookies stop to work, access tokens within the hour. Least permission:

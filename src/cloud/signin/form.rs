@@ -18,7 +18,7 @@ use crate::{
         discovery::join,
         errors::{self, aadsts},
         http::{Answer, Effect},
-        throttle::{Cost, Patience, Scope, back_off},
+        throttle::{ONE, Patience, Scope, back_off, is_throttled},
         tokens::Token,
     },
     error::{Error, Result},
@@ -46,7 +46,6 @@ pub(super) fn scope(sign_in: &SignIn) -> String {
 /// Fetches a token, and sees that it is for the tenant that was meant.
 pub(super) async fn fetch(cloud: &Cloud, sign_in: &SignIn) -> Result<Token> {
     let url = join(&sign_in.tenant.login, &format!("{}/oauth2/v2.0/token", sign_in.tenant.id))?;
-    crate::cloud::http::refuse_in_the_clear(&url)?;
     let scope = Scope::SignIn {
         login: crate::cloud::http::authority(&url),
         app: sign_in.app.clone(),
@@ -56,13 +55,13 @@ pub(super) async fn fetch(cloud: &Cloud, sign_in: &SignIn) -> Result<Token> {
     let patience = Patience::new(cloud.0.options.patience);
     let mut attempt = 0;
     loop {
-        cloud.0.limits.admit(&scopes, Cost { units: 1.0, write: false }, &patience).await?;
+        cloud.0.limits.admit(&scopes, ONE, &patience).await?;
         // Anew each time: an assertion is used once.
         let form = form(sign_in, &url)?;
         let request = cloud.0.http.client().post(url.clone()).header(CONTENT_TYPE, FORM).body(form.text());
         // A token that is fetched and lost harms nobody.
         let result = match cloud.0.http.send(request, Effect::Repeatable).await {
-            Ok(answer) if answer.status == 429 => {
+            Ok(answer) if is_throttled(answer.status, &answer.headers) => {
                 cloud.0.limits.pause(&scopes, &answer.headers, attempt);
                 attempt += 1;
                 continue;

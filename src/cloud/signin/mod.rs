@@ -10,11 +10,15 @@ use std::sync::Arc;
 pub(super) use certificate::Signer;
 
 use super::{
-    Cloud,
+    Cloud, clouds,
     discovery::Tenant,
+    http,
     tokens::{Key, Token},
 };
-use crate::{error::Result, secret::Secret};
+use crate::{
+    error::{Error, Result},
+    secret::Secret,
+};
 
 /// Who signs in, where, with what.
 #[derive(Debug, Clone)]
@@ -63,14 +67,37 @@ pub enum Freshness {
     Fresh,
 }
 
+/// Which token will do.
+pub(super) enum Wanted<'a> {
+    /// Any that is valid for a while yet.
+    Valid,
+    /// A new one.
+    Fresh,
+    /// Any but this one, which was refused.
+    Other(&'a Arc<Token>),
+}
+
+impl From<Freshness> for Wanted<'_> {
+    fn from(freshness: Freshness) -> Self {
+        match freshness {
+            Freshness::Cached => Self::Valid,
+            Freshness::Fresh => Self::Fresh,
+        }
+    }
+}
+
 /// A token for the tenant's Graph: the one that is kept, or a new one. One request at a time for each.
-pub(super) async fn token(cloud: &Cloud, sign_in: &SignIn, freshness: Freshness) -> Result<Arc<Token>> {
+pub(super) async fn token(cloud: &Cloud, sign_in: &SignIn, wanted: Wanted<'_>) -> Result<Arc<Token>> {
+    refuse_strangers(cloud, &sign_in.tenant)?;
     let key = key(cloud, sign_in)?;
     let entry = cloud.0.tokens.entry(&key);
     let mut kept = entry.lock().await;
-    if freshness == Freshness::Cached
-        && let Some(token) = kept.as_ref().filter(|token| !token.is_stale())
-    {
+    let will_do = |token: &&Arc<Token>| match wanted {
+        Wanted::Fresh => false,
+        Wanted::Valid => !token.is_stale(),
+        Wanted::Other(refused) => !token.is_stale() && !Arc::ptr_eq(token, refused),
+    };
+    if let Some(token) = kept.as_ref().filter(will_do) {
         return Ok(Arc::clone(token));
     }
     // Whatever comes of it: a token that was asked to be fresh is not answered by an older one later.
@@ -78,6 +105,19 @@ pub(super) async fn token(cloud: &Cloud, sign_in: &SignIn, freshness: Freshness)
     let token = Arc::new(form::fetch(cloud, sign_in).await?);
     *kept = Some(Arc::clone(&token));
     Ok(token)
+}
+
+/// Secrets go to the sign-in host, tokens to Graph. A tenant is plain data that was kept somewhere: unless another sign-in host was
+/// set, both have to be Microsoft's.
+fn refuse_strangers(cloud: &Cloud, tenant: &Tenant) -> Result<()> {
+    http::refuse_in_the_clear(&tenant.login)?;
+    http::refuse_in_the_clear(&tenant.graph)?;
+    if cloud.0.options.login.is_some() || clouds::are_microsofts(&tenant.login, &tenant.graph) {
+        return Ok(());
+    }
+    let (login, graph) = (http::authority(&tenant.login), http::authority(&tenant.graph));
+    Err(Error::new("cloud.foreign_host", format!("{login} and {graph} are not the hosts of one of Microsoft's clouds"))
+        .hint("discover the domain again"))
 }
 
 fn key(cloud: &Cloud, sign_in: &SignIn) -> Result<Key> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Freshness, SignIn, token};
+use super::{SignIn, Wanted, token};
 use crate::{
     cloud::Cloud,
     error::{Error, Result},
@@ -50,7 +50,7 @@ pub(in crate::cloud) async fn prove(cloud: &Cloud, sign_in: &SignIn, waiting: &W
     let (mut attempts, mut refused, mut row) = (0, 0, 0);
     loop {
         attempts += 1;
-        match token(cloud, sign_in, Freshness::Fresh).await {
+        match token(cloud, sign_in, Wanted::Fresh).await {
             Ok(_) => row += 1,
             Err(error) if not_yet(&error) || error.is_retryable() => {
                 refused += u32::from(not_yet(&error));
