@@ -169,7 +169,10 @@ impl Fault {
             "pdc" if how == "forward" => Ok(Self::PdcForward),
             _ if what.starts_with("cloud:") => {
                 let place = what.strip_prefix("cloud:").and_then(Place::parse).ok_or_else(unknown)?;
-                CloudFault::parse(how).map(|fault| Self::Cloud(place, fault)).ok_or_else(unknown)
+                CloudFault::parse(how)
+                    .filter(|fault| fault.fits(place))
+                    .map(|fault| Self::Cloud(place, fault))
+                    .ok_or_else(unknown)
             }
             _ => Self::target(what, how, text),
         }
@@ -262,7 +265,7 @@ fn unknown(text: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::cloud::Retry, *};
 
     #[test]
     fn every_listed_fault_is_read() {
@@ -273,6 +276,11 @@ mod tests {
         assert_eq!(
             Fault::parse("target:1=slow:500ms").unwrap(),
             Fault::Target(1, TargetFault::Slow(Duration::from_millis(500)))
+        );
+        let throttled = CloudFault::Throttled(3, Retry::Date);
+        assert_eq!(
+            Fault::parse("cloud:fabrikam=429:3:date").unwrap(),
+            Fault::Cloud(Place::Tenant("fabrikam"), throttled)
         );
         assert_eq!(Fault::parse("replication=5s").unwrap(), Fault::Replication(Some(Duration::from_secs(5))));
         assert_eq!(Fault::parse("target:3=close:modify").unwrap(), Fault::Target(3, TargetFault::Close(Stage::Modify)));
@@ -308,6 +316,12 @@ mod tests {
             "target:1=slow",
             "target:1=down:x",
             "target:=down",
+            "cloud=429:often",
+            "cloud=slow",
+            "cloud=mfa:x",
+            "cloud:nobody=mfa",
+            "cloud:login=wrong-types",
+            "cloud:contoso=down",
         ] {
             assert!(Fault::parse(bad).is_err(), "{bad}");
         }
