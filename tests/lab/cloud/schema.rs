@@ -21,10 +21,9 @@ fn modernise(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(modernise),
         Value::Object(members) => {
             members.values_mut().for_each(modernise);
-            if members.remove("nullable") == Some(true.into()) {
-                if let Some(kind) = members.get_mut("type") {
-                    *kind = json!([kind.take(), "null"]);
-                }
+            let nullable = members.remove("nullable") == Some(true.into());
+            if let Some(kind) = members.get_mut("type").filter(|_| nullable) {
+                *kind = json!([kind.take(), "null"]);
             }
         }
         _ => {}
