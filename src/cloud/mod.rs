@@ -36,6 +36,7 @@ pub use graph::{
     domains::Domain,
     licences::{Licence, ServicePlan},
     organization::Organization,
+    policies::AppPolicy,
     relationships::Relationship,
     roles::Roles,
     users::{LicenceChange, NewUser, User},

@@ -1,7 +1,10 @@
 //! Faults: what can be made to go wrong in the lab, as `--fault` names it.
 
+mod list;
+
 use std::time::Duration;
 
+use self::list::LIST;
 use super::cloud::{CloudFault, Place};
 use crate::error::{Error, Result};
 use crate::names::nearest;
@@ -91,48 +94,6 @@ pub enum PolicyFault {
     Filter(u32),
 }
 
-/// Every fault with what it does, for help. `N` of a target is 1, 2 or 3; a time is e.g. `500ms`, `5s` or `2m`.
-const LIST: &[(&str, &str)] = &[
-    ("target:N=down", "refuses connections"),
-    ("target:N=hang", "takes connections and answers nothing"),
-    ("target:N=hang:modify", "does the write, then never answers it (also bind, search)"),
-    ("target:N=lose:modify", "loses the write, unanswered (also bind, search)"),
-    ("target:N=rubbish", "answers what is no LDAP"),
-    ("target:N=close", "closes the connection in the middle of its answer"),
-    ("target:N=close:modify", "does the write, then closes in the middle of the answer (also bind, search)"),
-    ("target:N=slow:TIME", "answers late"),
-    ("target:N=expired-certificate", "shows a certificate whose time is over"),
-    ("target:N=wrong-name", "shows a certificate for another host"),
-    ("target:N=untrusted-certificate", "shows a certificate of an unknown authority"),
-    ("replication=TIME", "a write reaches the other targets after this time (200ms otherwise)"),
-    ("replication=off", "a write never reaches the other targets"),
-    ("account=locked", "the service account is locked"),
-    ("account=disabled", "the service account is disabled"),
-    ("account=expired", "the service account has expired"),
-    ("account=must-change", "the service account must change its password"),
-    ("account=password-expired", "the service account's password is too old"),
-    ("policy=strict", "passwords need 64 characters"),
-    ("policy=unreadable", "nobody may read the password policy"),
-    ("policy=lockout:N", "N wrong passwords lock an account (5 otherwise); 0: nothing does"),
-    ("policy=filter:N", "a password filter refuses the first N new passwords, although they satisfy the policy"),
-    ("cloud=down", "the cloud refuses connections"),
-    ("cloud=429", "the first two requests to sign-in and the first two to Graph are refused as too many (also 503)"),
-    ("cloud=429:N:absent", "the first N are, and no Retry-After says until when (also date, decimal)"),
-    ("cloud:graph=429", "Graph alone refuses; login: sign-in alone; contoso, fabrikam, tailspin: that tenant alone"),
-    ("cloud=slow:TIME", "the cloud answers late"),
-    ("cloud=html", "the cloud answers with a web page, as a proxy between may"),
-    ("cloud=wrong-types", "members of Graph's answers are of wrong types"),
-    ("cloud=wrong-tenant", "tokens are of another tenant than asked for"),
-    ("cloud=expired-secret", "the app's client secret has expired"),
-    ("cloud=new-secret-delay:TIME", "a new secret or certificate is not yet known for this time (300ms otherwise)"),
-    ("cloud=secret-policy", "the app's home tenant allows secrets of 90 days at most"),
-    ("cloud=mfa", "users have to show a second factor"),
-    ("cloud=conditional-access", "a policy of the tenant refuses every sign-in"),
-    ("cloud=no-consent", "nobody in the tenant has consented to the app"),
-    ("cloud=no-roles", "the app has neither directory role nor permissions"),
-    ("pdc=forward", "targets ask the PDC emulator before they refuse a password, as Windows does by default"),
-];
-
 /// Faults of servers that the lab does not have.
 const ELSEWHERE: &[(&str, &str)] =
     &[("agent", "Remote Agent"), ("home", "home-directory server"), ("we", "Workflow Engine")];
@@ -169,7 +130,10 @@ impl Fault {
             "pdc" if how == "forward" => Ok(Self::PdcForward),
             _ if what.starts_with("cloud:") => {
                 let place = what.strip_prefix("cloud:").and_then(Place::parse).ok_or_else(unknown)?;
-                CloudFault::parse(how).map(|fault| Self::Cloud(place, fault)).ok_or_else(unknown)
+                CloudFault::parse(how)
+                    .filter(|fault| fault.fits(place))
+                    .map(|fault| Self::Cloud(place, fault))
+                    .ok_or_else(unknown)
             }
             _ => Self::target(what, how, text),
         }
@@ -262,7 +226,7 @@ fn unknown(text: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::cloud::Retry, *};
 
     #[test]
     fn every_listed_fault_is_read() {
@@ -273,6 +237,11 @@ mod tests {
         assert_eq!(
             Fault::parse("target:1=slow:500ms").unwrap(),
             Fault::Target(1, TargetFault::Slow(Duration::from_millis(500)))
+        );
+        let throttled = CloudFault::Throttled(3, Retry::Date);
+        assert_eq!(
+            Fault::parse("cloud:fabrikam=429:3:date").unwrap(),
+            Fault::Cloud(Place::Tenant("fabrikam"), throttled)
         );
         assert_eq!(Fault::parse("replication=5s").unwrap(), Fault::Replication(Some(Duration::from_secs(5))));
         assert_eq!(Fault::parse("target:3=close:modify").unwrap(), Fault::Target(3, TargetFault::Close(Stage::Modify)));
@@ -308,6 +277,12 @@ mod tests {
             "target:1=slow",
             "target:1=down:x",
             "target:=down",
+            "cloud=429:often",
+            "cloud=slow",
+            "cloud=mfa:x",
+            "cloud:nobody=mfa",
+            "cloud:login=wrong-types",
+            "cloud:contoso=down",
         ] {
             assert!(Fault::parse(bad).is_err(), "{bad}");
         }

@@ -2,6 +2,7 @@
 
 mod discovery;
 mod graph;
+mod lab;
 mod limits;
 mod odd_answers;
 mod refusals;

@@ -139,6 +139,35 @@ fn proven(proof: &str) {
     UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key).verify(signed.as_bytes(), &signature).unwrap();
 }
 
+#[tokio::test]
+async fn policies_say_beforehand_what_may_be_added() {
+    let (fake, graph) = signed_in().await;
+    let own = format!("/v1.0/applications/{OBJECT}/appManagementPolicies");
+    let restriction = |kind: &str, state: &str, longest: Value| json!({ "restrictionType": kind, "state": state, "maxLifetime": longest });
+    let restrictions = json!({
+        "passwordCredentials": [
+            restriction("passwordAddition", "disabled", Value::Null),
+            restriction("passwordLifetime", "enabled", json!("P90D")),
+            restriction("somethingNew", "enabled", Value::Null),
+        ],
+        "keyCredentials": [restriction("asymmetricKeyLifetime", "enabled", json!("P365D"))],
+    });
+    let tenants = json!({ "isEnabled": true, "applicationRestrictions": restrictions });
+    let off = json!({ "isEnabled": false, "applicationRestrictions": restrictions });
+    let forbids = json!({ "isEnabled": true, "restrictions": { "passwordCredentials": [restriction("passwordAddition", "enabled", Value::Null)] } });
+    let ignored = json!({ "isEnabled": false, "restrictions": restrictions });
+    let list = |policies: &[&Value]| Reply::json(200, &json!({ "value": policies }));
+    fake.on("GET", &own, [list(&[]), list(&[&ignored]), list(&[&forbids])]);
+    fake.on("GET", "/v1.0/policies/defaultAppManagementPolicy", [Reply::json(200, &tenants), Reply::json(200, &off)]);
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let policy = graph.app_policy(OBJECT).await.unwrap();
+        told.push((policy.secrets, policy.longest_secret, policy.longest_certificate));
+    }
+    let limited = (true, Some("P90D".to_owned()), Some("P365D".to_owned()));
+    assert_eq!(told, [limited, (true, None, None), (false, None, None)]);
+}
+
 fn waiting(at_most: u64) -> Waiting {
     Waiting { at_most: Duration::from_millis(at_most), successes: 3, pause: Duration::from_millis(10) }
 }

@@ -10,6 +10,7 @@ pub mod licences;
 pub mod organization;
 pub(super) mod path;
 pub mod permissions;
+pub mod policies;
 pub mod relationships;
 pub mod roles;
 pub mod users;

@@ -27,6 +27,8 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("remove an app's secret", "POST", "/applications/*/removePassword", "Application.ReadWrite.OwnedBy"),
     ("add an app's certificate", "POST", "/applications/*/addKey", "Application.ReadWrite.OwnedBy"),
     ("remove an app's certificate", "POST", "/applications/*/removeKey", "Application.ReadWrite.OwnedBy"),
+    ("read an app's policies", "GET", "/applications/*/appManagementPolicies", "Policy.Read.All"),
+    ("read the policy for apps", "GET", "/policies/defaultAppManagementPolicy", "Policy.Read.All"),
     (
         "read delegated-admin relationships",
         "GET",

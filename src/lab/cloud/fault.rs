@@ -78,6 +78,19 @@ impl Place {
 }
 
 impl CloudFault {
+    /// Whether the fault can show at that place alone: one that cannot would change nothing.
+    pub(in crate::lab) fn fits(self, place: Place) -> bool {
+        let busy = matches!(self, Self::Throttled(..) | Self::Unavailable(..) | Self::Slow(_) | Self::Html);
+        match place {
+            Place::Everywhere => true,
+            Place::Login => busy,
+            Place::Graph => busy || self == Self::WrongTypes,
+            Place::Tenant(_) => {
+                !matches!(self, Self::Down | Self::ExpiredSecret | Self::SecretPolicy | Self::NewSecretDelay(_))
+            }
+        }
+    }
+
     /// Reads what stands behind `cloud=`.
     pub(in crate::lab) fn parse(text: &str) -> Option<Self> {
         let (what, detail) = text.split_once(':').map_or((text, None), |(what, detail)| (what, Some(detail)));

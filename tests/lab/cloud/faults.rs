@@ -156,7 +156,7 @@ async fn a_port_that_is_taken_is_told_and_a_stopped_cloud_is_gone() {
     let error = LabCloud::start(CloudOptions { port: Some(port), ..CloudOptions::default() }).unwrap_err();
     assert_eq!(error.code(), "lab.port");
     first.token(CONTOSO).await;
-    let Sky { cloud, .. } = first;
-    cloud.stop().await;
-    LabCloud::start(CloudOptions { port: Some(port), ..CloudOptions::default() }).unwrap();
+    first.cloud.stop().await;
+    let refused = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
 }

@@ -2,6 +2,7 @@
 //! out is compared with Microsoft's own description where that is at hand.
 
 pub mod description;
+pub mod front;
 pub mod world;
 
 use std::{

@@ -26,7 +26,10 @@ impl Cloud {
         for request in requests {
             let id = request["id"].as_str().ok_or_else(|| invalid("A request has no id."))?;
             let needed = request["dependsOn"].as_array().into_iter().flatten();
-            let answer = if needed.filter_map(Value::as_str).any(|id| failed.contains(&id)) {
+            let nested = request["url"].as_str().is_some_and(|url| url.contains("$batch"));
+            let answer = if nested {
+                invalid("A batch holds no batch.").answer(call, self.now())
+            } else if needed.filter_map(Value::as_str).any(|id| failed.contains(&id)) {
                 Failure::new(424, "FailedDependency", "A request that this one depends on failed.")
                     .answer(call, self.now())
             } else {

@@ -202,8 +202,7 @@ fn tokens(text: &str) -> Result<Vec<String>, String> {
     while let Some(c) = chars.next() {
         match c {
             _ if c.is_whitespace() => {}
-            '(' | ')' | ',' => tokens.push(c.to_string()),
-            ':' => tokens.push(c.to_string()),
+            '(' | ')' | ',' | ':' => tokens.push(c.to_string()),
             '\'' => {
                 let mut token = c.to_string();
                 loop {

@@ -34,9 +34,19 @@ impl Cloud {
     /// Answers a request to Graph.
     pub(super) fn graph(&self, call: &Call) -> Answer {
         // Of a batch each part is judged and throttled by itself.
-        if call.method == "POST" && call.segments().get(1) == Some(&"$batch") {
-            return self.batch(call).unwrap_or_else(|failure| failure.answer(call, self.now()));
+        let batch = call.method == "POST" && call.segments().get(1) == Some(&"$batch");
+        let answer = if batch {
+            self.batch(call).unwrap_or_else(|failure| failure.answer(call, self.now()))
+        } else {
+            self.single(call)
+        };
+        if answer.headers.iter().any(|(name, _)| *name == "request-id") {
+            return answer;
         }
+        answer.header("request-id", fresh_guid())
+    }
+
+    fn single(&self, call: &Call) -> Answer {
         let mut world = self.world();
         let caller = match self.caller(&world, call) {
             Ok(caller) => caller,
@@ -48,13 +58,11 @@ impl Cloud {
         }
         let outcome = Request { cloud: self, world: &mut world, caller, call }.answer();
         let mut answer = outcome.unwrap_or_else(|failure| failure.answer(call, self.now()));
-        if self.has(Side::Graph, Some(label), CloudFault::WrongTypes) && answer.status < 300 {
-            if let Body::Json(body) = &mut answer.body {
-                twist(body);
-            }
-        }
-        if answer.headers.iter().all(|(name, _)| *name != "request-id") {
-            answer = answer.header("request-id", fresh_guid());
+        let wrong = answer.status < 300 && self.has(Side::Graph, Some(label), CloudFault::WrongTypes);
+        if let Body::Json(body) = &mut answer.body
+            && wrong
+        {
+            twist(body);
         }
         answer
     }

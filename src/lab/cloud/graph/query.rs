@@ -82,11 +82,11 @@ impl Request<'_> {
 
     /// The address of the next page.
     fn next(&self, start: usize) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in self.call.query.iter().filter(|(name, _)| name != "$skiptoken") {
-            query.append_pair(name, value);
-        }
-        let query = query.append_pair("$skiptoken", &start.to_string()).finish();
+        let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let kept = self.call.query.iter().filter(|(name, _)| name != "$skiptoken");
+        let mut query: Vec<String> = kept.map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        query.push(format!("$skiptoken={start}"));
+        let query = query.join("&");
         format!("{}{}?{query}", self.cloud.base, self.call.raw_path)
     }
 }

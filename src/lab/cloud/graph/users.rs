@@ -28,8 +28,10 @@ const USUAL: &[&str] = &[
     "surname",
     "userPrincipalName",
 ];
+/// Whether a value is of a member's type.
+type Fits = fn(&Value) -> bool;
 /// What may be changed, and what the change has to be.
-const CHANGEABLE: &[(&str, fn(&Value) -> bool)] = &[
+const CHANGEABLE: &[(&str, Fits)] = &[
     ("accountEnabled", Value::is_boolean),
     ("displayName", Value::is_string),
     ("givenName", text_or_null),
@@ -66,12 +68,12 @@ impl Request<'_> {
     pub(super) fn create_user(&mut self) -> Outcome {
         self.caller.need(&["User.ReadWrite.All", "Directory.ReadWrite.All"], &[USER_ADMINISTRATOR])?;
         let body = self.body()?;
-        checked(&body)?;
         for name in ["accountEnabled", "displayName", "mailNickname", "userPrincipalName", "passwordProfile"] {
             if body.get(name).is_none_or(Value::is_null) {
                 return Err(required(name));
             }
         }
+        checked(&body)?;
         let name = body["userPrincipalName"].as_str().unwrap_or_default().to_owned();
         self.free(&name)?;
         let profile = &body["passwordProfile"];
