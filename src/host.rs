@@ -3,6 +3,9 @@
 //! Everything that a run takes from its surroundings comes through here, so that a test can give a program another world
 //! and a reader can see at one place what Libretto looks at. It reads; only `cli` prints and only `main` exits.
 
+mod operator;
+mod prompt;
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -14,6 +17,9 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+
+/// The code of the error that says that a question was answered with Ctrl-C.
+pub const INTERRUPTED: &str = "usage.interrupted";
 
 /// What the program was given when it started.
 #[derive(Debug, Clone)]
@@ -30,6 +36,13 @@ pub struct Host {
     pub stderr_is_terminal: bool,
     vars: BTreeMap<String, String>,
     data_folder: Option<PathBuf>,
+}
+
+/// A text from outside on one line: what could move the cursor, colour the terminal or forge a line of what is shown is a
+/// space.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl Host {
@@ -80,10 +93,11 @@ impl Host {
         OffsetDateTime::now_utc()
     }
 
-    /// Who runs the program, for the ledger: the account's name as the environment tells it.
+    /// Who runs the program, for the ledger and the audit trail: the user that the operating system says, where it does.
     #[must_use]
     pub fn operator(&self) -> String {
-        ["LOGNAME", "USER", "USERNAME"].iter().find_map(|name| self.var(name)).unwrap_or("unknown").to_owned()
+        operator::of_system()
+            .unwrap_or_else(|| self.var("USERNAME").or(self.var("USER")).unwrap_or("unknown").to_owned())
     }
 
     /// The home folder: the one asked for, else `LIBRETTO_HOME`, else the platform's data folder.
@@ -108,12 +122,15 @@ impl Host {
     /// Asks on the terminal, without echo.
     ///
     /// # Errors
-    /// `usage.no_terminal` when nobody can answer.
+    /// `usage.no_terminal` when nobody can answer, [`INTERRUPTED`] when the answer is Ctrl-C.
     pub fn ask_secret(&self, question: &str) -> Result<Zeroizing<String>> {
         self.need_terminal(question)?;
-        rpassword::prompt_password(format!("{question}: "))
-            .map(Zeroizing::new)
-            .map_err(|e| Error::new("usage.no_terminal", format!("no answer to \"{question}\": {e}")))
+        prompt::secret(&plain(question)).map(Zeroizing::new).map_err(|e| match e.kind() {
+            std::io::ErrorKind::Interrupted => {
+                Error::new(INTERRUPTED, format!("interrupted at the question \"{question}\"; nothing was done"))
+            }
+            _ => Error::new("usage.no_terminal", format!("no answer to \"{question}\": {e}")),
+        })
     }
 
     /// Asks on the terminal; the question goes to standard error, so that standard output stays what it promises.
@@ -125,7 +142,7 @@ impl Host {
         let failed = |e: std::io::Error| Error::new("usage.no_terminal", format!("no answer to \"{question}\": {e}"));
         let mut out = std::io::stderr().lock();
         // In one piece, so that nothing that is said meanwhile gets between.
-        out.write_all(format!("{question}: ").as_bytes()).and_then(|()| out.flush()).map_err(failed)?;
+        out.write_all(format!("{}: ", plain(question)).as_bytes()).and_then(|()| out.flush()).map_err(failed)?;
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map_err(failed)?;
         Ok(line.trim().to_owned())
@@ -152,6 +169,13 @@ static ALLOCATOR: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::Syste
 #[must_use]
 pub fn memory_in_use() -> usize {
     ALLOCATOR.allocated()
+}
+
+/// The system's folder for temporary files; `TMPDIR` names another one.
+#[must_use]
+#[allow(clippy::disallowed_methods)] // of the environment, which this room reads
+pub fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
 }
 
 /// Hears when somebody asks the program to stop: Ctrl-C, or on Unix also SIGTERM, and SIGHUP, which says that the terminal or

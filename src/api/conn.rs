@@ -2,23 +2,28 @@
 
 mod stored;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
 
 use rhai::Dynamic;
 
 use crate::{
     connection::{
         self, Connection, Selector, Settings,
-        credentials::{self, GRACE},
+        credentials::{self, Credential, GRACE, State},
+        former,
     },
     error::{Error, Result},
     host::Host,
     script::{
-        context::{Context, CredentialState},
+        context::{Context, CredentialState, Write},
         operation::{Namespace, Spec},
         value::{Fields, FromScript},
     },
     secret::Secret,
+    store::runs::WriteState,
     verdict::Verdict,
 };
 
@@ -91,7 +96,7 @@ print(conn.name);"#,
 }
 
 /// A connection, or the name of one.
-struct Named(String);
+pub(super) struct Named(pub(super) String);
 
 impl FromScript for Named {
     const TYPE: &'static str = "text";
@@ -100,7 +105,7 @@ impl FromScript for Named {
         if let Some(connection) = value.read_lock::<Connection>() {
             return Ok(Self(connection.name.clone()));
         }
-        String::from_script(value).map(Self).map_err(|_| "must be the name of a connection".to_owned())
+        String::from_script(value).map(Self).map_err(|_| "must be a connection or its name".to_owned())
     }
 }
 
@@ -242,11 +247,14 @@ async fn add(context: Context, (described,): (Described,)) -> Result<Connection>
         )
         .await?;
     let result = context.blocking(move |context| connection::add(&context.world.store, &new)).await;
-    write.settle_by(result).await
+    let number = write.number();
+    let added = write.settle_by(result).await?;
+    context.world.added.lock().unwrap_or_else(PoisonError::into_inner).insert(added.id, number);
+    Ok(added)
 }
 
 async fn remove(context: Context, (connection,): (Connection,)) -> Result<()> {
-    let name = connection.name.clone();
+    let (id, name) = (connection.id, connection.name.clone());
     let write = context
         .write(
             "connection.remove",
@@ -258,7 +266,19 @@ async fn remove(context: Context, (connection,): (Connection,)) -> Result<()> {
     let result = context
         .blocking(move |context| connection::remove(&context.world.store, &connection.name, &context.world.scope))
         .await;
-    write.settle_by(result).await
+    let added = context.world.added.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    match (result, added) {
+        (Ok(()), Some(added)) => take_back(&context, write, added, &name).await,
+        (result, _) => write.settle_by(result).await,
+    }
+}
+
+/// What this run has added and removed again is no change, and it is told what did not come of it.
+async fn take_back(context: &Context, removal: Write, added: u32, name: &str) -> Result<()> {
+    removal.settle_done(String::new()).await?;
+    context.world.ledger.write_done(added, String::new()).await?;
+    let did_not = format!("connection {name} not added: it was removed again, and nothing is left of it");
+    context.write("connection.add", name, "", &did_not).await?.settle(WriteState::Failed).await
 }
 
 /// A password that Libretto replaced less than an hour ago still binds, so its sign-in would prove nothing and bring it back.
@@ -268,21 +288,23 @@ fn refuse_former(context: &Context, connection: &Connection, password: &Secret) 
     // The version that was sent last is the one that the directory has.
     let sent = versions.iter().filter(|version| version.was_sent_within(GRACE, now));
     let Some(latest) = sent.max_by(|one, other| one.sent_at.cmp(&other.sent_at)) else { return Ok(()) };
-    for version in versions.iter().filter(|version| version.id != latest.id && version.reference.is_none()) {
-        if credentials::open(store, context.identity()?, version)?.expose() == password.expose() {
-            return Err(Error::new(
-                "connection.former_password",
-                format!(
-                    "that is the password of version {}, which was replaced less than an hour ago",
-                    version.version
-                ),
-            )
-            .hint(
-                "it still binds for an hour after the change, so a test would prove nothing; give the present password",
-            ));
-        }
+    let mut holding = former::holding(store, context.identity()?, &versions, password)?;
+    // One that was refused when it was given may be right by now: it was never replaced.
+    holding.retain(|version| version.was_in_force());
+    // One that was brought back has an earlier version too; a write that was sent last may have been undone; and what was only
+    // given has replaced nothing in the directory.
+    let in_force = former::in_force(&versions).map(|version| version.id);
+    let is_present = |version: &&Credential| {
+        version.id == latest.id || version.state == State::Current || in_force == Some(version.id)
+    };
+    match holding.first() {
+        Some(former) if !holding.iter().any(is_present) => Err(Error::new(
+            "connection.former_password",
+            format!("that is the password of version {}, which was replaced less than an hour ago", former.version),
+        )
+        .hint("it still binds for an hour after the change, so a test would prove nothing; give the present password")),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 async fn secret(context: Context, (connection,): (Connection,)) -> Result<Secret> {

@@ -122,7 +122,9 @@ pub async fn accepted(context: &Context, connection: &Connection, sign_in: &Sign
             &not_stored(connection, "they could not be stored"),
         )
         .await?;
-    let result = context.blocking(move |context| credentials::promote(&context.world.store, id, &on)).await;
+    let who = context.world.who();
+    let result =
+        context.blocking(move |context| credentials::promote_tested(&context.world.store, id, &on, &who)).await;
     write.settle_by(result).await?;
     context.note_credential(connection.id, None);
     Ok(())

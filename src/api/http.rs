@@ -1,11 +1,15 @@
 //! `http::`: calls to other people's services, for scripts of one's own.
 
-use std::{
-    sync::{LazyLock, OnceLock},
-    time::Duration,
-};
+mod options;
 
-use reqwest::{Client, Method, RequestBuilder};
+use std::sync::{LazyLock, OnceLock};
+
+use options::{Body, HeaderText, Options, secret_header};
+use reqwest::{
+    Client, Method, RequestBuilder,
+    header::LOCATION,
+    redirect::{Action, Attempt, Policy},
+};
 use serde_json::Value;
 
 use crate::{
@@ -13,13 +17,12 @@ use crate::{
     script::{
         context::Context,
         operation::{Namespace, Spec},
-        value::{self, Fields, FromScript, Record, Span},
+        value::{FromScript, Record},
     },
-    secret::Secret,
 };
 
-/// Unless the script says otherwise.
-const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Within one place, with a secret.
+const MOST_REDIRECTIONS: usize = 10;
 /// An answer is held in memory as a whole.
 const LARGEST_ANSWER: usize = 16 << 20;
 
@@ -29,8 +32,8 @@ pub(super) fn namespace() -> Namespace {
             Spec {
                 signature: "get(url: text, options?: map) -> record of status, headers, body",
                 grant: Some("http"),
-                doc: "Fetches a page. `body` is the parsed answer when that is JSON, else its text. Options: `headers` (a map), `bearer` (a \
-                      secret), `timeout`. A status of 400 and above is an error unless `any_status: true`.",
+                doc: "Fetches a page. `body` is the parsed answer when that is JSON, else its text. Options: `headers` (a map of \
+                      texts and secrets), `bearer` (a secret), `timeout`. A status of 400 and above is an error unless `any_status: true`.",
                 example: r#"try { http::get("http://127.0.0.1:9/") } catch (e) { print(e.code) }"#,
             },
             get,
@@ -44,59 +47,6 @@ pub(super) fn namespace() -> Namespace {
             },
             send,
         )
-}
-
-/// The options of a call.
-struct Options {
-    headers: Vec<(String, String)>,
-    bearer: Option<Secret>,
-    timeout: Duration,
-    any_status: bool,
-}
-
-impl FromScript for Options {
-    const TYPE: &'static str = "map";
-
-    fn from_script(value: rhai::Dynamic) -> Result<Self, String> {
-        let mut fields = Fields::new(value)?;
-        let headers = fields.take::<Headers>("headers")?.map(|headers| headers.0).unwrap_or_default();
-        let options = Self {
-            headers,
-            bearer: fields.take("bearer")?,
-            timeout: fields.take::<Span>("timeout")?.map_or(USUAL_TIMEOUT, |span| span.0),
-            any_status: fields.take("any_status")?.unwrap_or(false),
-        };
-        fields.finish()?;
-        Ok(options)
-    }
-}
-
-struct Headers(Vec<(String, String)>);
-
-impl FromScript for Headers {
-    const TYPE: &'static str = "map";
-
-    fn from_script(value: rhai::Dynamic) -> Result<Self, String> {
-        let Some(map) = value.try_cast::<rhai::Map>() else { return Err("must be a map of texts".to_owned()) };
-        map.into_iter()
-            .map(|(name, value)| Ok((name.to_string(), String::from_script(value)?)))
-            .collect::<Result<_, String>>()
-            .map(Self)
-    }
-}
-
-/// A body as the script gave it.
-struct Body {
-    json: Value,
-    holds_secret: bool,
-}
-
-impl FromScript for Body {
-    const TYPE: &'static str = "any";
-
-    fn from_script(value: rhai::Dynamic) -> Result<Self, String> {
-        value::outgoing(&value).map(|(json, holds_secret)| Self { json, holds_secret })
-    }
 }
 
 async fn get(context: Context, (url, options): (String, Option<Options>)) -> Result<Record<Value>> {
@@ -120,23 +70,31 @@ async fn send(
     call(&context, method, &url, Some(body), options).await
 }
 
-/// One client for the process: it keeps connections open between calls.
-fn client() -> Result<&'static Client> {
-    static CLIENT: OnceLock<Client> = OnceLock::new();
+/// Two clients for the process, which keep connections open between calls. The one that carries secrets follows no redirection
+/// to another place: it would hand them on.
+fn client(holds_secret: bool) -> Result<&'static Client> {
+    static CLIENTS: [OnceLock<Client>; 2] = [OnceLock::new(), OnceLock::new()];
     static PROVIDER: LazyLock<()> = LazyLock::new(|| {
         // Already set means that somebody set the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    if let Some(client) = CLIENT.get() {
+    let slot = &CLIENTS[usize::from(holds_secret)];
+    if let Some(client) = slot.get() {
         return Ok(client);
     }
     LazyLock::force(&PROVIDER);
     let client = Client::builder()
         .user_agent(concat!("libretto/", env!("CARGO_PKG_VERSION")))
         .tcp_nodelay(true)
+        .redirect(if holds_secret { Policy::custom(follow_home) } else { Policy::default() })
         .build()
         .map_err(|e| Error::new("http.client", format!("no HTTP client can be made: {e}")))?;
-    Ok(CLIENT.get_or_init(|| client))
+    Ok(slot.get_or_init(|| client))
+}
+
+fn follow_home(attempt: Attempt) -> Action {
+    let is_home = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
+    if is_home && attempt.previous().len() <= MOST_REDIRECTIONS { attempt.follow() } else { attempt.stop() }
 }
 
 async fn call(
@@ -149,16 +107,21 @@ async fn call(
     let options = options
         .map_or_else(|| Options::from_script(rhai::Dynamic::UNIT), Ok)
         .map_err(|e| Error::new("script.argument", e))?;
-    let mut request = client()?.request(method.clone(), url).timeout(options.timeout);
+    let holds_secret = options.bearer.is_some()
+        || options.headers.iter().any(|(_, value)| matches!(value, HeaderText::Secret(_)))
+        || body.as_ref().is_some_and(|body| body.holds_secret);
+    if holds_secret {
+        refuse_in_the_clear(url)?;
+    }
+    let mut request = client(holds_secret)?.request(method.clone(), url).timeout(options.timeout);
     for (name, value) in &options.headers {
-        request = request.header(name, value);
+        request = match value {
+            HeaderText::Open(text) => request.header(name, text),
+            HeaderText::Secret(secret) => request.header(name, secret_header(name, secret)?),
+        };
     }
     if let Some(token) = &options.bearer {
-        refuse_in_the_clear(url)?;
         request = request.bearer_auth(token.expose());
-    }
-    if body.as_ref().is_some_and(|body| body.holds_secret) {
-        refuse_in_the_clear(url)?;
     }
     request = match body.map(|body| body.json) {
         Some(Value::String(text)) => request.body(text),
@@ -166,17 +129,27 @@ async fn call(
         None => request,
     };
     if method == Method::GET {
-        return answer(request, url, true, &options).await;
+        return answer(request, url, true, holds_secret, &options).await;
     }
     let sent = format!("{method} sent to {url}");
     let write = context.write("http.send", url, &sent, &format!("{method} to {url}")).await?;
-    write.settle_by(answer(request, url, false, &options).await).await
+    write.settle_by(answer(request, url, false, holds_secret, &options).await).await
 }
 
 /// Sends the request and reads its answer.
-async fn answer(request: RequestBuilder, url: &str, read_only: bool, options: &Options) -> Result<Record<Value>> {
+async fn answer(
+    request: RequestBuilder,
+    url: &str,
+    read_only: bool,
+    holds_secret: bool,
+    options: &Options,
+) -> Result<Record<Value>> {
+    tracing::debug!("sends a request to {}", url.split('?').next().unwrap_or(url));
     let response = request.send().await.map_err(|e| failed(&e, url, read_only))?;
     let status = response.status();
+    if let Some(place) = response.headers().get(LOCATION).filter(|_| holds_secret && status.is_redirection()) {
+        return Err(redirected(url, &String::from_utf8_lossy(place.as_bytes())));
+    }
     let headers: serde_json::Map<String, Value> = response
         .headers()
         .iter()
@@ -206,6 +179,11 @@ fn refuse_in_the_clear(url: &str) -> Result<()> {
     }
     Err(Error::new("http.in_the_clear", format!("a secret is not sent to {url}: the connection is not encrypted"))
         .hint("use https"))
+}
+
+fn redirected(url: &str, place: &str) -> Error {
+    Error::new("http.redirected", format!("{url} sends on to {place}, and a secret is not handed on to another place"))
+        .hint("if that place is right, give its URL")
 }
 
 async fn read_body(mut response: reqwest::Response, url: &str, read_only: bool) -> Result<String> {

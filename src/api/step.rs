@@ -98,6 +98,7 @@ fn step(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>
     }
     world.ledger.begin_part(NewPart { path: path.clone(), occurrence, kind: PartKind::Step, key: None });
     world.events.emit(Event::StepStarted { step: path.clone() });
+    tracing::info!("step \"{path}\" begins");
     let begun = Instant::now();
     let result = call.task.inside(&path, || body.call_within_context::<Dynamic>(&call.context, ()));
     let result = call.task.conclude(result);
@@ -125,6 +126,7 @@ fn end_step(
     error: Option<Failure>,
 ) {
     let world = &call.task.world;
+    tracing::info!("step \"{path}\" ended {verdict} after {ms} ms");
     world.ledger.end_part(EndPart {
         path: path.clone(),
         occurrence,

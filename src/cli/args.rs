@@ -61,7 +61,7 @@ pub struct Global {
     /// Print only what went wrong, and the end
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Log what is done, to standard error
+    /// Log what is done, to standard error: -v steps, sign-ins and stages, -vv each request too, -vvv all there is
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Answer yes to every question
@@ -110,7 +110,7 @@ pub enum Command {
     #[command(after_help = faults())]
     Lab {
         /// First port; the kernel chooses free ones unless told
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
         port_base: Option<u16>,
         /// What is broken in it, e.g. target:2=down
         #[arg(long, value_name = "F")]

@@ -25,7 +25,10 @@ pub(super) fn check(session: &Session, paths: &[PathBuf]) -> Result<u8> {
     for name in &names {
         errors += check_one(session, &api::interpreter(&limits), library.script(name)?);
     }
-    if !session.out.json && !session.out.quiet {
+    if session.out.json {
+        let said = serde_json::json!({ "event": "checked", "scripts": names.len(), "errors": errors });
+        session.out.line(&said.to_string());
+    } else if !session.out.quiet {
         let scripts = if names.len() == 1 { "1 script".to_owned() } else { format!("{} scripts", names.len()) };
         let found = match errors {
             0 => "no errors".to_owned(),
@@ -68,6 +71,10 @@ fn scripts_in(session: &Session, paths: &[PathBuf]) -> Result<Vec<String>> {
         }
         let mut found = Vec::new();
         collect(&full, &mut found)?;
+        if found.is_empty() {
+            return Err(Error::new("script.none_found", format!("there are no scripts in {}", path.display()))
+                .hint("name a folder with files that end in .rhai, or the files themselves"));
+        }
         found.sort();
         names.extend(found.into_iter().map(|path| path.to_string_lossy().into_owned()));
     }

@@ -21,7 +21,7 @@ use crate::{
         fields::{Fields, as_error},
     },
     error::{Error, Result},
-    report::Paint,
+    report::{Paint, plain},
     run::{Refusal, Request},
     store::{Store, budget, lockout::Rules},
 };
@@ -85,9 +85,9 @@ fn common(fields: CommonFields, kind: &str) -> Fields {
     }
 }
 
-/// An option that may be repeated and was not given says nothing.
+/// An option that may be repeated and was not given says nothing; an empty value takes away what there was.
 fn given(values: Vec<String>) -> Option<Vec<String>> {
-    (!values.is_empty()).then_some(values)
+    (!values.is_empty()).then(|| values.into_iter().filter(|value| !value.is_empty()).collect())
 }
 
 fn with_directory(fields: Fields, directory: DirectoryFields) -> Fields {
@@ -98,8 +98,7 @@ fn with_directory(fields: Fields, directory: DirectoryFields) -> Fields {
         ca: directory.ca,
         pin: directory.pin,
         via: directory.via,
-        // An empty name takes them all away.
-        dependents: given(directory.dependent).map(|names| names.into_iter().filter(|name| !name.is_empty()).collect()),
+        dependents: given(directory.dependent),
         ..fields
     }
 }
@@ -171,11 +170,16 @@ fn import(session: &Session, file: &std::path::Path) -> Result<u8> {
     let imported = connection::import(&session.store()?, &session.host, &session.host.working_folder.join(file))?;
     if session.out.json {
         session.out.line(
-            &json!({ "event": "imported", "added": imported.added.len(), "changed": imported.changed.len() })
-                .to_string(),
+            &json!({ "event": "imported", "added": imported.added.len(), "changed": imported.changed.len(),
+                "unchanged": imported.unchanged.len() })
+            .to_string(),
         );
     } else if !session.out.quiet {
-        session.out.line(&format!("{} added, {} changed", imported.added.len(), imported.changed.len()));
+        let unchanged = match imported.unchanged.len() {
+            0 => String::new(),
+            count => format!(", {count} unchanged"),
+        };
+        session.out.line(&format!("{} added, {} changed{unchanged}", imported.added.len(), imported.changed.len()));
     }
     Ok(0)
 }
@@ -211,7 +215,7 @@ fn show(session: &Session, name: &str) -> Result<u8> {
 
 fn words(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => plain(text),
         Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
         Value::Object(map) => map.values().map(words).collect::<Vec<_>>().join(" "),
         other => other.to_string(),

@@ -6,7 +6,7 @@ use super::Session;
 use crate::{
     api,
     config::Config,
-    report::Paint,
+    report::{Paint, plain},
     run::{Refusal, lab_presets},
     script::{Script, params::Param},
 };
@@ -51,23 +51,23 @@ fn as_json(script: &Script) -> Value {
 
 fn print(session: &Session, script: &Script) {
     let (out, look) = (session.out, session.out.look);
-    out.line(&look.paint(Paint::Heading, &script.source.name));
+    out.line(&look.paint(Paint::Heading, plain(&script.source.name)));
     for line in documentation(script).lines() {
-        out.line(format!("  {line}").trim_end());
+        out.line(format!("  {}", plain(line)).trim_end());
     }
     if !script.declaration.params.is_empty() {
         out.line(&look.paint(Paint::Heading, "\nparameters"));
         for param in &script.declaration.params {
-            out.line(&format!("  {}", param.usage()));
+            out.line(&format!("  {}", plain(&param.usage())));
             if let Some(note) = note(param) {
-                out.line(&format!("      {}", look.paint(Paint::Faint, note)));
+                out.line(&format!("      {}", look.paint(Paint::Faint, plain(&note))));
             }
         }
     }
     if !script.outline.steps.is_empty() {
         out.line(&look.paint(Paint::Heading, "\nsteps"));
         for (index, step) in script.outline.steps.iter().enumerate() {
-            out.line(&format!("  {}. {}", index + 1, step.name));
+            out.line(&format!("  {}. {}", index + 1, plain(&step.name)));
         }
     }
     out.line(&look.paint(Paint::Heading, "\ngrants"));

@@ -11,16 +11,14 @@ use crate::{
     lab::Fault,
     report::Paint,
     run::LabWorld,
+    store::TemporaryFolder,
 };
 
 /// Starts the lab, says how to reach it and waits.
 pub(super) fn lab(session: &Session, port_base: Option<u16>, faults: &[String]) -> Result<u8> {
     let faults = faults.iter().map(|fault| Fault::parse(fault)).collect::<Result<Vec<_>>>()?;
     let runtime = runtime()?;
-    let folder = tempfile::Builder::new()
-        .prefix("libretto-lab-")
-        .tempdir()
-        .map_err(|e| Error::new("lab.no_folder", format!("no folder can be made for the lab's files: {e}")))?;
+    let folder = TemporaryFolder::make()?;
     runtime.block_on(async {
         let mut signals = StopSignals::listen();
         let world = LabWorld::start(faults, port_base)?;

@@ -3,7 +3,11 @@
 use serde_json::json;
 
 use super::Session;
-use crate::{error::Result, report::Paint, script::library::Origin};
+use crate::{
+    error::Result,
+    report::{Paint, plain},
+    script::library::Origin,
+};
 
 /// Prints the scripts that can be run by name, and where the one that wins is.
 pub(super) fn list(session: &Session) -> Result<u8> {
@@ -12,7 +16,7 @@ pub(super) fn list(session: &Session) -> Result<u8> {
     for script in listed {
         let (place, path) = match &script.origin {
             Origin::Bundled => ("bundled".to_owned(), None),
-            Origin::File(path) => (path.display().to_string(), Some(path)),
+            Origin::File(path) => (plain(&path.display().to_string()), Some(path)),
         };
         if out.json {
             out.line(&json!({ "name": script.name, "summary": script.summary, "path": path, "shadows_bundled": script.shadows_bundled }).to_string());
@@ -24,7 +28,7 @@ pub(super) fn list(session: &Session) -> Result<u8> {
             (Some(_), true) => format!(" ({place}, in place of the bundled one)"),
         };
         let name = out.look.paint(Paint::Heading, format!("{:width$}", script.name));
-        out.line(format!("{name}  {}{}", script.summary, out.look.paint(Paint::Faint, note)).trim_end());
+        out.line(format!("{name}  {}{}", plain(&script.summary), out.look.paint(Paint::Faint, note)).trim_end());
     }
     Ok(0)
 }

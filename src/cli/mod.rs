@@ -32,7 +32,7 @@ use self::{
 };
 use crate::{
     error::{Error, Result},
-    host::Host,
+    host::{Host, INTERRUPTED},
     report,
     run::{Refusal, exit_code},
     script::library::Library,
@@ -148,10 +148,11 @@ fn usage(host: &Host, error: &clap::Error) -> u8 {
     code
 }
 
-/// A refusal: exit 2, but for a write in doubt, which stays what it is.
+/// A refusal: exit 2, but for a write in doubt, which stays what it is, and a question that was answered with Ctrl-C.
 fn refuse(out: Out, error: &Error) -> u8 {
     complain(out, &[], &Failure::from(error));
     match error.verdict() {
+        _ if error.code() == INTERRUPTED => exit_code(Verdict::Inconclusive, true),
         Verdict::InDoubt => exit_code(Verdict::InDoubt, false),
         _ => REFUSED,
     }

@@ -1,6 +1,7 @@
 //! Standard output and standard error: the only two doors, and the redactor stands in both.
 
 use std::{
+    borrow::Cow,
     io::{self, Write},
     sync::OnceLock,
 };
@@ -8,7 +9,7 @@ use std::{
 use super::args::{ColorChoice, Global};
 use crate::{
     host::Host,
-    report::Look,
+    report::{Look, shown},
     secret::{Secret, redact::redact},
 };
 
@@ -45,7 +46,7 @@ impl Out {
 
     /// Says `text`, which brings its own line endings, on standard output.
     pub fn say(self, text: &str) {
-        note(write(&mut io::stdout().lock(), text));
+        note(write(&mut io::stdout().lock(), &self.shown(text, self.look)));
     }
 
     /// Says one line on standard output.
@@ -66,10 +67,15 @@ impl Out {
         note(writeln!(out, "{}", secret.expose()).and_then(|()| out.flush()));
     }
 
+    /// What nobody has looked at more closely must not reach a terminal as it is. Machines get what there is.
+    fn shown(self, text: &str, look: Look) -> Cow<'_, str> {
+        if self.json { Cow::Borrowed(text) } else { shown(text, look.color) }
+    }
+
     /// Says `text` on standard error.
     pub fn complain(self, text: &str) {
         // Nobody is left to be told.
-        let _ = write(&mut io::stderr().lock(), text);
+        let _ = write(&mut io::stderr().lock(), &self.shown(text, self.error_look));
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     report::{self, Human, Progress},
     run::{self, Finished, Refusal, Request, exit_code},
     script::context::Interrupt,
+    secret::reference::end_programs,
     store::events::{Failure, Stamped},
     verdict::Verdict,
 };
@@ -65,6 +66,7 @@ pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusa
     let mut signals = runtime.block_on(async { StopSignals::listen() });
     let Some(running) = runtime.block_on(begin(run::start(prepared, runtime.handle()), &mut signals, request.lab))
     else {
+        end_programs();
         runtime.shutdown_background();
         let error = Error::new("script.interrupted", "the run was interrupted before it began; nothing was done");
         complain(session.out, &sources, &Failure::from(&error));
@@ -72,7 +74,8 @@ pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusa
     };
     let running = running?;
     let finished = runtime.block_on(follow(session, running, signals, &sources));
-    // Whatever still blocks (a name look-up of the system's) must not hold up the exit.
+    // Whatever still blocks (a name look-up of the system's) must not hold up the exit, nor outlive it.
+    end_programs();
     runtime.shutdown_background();
     match finished {
         Ok(finished) => Ok(finished.exit),
@@ -150,25 +153,37 @@ async fn show(session: &Session, events: &mut UnboundedReceiver<Stamped>, source
                 let Some(event) = event else { break };
                 progress.event(&event.event);
                 let text = human.event(&event);
+                if !text.is_empty() {
+                    // What is drawn again below the text is what goes on now, not what has just ended.
+                    reword(&mut bar, &progress);
+                }
                 match &bar {
                     _ if text.is_empty() => {}
                     Some(bar) => bar.suspend(|| session.out.say(&text)),
                     None => session.out.say(&text),
                 }
             }
-            _ = ticks.tick() => match progress.line() {
-                Some(line) => {
-                    let bar = bar.get_or_insert_with(|| moving_line(session));
-                    bar.set_message(crate::secret::redact::redact(&line).into_owned());
-                    bar.tick();
+            _ = ticks.tick() => {
+                if progress.line().is_some() {
+                    bar.get_or_insert_with(|| moving_line(session));
                 }
-                // A line without words would stand over a question.
-                None => bar.take().iter().for_each(ProgressBar::finish_and_clear),
+                reword(&mut bar, &progress);
+                bar.iter().for_each(ProgressBar::tick);
             }
         }
     }
     bar.iter().for_each(ProgressBar::finish_and_clear);
     let _ = std::io::stdout().flush();
+}
+
+/// Puts what goes on now into the moving line, if there is one.
+fn reword(bar: &mut Option<ProgressBar>, progress: &Progress) {
+    match (progress.line(), &bar) {
+        (Some(line), Some(bar)) => bar.set_message(crate::secret::redact::redact(&line).into_owned()),
+        // A line without words would stand over a question.
+        (None, _) => bar.take().iter().for_each(ProgressBar::finish_and_clear),
+        _ => {}
+    }
 }
 
 /// The line that moves, on a terminal; elsewhere it is never drawn.

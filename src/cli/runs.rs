@@ -5,7 +5,8 @@ use serde_json::json;
 use super::{Session, args::RunsCommand, seconds};
 use crate::{
     error::{Error, Result},
-    report::{Paint, VERDICT, duration},
+    report::{Paint, VERDICT, duration, plain},
+    rotation::recover::{Settled, settled},
     store::{
         Store,
         running::is_running,
@@ -32,7 +33,7 @@ fn list(session: &Session, limit: usize) -> Result<u8> {
         }
         let lab = if run.lab { " (lab)" } else { "" };
         out.line(
-            format!("{}  {}  {}{}{}", run.run, seconds(&run.started_at), now.column(session), run.script, lab)
+            format!("{}  {}  {}{}{}", run.run, seconds(&run.started_at), now.column(session), plain(&run.script), lab)
                 .trim_end(),
         );
     }
@@ -75,11 +76,17 @@ impl Now {
 }
 
 fn show(session: &Session, id: &str) -> Result<u8> {
+    if id.is_empty() {
+        return Err(
+            Error::new("run.unknown", "an empty text is no id of a run").hint("`libretto runs list` shows them")
+        );
+    }
     let store = session.store()?;
     let Some(record) = store.run(id)? else {
         return Err(Error::new("run.unknown", format!("there is no run {id}")).hint("`libretto runs list` shows them"));
     };
     let now = Now::of(&store, &record.summary)?;
+    let settled = settled(&store, &record.summary.run)?;
     if session.out.json {
         session.out.line(&now.json(&record.summary).to_string());
         for part in &record.parts {
@@ -88,25 +95,28 @@ fn show(session: &Session, id: &str) -> Result<u8> {
         for write in &record.writes {
             session.out.line(&json!({ "write": write }).to_string());
         }
+        for one in &settled {
+            session.out.line(&json!({ "recovered": one }).to_string());
+        }
     } else {
-        print(session, &record, now);
+        print(session, &record, &settled, now);
     }
     Ok(0)
 }
 
-fn print(session: &Session, record: &RunRecord, now: Now) {
+fn print(session: &Session, record: &RunRecord, settled: &[Settled], now: Now) {
     let (out, look, run) = (session.out, session.out.look, &record.summary);
     let lab = if run.lab { ", in the lab" } else { "" };
     out.line(&format!(
         "{} {}",
-        look.paint(Paint::Heading, &run.script),
+        look.paint(Paint::Heading, plain(&run.script)),
         look.paint(Paint::Faint, format!("run {}{lab}", run.run))
     ));
-    out.line(&format!("  begun {} by {}", seconds(&run.started_at), run.operator));
+    out.line(&format!("  begun {} by {}", seconds(&run.started_at), plain(&run.operator)));
     if let serde_json::Value::Object(params) = &run.params {
         for (name, value) in params.iter().filter(|(_, value)| !value.is_null()) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            out.line(&format!("  {name}={value}"));
+            out.line(&format!("  {}={}", plain(name), plain(&value)));
         }
     }
     out.line("");
@@ -116,6 +126,7 @@ fn print(session: &Session, record: &RunRecord, now: Now) {
             PartKind::Item | PartKind::Check => part.key.clone().unwrap_or_else(|| part.path.clone()),
             _ => part.path.rsplit('/').next().unwrap_or(&part.path).to_owned(),
         };
+        let name = plain(&name);
         let took = part.ms.map(|ms| duration(std::time::Duration::from_millis(ms))).unwrap_or_default();
         let verdict =
             part.verdict.map_or_else(|| format!("{:<VERDICT$}", "not ended"), |verdict| look.verdict(verdict));
@@ -125,10 +136,11 @@ fn print(session: &Session, record: &RunRecord, now: Now) {
         let error = part.error.as_ref();
         if let Some(message) = error.and_then(|error| error["message"].as_str()) {
             let place = error.and_then(|error| place(&error["place"])).unwrap_or_default();
-            out.line(&format!("{:indent$}{message}{place}", "", indent = depth * 2 + VERDICT));
+            out.line(&format!("{:indent$}{}{place}", "", plain(message), indent = depth * 2 + VERDICT));
         }
     }
     writes(session, record);
+    recovered(session, settled);
     out.line("");
     match now {
         Now::Ended(verdict) => out.line(verdict.as_str()),
@@ -139,7 +151,19 @@ fn print(session: &Session, record: &RunRecord, now: Now) {
 
 /// ` (script:line:column)`, as the ledger keeps the place of an error.
 fn place(place: &serde_json::Value) -> Option<String> {
-    Some(format!(" ({}:{}:{})", place["script"].as_str()?, place["line"], place["column"]))
+    Some(format!(" ({}:{}:{})", plain(place["script"].as_str()?), place["line"], place["column"]))
+}
+
+/// What the run left in doubt and another one has settled since.
+fn recovered(session: &Session, settled: &[Settled]) {
+    let out = session.out;
+    if !settled.is_empty() {
+        out.line(&format!("\n{}", out.look.paint(Paint::Heading, "recovered since:")));
+    }
+    for one in settled {
+        let (account, what, by) = (plain(&one.account), plain(&one.what), plain(&one.by));
+        out.line(&format!("  {account}: {what}, {} by {by}", seconds(&one.at)));
+    }
 }
 
 fn writes(session: &Session, record: &RunRecord) {
@@ -159,7 +183,7 @@ fn writes(session: &Session, record: &RunRecord) {
         if !sentences.is_empty() {
             out.line(&format!("\n{}", out.look.paint(Paint::Heading, format!("{heading}:"))));
             for sentence in sentences {
-                out.line(&format!("  {sentence}"));
+                out.line(&format!("  {}", plain(sentence)));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use tracing_subscriber::{filter::Targets, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::secret::redact::redact;
+use crate::{host::plain, secret::redact::redact};
 
 /// Installs the log. Only Libretto's own targets are in it: libraries log what they send, passwords included.
 pub(super) fn install(verbose: u8) {
@@ -34,7 +34,8 @@ impl<'a> MakeWriter<'a> for Redacted {
 impl Write for Redacted {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
-        io::stderr().lock().write_all(redact(&text).as_bytes())?;
+        let lines: Vec<String> = redact(&text).lines().map(plain).collect();
+        io::stderr().lock().write_all(format!("{}\n", lines.join("\n")).as_bytes())?;
         Ok(bytes.len())
     }
 

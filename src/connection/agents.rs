@@ -1,6 +1,6 @@
 //! A connection's Remote Agent, as far as the store knows it: the token that it asks for, and what its copy was given last.
 
-use super::Connection;
+use super::{Connection, Given, credentials};
 pub use crate::store::rows::agents::Copied;
 use crate::{
     error::Result,
@@ -26,6 +26,24 @@ pub fn token(store: &Store, host: &Host, connection: &Connection) -> Result<Opti
         Some(Token::Reference(text)) => {
             Reference::parse(&text)?.read(host, &format!("agent token of {}", connection.name)).map(Some)
         }
+    }
+}
+
+/// Whether this is the agent's token already, or none is and none there was.
+pub(super) fn has(
+    identity: &mut Option<Identity>,
+    store: &Store,
+    connection: &Connection,
+    given: Option<&Given>,
+) -> Result<bool> {
+    match (store.read(|c| agents::token(c, connection.id))?, given) {
+        (None, None) => Ok(true),
+        (Some(Token::Reference(text)), Some(Given::Kept(reference))) => Ok(text == reference.to_string()),
+        (Some(Token::Sealed(bytes)), Some(Given::Secret(secret))) => {
+            let known = credentials::made(identity, store)?.open(&bytes);
+            Ok(known.is_ok_and(|known| known.expose() == secret.expose()))
+        }
+        _ => Ok(false),
     }
 }
 

@@ -13,9 +13,8 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    secret::seal::Identity,
     store::{
-        Store,
+        Store, locks,
         rows::{ConnectionId, PrincipalId, connections, credentials as rows, principals},
     },
 };
@@ -34,6 +33,18 @@ pub(super) fn principal_of(
     }
 }
 
+/// Refuses to give an app a secret while somebody is at a transaction of it.
+///
+/// # Errors
+/// `rotation.busy`.
+pub(super) fn refuse_held(store: &Store, settings: &Settings) -> Result<()> {
+    let Some(app) = settings.app() else { return Ok(()) };
+    match store.read(|c| principals::app_known(c, app))? {
+        Some(principal) => locks::refuse_held(store, principal),
+        None => Ok(()),
+    }
+}
+
 /// What an app signs in with now; `None` for anything but an app.
 fn current(store: &Store, settings: &Settings) -> Result<Option<Credential>> {
     let Some(app) = settings.app() else { return Ok(None) };
@@ -45,18 +56,8 @@ fn current(store: &Store, settings: &Settings) -> Result<Option<Credential>> {
 
 /// Whether the app signs in with just this secret already.
 pub(super) fn has(store: &Store, settings: &Settings, given: &Given) -> Result<bool> {
-    let Some(credential) = current(store, settings)? else { return Ok(false) };
-    if credential.form != settings.form() {
-        return Ok(false);
-    }
-    match (&credential.reference, given) {
-        (Some(text), Given::Kept(reference)) => Ok(*text == reference.to_string()),
-        (None, Given::Secret(secret)) => {
-            let stored = credentials::open(store, &Identity::load(store)?, &credential)?;
-            Ok(stored.expose() == secret.expose())
-        }
-        _ => Ok(false),
-    }
+    let current = current(store, settings)?.filter(|current| current.form == settings.form());
+    current.map_or(Ok(false), |current| credentials::is_given(&mut None, store, &current, given))
 }
 
 /// Refuses a secret that comes with a new connection and would replace what others of the same app sign in with.

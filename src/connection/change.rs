@@ -12,6 +12,7 @@ use crate::{
     store::{
         Store,
         audit::Actor,
+        journal, locks,
         rows::{
             ConnectionId, PrincipalId, agents, connections,
             connections::Values,
@@ -34,12 +35,16 @@ pub(super) struct Sealed {
 /// keeps its secret: the new connection brings the same one or none.
 ///
 /// # Errors
-/// `connection.exists` when the name is taken; `connection.domain_taken`; `connection.app_has_secret`.
+/// `connection.exists` when the name is taken; `connection.domain_taken`; `connection.app_has_secret`; `rotation.busy` while
+/// somebody is at a transaction of the app.
 pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
     let sealed = Sealed {
         secret: keep_credential(store, &new.settings, new.secret.as_ref())?,
         token: keep(store, new.agent_token.as_ref())?,
     };
+    if sealed.secret.is_some() {
+        apps::refuse_held(store, &new.settings)?;
+    }
     store.write(|t| {
         insert(t, store.actor(), new, &sealed)?;
         check_links(t, &new.settings)?;
@@ -54,19 +59,22 @@ pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
 ///
 /// # Errors
 /// `connection.unknown`; `connection.domain_taken`; `connection.new_app` for another app whose secret nobody has given;
-/// `rotation.unfinished` while a transaction of its principal has not ended.
+/// `rotation.unfinished` while a transaction of its principal has not ended, `rotation.busy` while somebody is at one.
 pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result<Connection> {
-    let settings = match &change.settings {
-        Some(settings) => settings.clone(),
-        None => query::get(store, name, scope)?.settings,
-    };
+    let known = query::get(store, name, scope)?;
+    let mut change = change.clone();
     let sealed = Sealed {
-        secret: keep_credential(store, &settings, change.secret.as_ref())?,
+        secret: keep_credential(store, change.settings.as_ref().unwrap_or(&known.settings), change.secret.as_ref())?,
         token: keep(store, change.agent_token.as_ref().and_then(Option::as_ref))?,
     };
+    if sealed.secret.is_none() {
+        // The app has it already.
+        change.secret = None;
+    }
+    refuse_held(store, &known, &change)?;
     store.write(|t| {
         let before = query::get_in(t, name, scope)?;
-        let name = update(t, store.actor(), &before, change, &sealed)?;
+        let name = update(t, store.actor(), &before, &change, &sealed)?;
         let after = query::get_in(t, &name, &Scope::all())?;
         if change.settings.is_some() {
             check_links(t, &after.settings)?;
@@ -82,11 +90,12 @@ pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result
 ///
 /// # Errors
 /// `connection.unknown`; `connection.in_use` when others name it; `rotation.unfinished` while a transaction of its
-/// principal has not ended.
+/// principal has not ended, `rotation.busy` while somebody is at one.
 pub fn remove(store: &Store, name: &str, scope: &Scope) -> Result<()> {
+    locks::refuse_held(store, query::get(store, name, scope)?.principal)?;
     store.write(|t| {
         let connection = query::get_in(t, name, scope)?;
-        credentials::refuse_unfinished_in(t, connection.principal)?;
+        credentials::refuse_unfinished_in(t, &connection)?;
         let users = connections::that_name(t, &connection.name)?;
         if !users.is_empty() {
             return Err(Error::new(
@@ -100,13 +109,25 @@ pub fn remove(store: &Store, name: &str, scope: &Scope) -> Result<()> {
     })
 }
 
+/// Refuses to change a credential, or what it goes by, while somebody is at a transaction of its principal. One that begins
+/// later sees what was changed.
+pub(super) fn refuse_held(store: &Store, before: &Connection, change: &Change) -> Result<()> {
+    if change.secret.is_some() || change.name.is_some() || change.username.is_some() {
+        locks::refuse_held(store, before.principal)?;
+    }
+    match (&change.secret, &change.settings) {
+        (Some(_), Some(settings)) => apps::refuse_held(store, settings),
+        _ => Ok(()),
+    }
+}
+
 /// Inserts a connection: with a provisional principal of its own, or with its app's.
 pub(super) fn insert(t: &Transaction<'_>, actor: &Actor, new: &NewConnection, sealed: &Sealed) -> Result<()> {
     refuse_taken(t, &new.name)?;
     let principal = apps::principal_of(t, &new.settings, &new.domain, &new.username)?;
     if sealed.secret.is_some() {
         apps::refuse_other_secret(t, &new.settings, principal)?;
-        credentials::refuse_unfinished_in(t, principal)?;
+        journal::refuse_unfinished(t, principal)?;
     }
     let settings = text(&new.settings)?;
     let values = Values {
@@ -148,7 +169,7 @@ pub(super) fn update(
     }
     let renamed = !name.eq_ignore_ascii_case(&before.name);
     if kept.is_some() || renamed || username != &before.username {
-        credentials::refuse_unfinished_in(t, before.principal)?;
+        credentials::refuse_unfinished_in(t, before)?;
     }
     if renamed {
         refuse_taken(t, name)?;
@@ -196,7 +217,7 @@ fn principal_after(
     }
     let principal = apps::principal_of(t, settings, domain, username)?;
     if has_secret {
-        credentials::refuse_unfinished_in(t, principal)?;
+        journal::refuse_unfinished(t, principal)?;
     } else if rows::current(t, principal)?.is_none() {
         return Err(Error::new("connection.new_app", format!("nobody has given the secret of {username} yet"))
             .hint("give its secret or certificate as well"));

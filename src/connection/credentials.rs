@@ -1,16 +1,19 @@
 //! The credentials of a connection's principal: versions, states, and the only ways from one state to another.
 
+use rusqlite::Transaction;
+
 use super::{Connection, Given, trail};
 pub use crate::store::rows::{
     credentials::{Credential, Form, State},
-    principals::GRACE,
+    principals::{GRACE, SKEW},
 };
 use crate::{
     error::{Error, Result},
     host::Host,
     secret::{Secret, reference::Reference, seal::Identity},
     store::{
-        Store, journal, locks,
+        Store, journal,
+        locks::{self, PrincipalLock},
         rows::{
             ConnectionId, CredentialId, PrincipalId, connections,
             credentials::{self as rows, Kept, NewVersion},
@@ -21,17 +24,32 @@ use crate::{
 
 /// The version in use; `None` when none was ever given.
 pub fn current(store: &Store, connection: &Connection) -> Result<Option<Credential>> {
-    store.read(|c| rows::current(c, principals::surviving(c, connection.principal)?))
+    current_of(store, connection.principal)
+}
+
+/// The version in use of an account.
+pub fn current_of(store: &Store, principal: PrincipalId) -> Result<Option<Credential>> {
+    store.read(|c| rows::current(c, principals::surviving(c, principal)?))
 }
 
 /// All versions of the connection's principal, newest first.
 pub fn history(store: &Store, connection: &Connection) -> Result<Vec<Credential>> {
-    store.read(|c| rows::history(c, principals::surviving(c, connection.principal)?))
+    versions_of(store, connection.principal)
+}
+
+/// All versions of a principal, newest first.
+pub fn versions_of(store: &Store, principal: PrincipalId) -> Result<Vec<Credential>> {
+    store.read(|c| rows::history(c, principals::surviving(c, principal)?))
 }
 
 /// One version by its number in the store.
 pub fn by_id(store: &Store, id: CredentialId) -> Result<Credential> {
     store.read(|c| rows::by_id(c, id))
+}
+
+/// The present name of the connection that a version was recorded for; `None` when that is gone.
+pub fn recorded_for(store: &Store, id: CredentialId) -> Result<Option<String>> {
+    store.read(|c| rows::recorded_for(c, id)?.map_or(Ok(None), |connection| connections::name(c, connection)))
 }
 
 /// Opens a sealed version. One that is a reference is opened with [`fetch`].
@@ -57,6 +75,9 @@ pub fn fetch(store: &Store, host: &Host, credential: &Credential) -> Result<Secr
 /// Records a candidate for the connection, durably: it was read back and decrypted when this returns. A `username` other
 /// than the connection's means another account until [`bind_credential`] says that it is the same: the candidate gets a
 /// provisional principal of its own, and only [`promote`] switches the connection to it.
+///
+/// # Errors
+/// `rotation.unfinished` while a transaction of the connection's has not ended; the store's.
 pub fn record_candidate(
     store: &Store,
     identity: &Identity,
@@ -72,28 +93,16 @@ pub fn record_candidate(
             "give that as the user name; to another app or to a user it is changed by `libretto connections edit`",
         ));
     }
-    let kept = seal(identity, secret)?;
-    let recorded = store.write(|t| {
+    let whom = (username, connection.settings.form());
+    record(store, identity, whom, secret, run, |t| {
+        journal::refuse_unfinished_for(t, connection.id)?;
         let principal = if username.eq_ignore_ascii_case(&connection.username) {
             principals::surviving(t, connection.principal)?
         } else {
             principals::insert(t, connection.kind.as_str(), &connection.domain, username)?
         };
-        let new = NewVersion {
-            principal,
-            state: State::Candidate,
-            username,
-            form: connection.settings.form(),
-            kept: &kept,
-            connection: Some(connection.id),
-            run,
-        };
-        let id = rows::insert(t, &new)?;
-        trail::recorded(t, &store.actor().within(run), id)?;
-        rows::by_id(t, id)
-    })?;
-    read_back(store, identity, &recorded, secret)?;
-    Ok(recorded)
+        Ok((principal, Some(connection.id)))
+    })
 }
 
 /// Records one more candidate for the account of `like`, as durably as [`record_candidate`]: a secret that somebody has set
@@ -105,18 +114,25 @@ pub fn record_further(
     secret: &Secret,
     run: Option<&str>,
 ) -> Result<Credential> {
+    record(store, identity, (&like.username, like.form), secret, run, |t| {
+        Ok((principals::surviving(t, like.principal)?, rows::recorded_for(t, like.id)?))
+    })
+}
+
+/// Records a candidate for the principal and the connection that `whose` tells.
+fn record(
+    store: &Store,
+    identity: &Identity,
+    (username, form): (&str, Form),
+    secret: &Secret,
+    run: Option<&str>,
+    whose: impl FnOnce(&Transaction<'_>) -> Result<(PrincipalId, Option<ConnectionId>)>,
+) -> Result<Credential> {
     let kept = seal(identity, secret)?;
     let recorded = store.write(|t| {
-        let new = NewVersion {
-            principal: principals::surviving(t, like.principal)?,
-            state: State::Candidate,
-            username: &like.username,
-            form: like.form,
-            kept: &kept,
-            connection: rows::recorded_for(t, like.id)?,
-            run,
-        };
-        let id = rows::insert(t, &new)?;
+        let (principal, connection) = whose(t)?;
+        let state = State::Candidate;
+        let id = rows::insert(t, &NewVersion { principal, state, username, form, kept: &kept, connection, run })?;
         trail::recorded(t, &store.actor().within(run), id)?;
         rows::by_id(t, id)
     })?;
@@ -155,6 +171,32 @@ pub fn promote(store: &Store, id: CredentialId, proven_on: &str) -> Result<()> {
             _ => Ok(()),
         }
     })
+}
+
+/// [`promote`] for a candidate that was recorded to be tested: not over a password that was set in the directory since, for
+/// within the hour after that the one before is accepted as well.
+///
+/// # Errors
+/// The candidate stays one: `rotation.busy` while somebody is at a transaction of the account, `rotation.unfinished` while one
+/// has not ended, `connection.superseded` when a later version was set.
+pub fn promote_tested(store: &Store, id: CredentialId, proven_on: &str, who: &str) -> Result<()> {
+    let candidate = by_id(store, id)?;
+    let _lock = PrincipalLock::take(store, candidate.principal, who)?;
+    store.read(|c| journal::refuse_unfinished(c, principals::surviving(c, candidate.principal)?))?;
+    let set_since =
+        |one: &&Credential| one.id != id && one.sent_at.as_ref().is_some_and(|sent| *sent > candidate.created_at);
+    if let Some(later) = versions_of(store, candidate.principal)?.iter().find(set_since) {
+        return Err(Error::new(
+            "connection.superseded",
+            format!(
+                "version {} was accepted, and version {} was set in the directory meanwhile: for an hour after a change the \
+                 password before it is accepted too",
+                candidate.version, later.version
+            ),
+        )
+        .hint("nothing is to be done if the later one is right; else set a new password"));
+    }
+    promote(store, id, proven_on)
 }
 
 /// Takes a version that is not current out of use. It is kept, 30 days at least.
@@ -212,7 +254,7 @@ pub fn bind_credential(store: &Store, credential: CredentialId, directory_guid: 
     })
 }
 
-fn learn(t: &rusqlite::Transaction<'_>, store: &Store, principal: PrincipalId, guid: &str) -> Result<PrincipalId> {
+fn learn(t: &Transaction<'_>, store: &Store, principal: PrincipalId, guid: &str) -> Result<PrincipalId> {
     let principal = principals::surviving(t, principal)?;
     let was_known = principals::guid(t, principal)?.is_some();
     let survivor = principals::learn(t, principal, guid)?;
@@ -238,7 +280,7 @@ pub fn principal_of(store: &Store, directory_guid: &str) -> Result<Option<Princi
 /// # Errors
 /// `rotation.busy` while somebody is at it, else `rotation.unfinished`, in doubt.
 pub fn refuse_unfinished(store: &Store, principal: PrincipalId) -> Result<()> {
-    let unfinished = store.read(|c| refuse_unfinished_in(c, principal));
+    let unfinished = store.read(|c| journal::refuse_unfinished(c, principals::surviving(c, principal)?));
     if unfinished.is_err() {
         locks::refuse_held(store, principal)?;
     }
@@ -250,27 +292,46 @@ pub fn connections_of(store: &Store, principal: PrincipalId) -> Result<Vec<Strin
     store.read(|c| connections::of_principal(c, principals::surviving(c, principal)?))
 }
 
-/// Refuses what would change the credentials of a principal whose transaction has not ended.
+/// Refuses what would change the account of a connection, or its credentials, while a transaction of the account, or one that
+/// is to give the connection another, has not ended.
 ///
 /// # Errors
 /// `rotation.unfinished`, verdict in-doubt.
-pub(super) fn refuse_unfinished_in(c: &rusqlite::Connection, principal: PrincipalId) -> Result<()> {
-    journal::refuse_unfinished(c, principals::surviving(c, principal)?)
+pub(super) fn refuse_unfinished_in(c: &rusqlite::Connection, connection: &Connection) -> Result<()> {
+    journal::refuse_unfinished(c, principals::surviving(c, connection.principal)?)?;
+    journal::refuse_unfinished_for(c, connection.id)
+}
+
+/// Whether a version holds just what is given. One that cannot be opened holds something else.
+pub(super) fn is_given(
+    identity: &mut Option<Identity>,
+    store: &Store,
+    credential: &Credential,
+    given: &Given,
+) -> Result<bool> {
+    match (&credential.reference, given) {
+        (Some(text), Given::Kept(reference)) => Ok(*text == reference.to_string()),
+        (None, Given::Secret(secret)) => {
+            let identity = made(identity, store)?;
+            Ok(open(store, identity, credential).is_ok_and(|known| known.expose() == secret.expose()))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// The store's identity, read or made once.
+pub(super) fn made<'a>(identity: &'a mut Option<Identity>, store: &Store) -> Result<&'a Identity> {
+    Ok(match identity {
+        Some(identity) => identity,
+        None => identity.insert(Identity::load_or_make(store)?),
+    })
 }
 
 /// What is stored of a secret that was given.
 pub(super) fn keep(identity: &mut Option<Identity>, store: &Store, given: &Given) -> Result<Kept> {
     match given {
         Given::Kept(reference) => Ok(Kept::Reference(reference.to_string())),
-        Given::Secret(secret) => {
-            if identity.is_none() {
-                *identity = Some(Identity::load_or_make(store)?);
-            }
-            match identity {
-                Some(identity) => seal(identity, secret),
-                None => Err(Error::new("secret.not_sealed", "the store has no identity")),
-            }
-        }
+        Given::Secret(secret) => seal(made(identity, store)?, secret),
     }
 }
 

@@ -6,6 +6,7 @@ mod online;
 use std::sync::Arc;
 
 use faults::Faults;
+pub(super) use faults::interruption;
 pub use faults::{Fault, as_error};
 
 use super::{AdSettings, Change, Connection, Given, Kind, MsOnlineSettings, NewConnection, Settings, TlsMode, syntax};

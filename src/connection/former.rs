@@ -1,4 +1,4 @@
-//! Which earlier version of a connection's credential may be brought back.
+//! Former versions of a credential: which may be brought back, and which hold a secret that is given.
 
 use super::{
     Connection,
@@ -81,6 +81,33 @@ pub fn open(store: &Store, identity: &Identity, chosen: &Credential, current: Op
         return Err(in_use(chosen.version, &format!("that of version {}, which is in use", current.version)));
     }
     Ok(secret)
+}
+
+/// The version that the directory has, as far as is known: of those that a target accepted the one that was sent or accepted
+/// last. One that was only given has replaced nothing there.
+#[must_use]
+pub fn in_force(versions: &[Credential]) -> Option<&Credential> {
+    let proven = versions.iter().filter(|one| one.proven_at.is_some());
+    proven.max_by_key(|one| (one.sent_at.as_ref().max(one.proven_at.as_ref()), one.version))
+}
+
+/// Those of these versions that hold this secret, in their order. One that is kept outside is not opened.
+///
+/// # Errors
+/// The identity's.
+pub fn holding<'a>(
+    store: &Store,
+    identity: &Identity,
+    versions: &'a [Credential],
+    secret: &Secret,
+) -> Result<Vec<&'a Credential>> {
+    let mut holding = Vec::new();
+    for version in versions.iter().filter(|version| version.reference.is_none()) {
+        if credentials::open(store, identity, version)?.expose() == secret.expose() {
+            holding.push(version);
+        }
+    }
+    Ok(holding)
 }
 
 fn in_use(number: u32, which: &str) -> Error {

@@ -13,9 +13,11 @@ use rusqlite::Transaction;
 use serde::Serialize;
 
 use super::{
-    Change, Connection, Fault, Fields, Given, Kind, NewConnection, Scope, Selector, Settings, apps,
+    Change, Connection, Fault, Fields, Given, Kind, NewConnection, Scope, Selector, Settings, agents, apps,
     change::{self, Sealed},
-    credentials, query, trail,
+    credentials,
+    fields::interruption,
+    query, trail,
 };
 use crate::{
     error::{Error, Result},
@@ -34,6 +36,8 @@ pub struct Imported {
     pub added: Vec<String>,
     /// Names of connections that were there and got the file's values.
     pub changed: Vec<String>,
+    /// Names of connections that were as the file says already.
+    pub unchanged: Vec<String>,
 }
 
 /// A row that is right.
@@ -104,7 +108,13 @@ pub fn import(store: &Store, host: &Host, path: &Path) -> Result<Imported> {
         match check(host, line, &there) {
             Ok(_) if !seen.insert(name) => faults.push((row, twice())),
             Ok(right) => checked.push((row, right)),
-            Err(wrong) => faults.extend(wrong.into_iter().map(|fault| (row, fault))),
+            Err(wrong) => {
+                // Whoever breaks off at one row's question is not asked those of the rows after it.
+                if let Some(interrupted) = interruption(&wrong) {
+                    return Err(interrupted.clone());
+                }
+                faults.extend(wrong.into_iter().map(|fault| (row, fault)));
+            }
         }
     }
     if faults.is_empty() {
@@ -113,6 +123,7 @@ pub fn import(store: &Store, host: &Host, path: &Path) -> Result<Imported> {
     if !faults.is_empty() {
         return Err(refuse(path, &faults));
     }
+    leave_known_secrets(store, &mut checked)?;
     let sealed = seal_all(store, &checked)?;
     write(store, path, &checked, &sealed)
 }
@@ -178,6 +189,29 @@ fn refuse(path: &Path, faults: &[(usize, Fault)]) -> Error {
     error
 }
 
+/// A secret that a connection has already is not another version of it, which would have to be proven anew; and a token that
+/// it has already is no change.
+fn leave_known_secrets(store: &Store, checked: &mut [(usize, Checked)]) -> Result<()> {
+    let mut identity = None;
+    for (_, row) in checked {
+        let Checked::Edit(before, change) = row else { continue };
+        if let Some(given) = &change.secret {
+            let same_name = change.username.as_ref().is_none_or(|username| *username == before.username);
+            let form = change.settings.as_ref().unwrap_or(&before.settings).form();
+            let current = credentials::current(store, before)?.filter(|current| same_name && current.form == form);
+            if current.map_or(Ok(false), |current| credentials::is_given(&mut identity, store, &current, given))? {
+                change.secret = None;
+            }
+        }
+        if let Some(given) = &change.agent_token
+            && agents::has(&mut identity, store, before, given.as_ref())?
+        {
+            change.agent_token = None;
+        }
+    }
+    Ok(())
+}
+
 /// Seals what was given, on all cores: one X25519 exchange each adds up over ten thousand rows.
 fn seal_all(store: &Store, checked: &[(usize, Checked)]) -> Result<Vec<Sealed>> {
     let given: Vec<Option<&Given>> =
@@ -217,14 +251,23 @@ fn keep_all(store: &Store, given: &[Option<&Given>]) -> Result<Vec<Option<Kept>>
 }
 
 fn write(store: &Store, path: &Path, checked: &[(usize, Checked)], sealed: &[Sealed]) -> Result<Imported> {
+    for (row, line) in checked {
+        match line {
+            Checked::Edit(before, edit) => change::refuse_held(store, before, edit),
+            Checked::New(new) if new.secret.is_some() => apps::refuse_held(store, &new.settings),
+            Checked::New(_) => Ok(()),
+        }
+        .map_err(|e| at_row(path, *row, "name", e))?;
+    }
     store.write(|t| {
-        let mut done = Imported { added: Vec::new(), changed: Vec::new() };
+        let mut done = Imported { added: Vec::new(), changed: Vec::new(), unchanged: Vec::new() };
         for ((row, line), sealed) in checked.iter().zip(sealed) {
             match line {
                 Checked::New(new) => {
                     change::insert(t, store.actor(), new, sealed).map_err(|e| at_row(path, *row, "name", e))?;
                     done.added.push(new.name.clone());
                 }
+                Checked::Edit(before, edit) if !edit.changes(before) => done.unchanged.push(before.name.clone()),
                 Checked::Edit(before, edit) => {
                     let name = change::update(t, store.actor(), before, edit, sealed)
                         .map_err(|e| at_row(path, *row, "name", e))?;

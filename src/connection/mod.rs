@@ -186,6 +186,24 @@ pub struct Change {
     pub agent_token: Option<Option<Given>>,
 }
 
+impl Change {
+    /// Whether `before` would be another one with it.
+    #[must_use]
+    pub fn changes(&self, before: &Connection) -> bool {
+        fn differs<T: PartialEq>(new: Option<&T>, old: &T) -> bool {
+            new.is_some_and(|new| new != old)
+        }
+        differs(self.name.as_ref(), &before.name)
+            || differs(self.domain.as_ref(), &before.domain)
+            || differs(self.username.as_ref(), &before.username)
+            || differs(self.customer.as_ref(), &before.customer)
+            || differs(self.tags.as_ref(), &before.tags)
+            || differs(self.settings.as_ref(), &before.settings)
+            || self.secret.is_some()
+            || self.agent_token.is_some()
+    }
+}
+
 /// What a run may see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scope {

@@ -75,6 +75,7 @@ impl Dns {
     /// # Errors
     /// `ad.dns_failed` when the server does not answer.
     pub async fn services(&self, name: &str) -> Result<Vec<Srv>> {
+        tracing::debug!("asks {self} for the services {name}");
         let lookup = match self.resolver.srv_lookup(absolute(name)).await {
             Ok(lookup) => lookup,
             Err(error) if error.is_no_records_found() => return Ok(Vec::new()),
@@ -90,6 +91,7 @@ impl Dns {
     /// # Errors
     /// `ad.dns_failed` when the server does not answer.
     pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>> {
+        tracing::debug!("asks {self} for the addresses of {host}");
         match self.resolver.lookup_ip(absolute(host)).await {
             Ok(lookup) => Ok(lookup.iter().collect()),
             Err(error) if error.is_no_records_found() => Ok(Vec::new()),

@@ -35,6 +35,7 @@ pub struct Endpoint {
     mode: TlsMode,
     trust: Arc<Trust>,
     dns: Option<Dns>,
+    domain: Option<Arc<str>>,
 }
 
 impl Endpoint {
@@ -43,7 +44,14 @@ impl Endpoint {
     /// # Errors
     /// `ad.bad_ca` when the CA text holds no usable certificate, `ad.no_roots` when the system has no trusted roots.
     pub fn new(target: Target, tls: &Tls) -> Result<Self> {
-        Ok(Self { target, limits: Limits::default(), mode: tls.mode, trust: Arc::new(Trust::new(tls)?), dns: None })
+        Ok(Self {
+            target,
+            limits: Limits::default(),
+            mode: tls.mode,
+            trust: Arc::new(Trust::new(tls)?),
+            dns: None,
+            domain: None,
+        })
     }
 
     /// Sets the time-outs.
@@ -57,6 +65,13 @@ impl Endpoint {
     #[must_use]
     pub fn with_dns(mut self, dns: Dns) -> Self {
         self.dns = Some(dns);
+        self
+    }
+
+    /// Says nothing to a controller of another domain than `domain` (a DNS name): it is no place for this account's password.
+    #[must_use]
+    pub fn of_domain(mut self, domain: &str) -> Self {
+        self.domain = Some(domain.into());
         self
     }
 
@@ -80,6 +95,10 @@ impl Endpoint {
 
     pub(super) fn trust(&self) -> &Trust {
         &self.trust
+    }
+
+    pub(super) fn domain(&self) -> Option<&str> {
+        self.domain.as_deref()
     }
 
     pub(super) fn dns(&self) -> Option<&Dns> {

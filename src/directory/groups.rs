@@ -10,7 +10,7 @@ use super::{
     session::{Session, value},
     wire::{Change, Scope},
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The matching rule that follows membership through groups in groups (MS-ADTS 3.1.1.3.4.4.3).
 const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
@@ -56,13 +56,9 @@ pub async fn groups(session: &Session, dn: &str, nested: bool) -> Result<Vec<Gro
     Ok(groups)
 }
 
-/// The primary group is named by a relative identifier only; its SID is the domain's with that at the end.
 async fn primary_group(session: &Session, base: &str, entry: &Entry) -> Result<Option<Entry>> {
-    let (Some(sid), Some(relative)) = (entry.text("objectSid"), entry.number("primaryGroupID")) else {
-        return Ok(None);
-    };
-    let Some((domain, _)) = sid.rsplit_once('-') else { return Ok(None) };
-    let filter = filter::equals("objectSid", &format!("{domain}-{relative}"));
+    let Some(sid) = primary_sid(entry) else { return Ok(None) };
+    let filter = filter::equals("objectSid", &sid);
     Ok(session.find(base, Scope::Subtree, &filter, ATTRIBUTES, 1).await?.entries.into_iter().next())
 }
 
@@ -84,8 +80,31 @@ pub async fn add_to_group(session: &Session, group: &str, member: &str) -> Resul
 }
 
 /// Takes `member` out of `group` (both DNs); `false` when it was not in it.
+///
+/// # Errors
+/// `ad.primary_group`: it is in it without being listed, and nobody can be taken out of that one.
 pub async fn remove_from_group(session: &Session, group: &str, member: &str) -> Result<bool> {
-    write(session, group, Change::Delete("member", value(member)), "ad.not_there").await
+    let removed = write(session, group, Change::Delete("member", value(member)), "ad.not_there").await?;
+    if !removed && is_primary(session, group, member).await? {
+        return Err(Error::new("ad.primary_group", format!("{group} is the primary group of {member}"))
+            .hint("make another group that it is in its primary group first (primaryGroupID), then take it out"));
+    }
+    Ok(removed)
+}
+
+/// Whether `group` is the primary group of `member` (both DNs).
+async fn is_primary(session: &Session, group: &str, member: &str) -> Result<bool> {
+    let Some(entry) = session.read(member, &["objectSid", "primaryGroupID"]).await? else { return Ok(false) };
+    let Some(wanted) = primary_sid(&entry) else { return Ok(false) };
+    let group = session.read(group, &["objectSid"]).await?;
+    Ok(group.and_then(|group| group.text("objectSid")).is_some_and(|sid| sid == wanted))
+}
+
+/// The primary group is named by a relative identifier only; its SID is the domain's with that at the end.
+fn primary_sid(entry: &Entry) -> Option<String> {
+    let (sid, relative) = (entry.text("objectSid")?, entry.number("primaryGroupID")?);
+    let (domain, _) = sid.rsplit_once('-')?;
+    Some(format!("{domain}-{relative}"))
 }
 
 async fn write(session: &Session, group: &str, change: Change, nothing_to_do: &str) -> Result<bool> {

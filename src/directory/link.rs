@@ -4,7 +4,7 @@ use std::{
     future::Future,
     io,
     net::{IpAddr, SocketAddr},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustls::pki_types::ServerName;
@@ -15,7 +15,7 @@ use super::{
     endpoint::Endpoint,
     fault::{broken, rubbish, timed_out},
     pipe::Pipe,
-    target::Target,
+    target::{LDAP_PORT, Target},
     tls::TlsMode,
     trust,
     wire::{self, Rubbish},
@@ -33,7 +33,8 @@ pub(super) async fn connect(endpoint: &Endpoint) -> Result<Link> {
 /// The same with a TLS configuration of the caller's.
 pub(super) async fn connect_with(endpoint: &Endpoint, connector: &TlsConnector) -> Result<Link> {
     let target = &endpoint.target;
-    within(target, endpoint.limits.connect, "connect", async {
+    let begun = Instant::now();
+    let connected = within(target, endpoint.limits.connect, "connect", async {
         let mut stream = reach(endpoint).await?;
         if endpoint.mode() == TlsMode::StartTls {
             stream = start_tls(target, stream).await?;
@@ -41,9 +42,25 @@ pub(super) async fn connect_with(endpoint: &Endpoint, connector: &TlsConnector) 
         let name = ServerName::try_from(target.host.clone())
             .map_err(|_| Error::new("ad.bad_target", format!("'{}' is not a host name", target.host)))?;
         let stream = connector.connect(name, stream).await.map_err(|error| handshake_error(target, &error))?;
+        let version = stream.get_ref().1.protocol_version().and_then(|version| version.as_str()).unwrap_or("TLS");
+        tracing::info!("connected to {target}: {version}, {} ms", begun.elapsed().as_millis());
         Ok(Pipe::new(target.clone(), stream))
-    })
-    .await
+    });
+    connected
+        .await
+        .map_err(|error| on_the_plain_port(endpoint, error))
+        .inspect_err(|error| tracing::info!("no connection to {target}: {error:?}"))
+}
+
+/// A controller does not understand TLS from the first byte on the port of plain LDAP; it closes, or says nothing at all.
+fn on_the_plain_port(endpoint: &Endpoint, error: Error) -> Error {
+    let is_plain = endpoint.mode() == TlsMode::Ldaps && endpoint.port() == LDAP_PORT;
+    if !is_plain
+        || !["ad.closed", "ad.timeout", "ad.unreachable", "ad.protocol", "ad.tls_failed"].contains(&error.code())
+    {
+        return error;
+    }
+    error.hint("389 is the port of plain LDAP: use StartTLS there (--tls starttls), or LDAPS on its own port, 636")
 }
 
 /// Runs `work` for at most `limit`.

@@ -150,8 +150,19 @@ fn password(operation: Operation, result: &LdapResult) -> Error {
                 .hint("use a password of ordinary characters, without control characters")
         }
         None if result.code == 19 => policy_refusal(&result.text),
-        _ => common(result),
+        number => match number.and_then(barred) {
+            Some(refusal) => Error::new(refusal.code, refusal.message).hint(refusal.hint),
+            None => common(result),
+        },
     }
+}
+
+/// Why an account's password cannot be changed with the old one: the states that keep it from signing in, by the same
+/// numbers (they are Win32 errors, 0x775 is `ERROR_ACCOUNT_LOCKED_OUT`). The other reasons are those of a sign-in alone.
+fn barred(win32: &str) -> Option<&'static Refusal> {
+    const STATES: [&str; 5] = ["530", "531", "533", "701", "775"];
+    let data = win32.trim_start_matches('0');
+    REFUSALS.iter().find(|refusal| refusal.data == data && STATES.contains(&data))
 }
 
 /// A password that the policy does not take. Samba says which rule, Windows does not.

@@ -1,6 +1,9 @@
 //! One LDAP message after the other over a byte stream.
 
-use std::{fmt, io, time::Duration};
+use std::{
+    fmt, io,
+    time::{Duration, Instant},
+};
 
 use futures_util::FutureExt;
 use tokio::{
@@ -168,7 +171,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
                 }
             }
         };
+        let begun = Instant::now();
         let outcome = timeout(limit, work).await;
+        tracing::debug!("LDAP {doing} on {target}: {} ms", begun.elapsed().as_millis());
         match outcome {
             Ok(outcome) => outcome.map_err(|error| Failure { error, sent }),
             // Whether any of it had left cannot be told from here.

@@ -41,6 +41,9 @@ pub enum FineGrained {
     },
     /// Whether one applies, or what it says, may not be read. The domain's policy is given, and may be the wrong one.
     Unknown {
+        /// The policy object's DN, where one is known to apply: then the domain's policy surely is the wrong one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dn: Option<String>,
         /// What could not be read.
         why: String,
     },
@@ -90,26 +93,31 @@ impl Lockout {
     }
 }
 
-/// Reads the policy that applies to the account `dn`.
+/// What every account has, and whom the directory shows it, it shows `msDS-ResultantPSO` too: neither is in a property set
+/// (MS-ADA3), so both need the right to read all properties. An account has that of itself by default.
+const AS_READABLE: &str = "uSNChanged";
+
+/// Reads the policy that applies to the account `dn`. Whoever may read the account sees which one that is; the policy itself
+/// only administrators may read by default.
 pub async fn policy(session: &Session, dn: &str) -> Result<Policy> {
     let domain = domain_policy(session).await?;
-    let entry = session.read(dn, &["msDS-ResultantPSO"]).await?.ok_or_else(|| gone(dn))?;
+    let entry = session.read(dn, &["msDS-ResultantPSO", AS_READABLE]).await?.ok_or_else(|| gone(dn))?;
     let Some(applied) = entry.text("msDS-ResultantPSO") else {
-        let fine_grained = if sees_policies(session).await? {
+        let fine_grained = if !entry.values(AS_READABLE).is_empty() || sees_policies(session).await? {
             FineGrained::None
         } else {
-            FineGrained::Unknown { why: "the signed-in account may not see fine-grained policies".to_owned() }
+            let why = "the signed-in account may not see fine-grained policies".to_owned();
+            FineGrained::Unknown { dn: None, why }
         };
         return Ok(Policy { rules: domain, fine_grained });
     };
     let found = session.read(&applied, &["*", "name"]).await?;
-    match found.as_ref().and_then(|entry| Some((fine_grained(entry)?, entry.text("name")?))) {
-        Some((rules, name)) => Ok(Policy { rules, fine_grained: FineGrained::Applies { dn: applied, name } }),
-        None => Ok(Policy {
-            rules: domain,
-            fine_grained: FineGrained::Unknown { why: format!("{applied} applies, but may not be read") },
-        }),
-    }
+    let read = found.as_ref().and_then(|entry| Some((fine_grained(entry)?, entry.text("name")?)));
+    let Some((rules, name)) = read else {
+        let why = format!("{applied} applies, but may not be read");
+        return Ok(Policy { rules: domain, fine_grained: FineGrained::Unknown { dn: Some(applied), why } });
+    };
+    Ok(Policy { rules, fine_grained: FineGrained::Applies { dn: applied, name } })
 }
 
 /// The domain's own policy, from the domain object (MS-ADTS 6.1.6).

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::session::Session;
+use super::{session::Session, target::Target};
 use crate::error::{Error, Result};
 
 /// `supportedCapabilities`: this is Active Directory (MS-ADTS 3.1.1.3.4.3).
@@ -93,6 +93,21 @@ impl RootDse {
     #[must_use]
     pub fn site(&self) -> Option<&str> {
         self.server_name.as_deref()?.split(',').nth(2)?.strip_prefix("CN=")
+    }
+
+    /// # Errors
+    /// `ad.wrong_domain` unless the controller is of the domain with this DNS name. A name without a dot may be the domain's
+    /// other one, that of NetBIOS, of which a rootDSE says nothing: it passes.
+    pub(super) fn refuse_other_domain(&self, domain: &str, target: &Target) -> Result<()> {
+        let (given, own) = (domain.trim().trim_end_matches('.'), self.domain());
+        if !given.contains('.') || given.to_lowercase() == own {
+            return Ok(());
+        }
+        let itself = self.dns_host_name.as_ref().map(|host| format!(" (it calls itself {host})")).unwrap_or_default();
+        Err(Error::new("ad.wrong_domain", format!("{target} is a controller of {own}, not of {given}{itself}"))
+            .hint(format!("correct the connection: its domain (--domain {own}) or its targets; nobody was signed in"))
+            .with("target", target.to_string())
+            .with("domain", own))
     }
 
     /// The domain's DNS name, from its DN.

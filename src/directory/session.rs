@@ -53,9 +53,16 @@ pub(super) struct Found {
 
 impl Session {
     /// Connects without signing in: enough for the rootDSE, for nothing else.
+    ///
+    /// # Errors
+    /// `ad.wrong_domain` where the endpoint is of a domain and the controller of another one.
     pub async fn open(endpoint: &Endpoint) -> Result<Self> {
         let link = Mutex::new(link::connect(endpoint).await?);
-        Ok(Self { target: endpoint.target.clone(), limits: endpoint.limits, link, root: OnceCell::new() })
+        let session = Self { target: endpoint.target.clone(), limits: endpoint.limits, link, root: OnceCell::new() };
+        if let Some(domain) = endpoint.domain() {
+            session.root_dse().await?.refuse_other_domain(domain, &session.target)?;
+        }
+        Ok(session)
     }
 
     /// Connects and signs in.
@@ -82,12 +89,20 @@ impl Session {
             return Err(Error::new("ad.bad_name", "there is no name to sign in with")
                 .hint("write the name as user@domain, DOMAIN\\user or a DN"));
         }
+        tracing::info!("signs in on {} as {}", self.target, identity.name);
         let request = |id| wire::bind(id, &identity.name, identity.password.expose());
-        let result = self.single("sign-in", op::BIND_RESPONSE, request).await.map_err(|failure| failure.error)?;
-        if result.code == 0 {
-            return Ok(());
+        let outcome = match self.single("sign-in", op::BIND_RESPONSE, request).await {
+            Ok(result) if result.code == 0 => Ok(()),
+            Ok(result) => {
+                Err(outcome::error_of(Operation::Bind, &result, &self.target).with("name", identity.name.clone()))
+            }
+            Err(failure) => Err(failure.error),
+        };
+        match &outcome {
+            Ok(()) => tracing::info!("{} accepted the sign-in of {}", self.target, identity.name),
+            Err(error) => tracing::info!("{} did not accept the sign-in of {}: {error:?}", self.target, identity.name),
         }
-        Err(outcome::error_of(Operation::Bind, &result, &self.target).with("name", identity.name.clone()))
+        outcome
     }
 
     /// The controller at the other end.
@@ -156,6 +171,7 @@ impl Session {
 
     /// One page: its entries are added to `entries`; the cookie leads to the next.
     async fn page(&self, search: Search<'_>, entries: &mut Vec<Entry>) -> Result<(LdapResult, Vec<u8>)> {
+        tracing::trace!("searches {} ({:?}) on {} for {:?}", search.base, search.scope, self.target, search.attributes);
         let mut link = self.link.lock().await;
         link.exchange(
             self.limits.operation,
@@ -179,6 +195,7 @@ impl Session {
     /// Changes one object. An error says by its verdict whether the change was surely not made (`failed`) or whether
     /// that is unknown (`in-doubt`).
     pub(super) async fn modify(&self, operation: Operation, dn: &str, changes: &[Change]) -> Result<()> {
+        tracing::debug!("changes {dn} on {}", self.target);
         let request = |id| wire::modify(id, dn, changes);
         let error = match self.single("change", op::MODIFY_RESPONSE, request).await {
             Ok(result) if result.code == 0 => return Ok(()),

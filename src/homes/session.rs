@@ -63,17 +63,21 @@ impl<'a> Client<'a> {
             .map_err(|_| refusal::timeout_of(server, Doing::Negotiate, limits.operation))?;
         negotiated.map_err(|error| refusal::library(server, Doing::Negotiate, &wire, &error))?;
         wire.rehash(&connection);
+        tracing::info!("connected to {}", server.server);
         Ok(Self { server, limit: limits.operation, wire, connection, session: None })
     }
 
     /// Proves the account to the server by NTLM, once. Everything after it is signed, and encrypted if the server says so.
     pub(super) async fn sign_in(&mut self, identity: &Identity) -> Result<()> {
         let (user, domain) = identity.ntlm_names()?;
+        tracing::info!("signs in on {} as {user}", self.server.server);
         let setup = Session::setup(&mut self.connection, user, identity.password.expose(), domain);
         let session = timeout(self.limit, setup)
             .await
             .map_err(|_| refusal::timeout_of(self.server, Doing::SignIn, self.limit))?
-            .map_err(|error| refusal::library(self.server, Doing::SignIn, &self.wire, &error))?;
+            .map_err(|error| refusal::library(self.server, Doing::SignIn, &self.wire, &error))
+            .inspect_err(|error| tracing::info!("{} did not accept the sign-in: {error:?}", self.server.server))?;
+        tracing::info!("{} accepted the sign-in of {user}", self.server.server);
         if session.should_encrypt && !self.connection.should_encrypt() {
             return Err(encryption_required(self.server));
         }

@@ -10,7 +10,7 @@ use super::{
     entry::{Entry, Values, uac},
     forest::settings_dn,
     search::{is_administrator, object},
-    state::{Change, Directory, World},
+    state::{Change, Directory, World, has_member, is_primary},
     wording::Outcome,
 };
 
@@ -146,8 +146,11 @@ impl Directory {
     fn member(&self, copy: &[Entry], group: &Entry, change: &LdapModify) -> Outcome<Change> {
         let [value] = change.modification.vals.as_slice() else { return self.flavour.not_done() };
         let member = object(self.flavour, copy, std::str::from_utf8(value).unwrap_or_default())?;
-        let inside = super::state::has_member(group, &member.dn);
+        let primary = member.text("primarygroupid").is_some_and(|id| is_primary(group, id));
+        let inside = has_member(group, &member.dn);
         match change.operation {
+            // Who is in a group by primaryGroupID can neither be added to it nor taken out of it.
+            LdapModifyType::Add if primary => self.flavour.already_member(member.guid),
             LdapModifyType::Add if inside => self.flavour.already_member(member.guid),
             LdapModifyType::Delete if !inside => self.flavour.not_a_member(member.guid),
             LdapModifyType::Add | LdapModifyType::Delete => {

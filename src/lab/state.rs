@@ -166,7 +166,7 @@ pub(super) fn has_member(group: &Entry, dn: &Dn) -> bool {
 }
 
 /// A primary group is named by the last part of its identifier and not listed in `member` (MS-ADTS 3.1.1.4.5.19).
-fn is_primary(group: &Entry, rid: &str) -> bool {
+pub(super) fn is_primary(group: &Entry, rid: &str) -> bool {
     let Ok(rid) = rid.parse::<u32>() else { return false };
     group.values("objectsid").iter().any(|sid| sid.len() == 28 && sid.ends_with(&rid.to_le_bytes()))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::look::{Look, Paint, plain};
+use super::look::{Look, Paint, plain, shown};
 use crate::{
     error::Error,
     secret::redact::redact,
@@ -27,13 +27,13 @@ fn drawn(look: Look, sources: &Sources, failure: &Failure, word: &str) -> String
         draw_place(&mut text, look, sources, place, failure.operation.as_deref());
     }
     for frame in &failure.chain {
-        let from = format!("in {}, called at {}", frame.function, position(&frame.place));
+        let from = format!("in {}, called at {}", plain(&frame.function), position(&frame.place));
         let _ = writeln!(text, "  {} {from}", look.paint(Paint::Faint, "="));
     }
     for (name, value) in failure.details.iter().filter(|(name, _)| !NOT_DRAWN.contains(&name.as_str())) {
         for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let name = name.replace('_', " ");
+            let name = plain(&name.replace('_', " "));
             let _ = writeln!(text, "  {} {name}: {}", look.paint(Paint::Faint, "="), plain(value.trim_end()));
         }
     }
@@ -66,10 +66,11 @@ fn hint(text: &mut String, look: Look, hint: Option<&str>) {
 
 /// `script:line:column`.
 pub(super) fn position(place: &Place) -> String {
+    let script = plain(&place.script);
     if place.column > 0 {
-        format!("{}:{}:{}", place.script, place.line, place.column)
+        format!("{script}:{}:{}", place.line, place.column)
     } else {
-        format!("{}:{}", place.script, place.line)
+        format!("{script}:{}", place.line)
     }
 }
 
@@ -84,7 +85,7 @@ fn draw_place(text: &mut String, look: Look, sources: &Sources, place: &Place, o
     let number = place.line.to_string();
     let gap = " ".repeat(number.len());
     let _ = writeln!(text, "{gap} {}", faint("|"));
-    let _ = writeln!(text, "{number} {} {}", faint("|"), line.trim_end());
+    let _ = writeln!(text, "{number} {} {}", faint("|"), shown(line.trim_end(), false));
     if place.column > 0 {
         // Tabs keep their width when the line above them is indented by the same tabs.
         let before: String = line.chars().take(place.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();

@@ -90,7 +90,7 @@ impl Human {
         let place = if lab { ", in the lab" } else { "" };
         format!(
             "{} {}\n\n",
-            self.look.paint(Paint::Heading, script),
+            self.look.paint(Paint::Heading, plain(script)),
             self.look.paint(Paint::Faint, format!("run {}{place}", self.run))
         )
     }
@@ -210,10 +210,9 @@ impl Human {
         for (key, verdict, error) in &told {
             let message = error.as_ref().map(|error| plain(&error.message)).unwrap_or_default();
             let place = error.as_ref().and_then(|error| error.place.as_ref());
-            let place =
-                place.map(|place| self.look.paint(Paint::Faint, format!(" ({})", plain(&draw::position(place)))));
+            let place = place.map(|place| self.look.paint(Paint::Faint, format!(" ({})", draw::position(place))));
             let place = place.unwrap_or_default();
-            let (verdict, key) = (self.look.verdict(*verdict), self.look.paint(Paint::Heading, key));
+            let (verdict, key) = (self.look.verdict(*verdict), self.look.paint(Paint::Heading, plain(key)));
             let _ = write!(text, "\n{verdict}{key}  {message}{place}");
             if let Some(hint) = error.as_ref().and_then(|error| error.hint.as_deref()) {
                 let _ = write!(text, "\n{:VERDICT$}{} {}", "", self.look.paint(Paint::Hint, "help:"), plain(hint));
@@ -250,6 +249,7 @@ struct End<'a> {
 }
 
 fn row(look: Look, indent: usize, verdict: Verdict, name: &str, took: &str) -> String {
+    let name = plain(name);
     let text = format!(
         "{:indent$}{}{name:<width$} {}",
         "",
@@ -270,7 +270,7 @@ fn list(text: &mut String, look: Look, heading: &str, sentences: &[String]) {
     if !sentences.is_empty() {
         let _ = writeln!(text, "{}", look.paint(Paint::Heading, format!("{heading}:")));
         for sentence in sentences {
-            let _ = writeln!(text, "  {sentence}");
+            let _ = writeln!(text, "  {}", plain(sentence));
         }
     }
 }

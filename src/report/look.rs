@@ -1,6 +1,6 @@
 //! Colours, columns, and times as people read them.
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use anstyle::{AnsiColor, Style};
 
@@ -65,11 +65,35 @@ impl Look {
     }
 }
 
-/// A text from outside on one line: what could move the cursor, colour the terminal or forge a line of the report is shown
-/// as a space.
+pub use crate::host::plain;
+
+/// The floor under everything that a person is shown: what controls a terminal, and is neither a line's end, a tab nor (where
+/// there are colours) a colour, is a space.
 #[must_use]
-pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+pub fn shown(text: &str, color: bool) -> Cow<'_, str> {
+    let harmless = |c: char| matches!(c, '\n' | '\t') || !c.is_control();
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = if color { style(rest) } else { 0 };
+        if length > 0 {
+            shown.push_str(&rest[..length]);
+        } else {
+            shown.push(if harmless(c) { c } else { ' ' });
+        }
+        rest = &rest[length.max(c.len_utf8())..];
+    }
+    Cow::Owned(shown)
+}
+
+/// The length of the colour that a text begins with.
+fn style(text: &str) -> usize {
+    let Some(rest) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let digits = rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+    if rest[digits..].starts_with('m') { text.len() - rest.len() + digits + 1 } else { 0 }
 }
 
 /// `312 ms`, `1.24 s`, `2 min 3 s`.

@@ -11,5 +11,5 @@ mod progress;
 pub use draw::{Sources, error, failure, warning};
 pub use human::Human;
 pub use json::line as json_line;
-pub use look::{Look, Paint, VERDICT, duration};
+pub use look::{Look, Paint, VERDICT, duration, plain, shown};
 pub use progress::Progress;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::look::duration;
+use super::look::{duration, plain};
 use crate::{
     store::events::{Counts, Event},
     verdict::Verdict,
@@ -63,7 +63,7 @@ impl Progress {
         }
         let (step, begun) = self.steps.last()?;
         let checks = if self.checks > 0 { format!(", {} done", self.checks) } else { String::new() };
-        Some(format!("{step} ({}{checks})", duration(begun.elapsed())))
+        Some(format!("{} ({}{checks})", plain(step), duration(begun.elapsed())))
     }
 }
 

@@ -6,16 +6,18 @@ use super::{
     books::Books,
     former, lockout,
     request::{Mode, Request},
-    rules::{self, Names},
+    rules::Names,
     standing, stored,
     stored::Stored,
 };
 use crate::{
-    connection::credentials::{self, Form},
+    connection::credentials,
     directory::{self, Account, FineGrained, Policy, Principal, Session, filter},
     error::{Error, Result},
-    secret::Secret,
-    store::rows::{ConnectionId, PrincipalId},
+    store::{
+        lockout::seen_within,
+        rows::{ConnectionId, PrincipalId},
+    },
 };
 
 /// The code of: the connection has another current version than the one that has just signed in.
@@ -55,8 +57,10 @@ pub(super) async fn read(session: &Session, request: &Request, stored: &mut Stor
         learn(request, stored, books, &found.guid, session).await?;
     }
     let account = directory::account(session, &found.dn).await?;
-    let (policy, doubts) = policy(session, &found.dn).await?;
+    let (policy, mut doubts) = policy(session, &found.dn).await?;
+    doubts.extend(policy.as_ref().filter(|_| request.via.is_none()).and_then(|policy| age_in_doubt(&account, policy)));
     remember(policy.as_ref(), stored, books, other_account).await?;
+    remember_administrator(session, request, books, stored.principal).await;
     let names = Names { account: found.sam_account_name.clone(), display: display_name(session, &found).await? };
     Ok(Known { account, names, policy, username, other_account, doubts })
 }
@@ -173,7 +177,7 @@ async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<Stri
     match directory::policy(session, dn).await {
         Ok(policy) => {
             let doubt = match &policy.fine_grained {
-                FineGrained::Unknown { why } => Some(format!("the domain's policy is gone by: {why}")),
+                FineGrained::Unknown { why, .. } => Some(format!("the domain's policy is gone by: {why}")),
                 FineGrained::None | FineGrained::Applies { .. } => None,
             };
             Ok((Some(policy), doubt.into_iter().collect()))
@@ -185,12 +189,39 @@ async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<Stri
     }
 }
 
+/// What is said where the policy that is known forbids a change so soon, and is perhaps not the one that applies.
+fn age_in_doubt(account: &Account, policy: &Policy) -> Option<String> {
+    let from =
+        standing::not_before(account, &policy.rules, OffsetDateTime::now_utc()).filter(|_| !policy.is_certain())?;
+    Some(format!("by that its owner may change the password from {} on; the directory decides", text(from)))
+}
+
 /// Tells the store what wrong passwords do to the account, before the next is tried.
 async fn remember(policy: Option<&Policy>, stored: &Stored, books: &Books, other_account: bool) -> Result<()> {
     let Some(policy) = policy.cloned() else { return Ok(()) };
     let principal = stored.principal;
     let account = (!other_account).then_some(principal);
     books.with(move |books| lockout::learn(&books.store, account, principal, &policy)).await
+}
+
+/// The administrative account may have a policy of its own as well; looked at once a day, by itself.
+async fn remember_administrator(session: &Session, request: &Request, books: &Books, of_domain: PrincipalId) {
+    const FRESH: std::time::Duration = std::time::Duration::from_hours(24);
+    let Some(via) = request.via.as_ref() else { return };
+    let principal = via.principal;
+    let looked = async {
+        if books.with(move |books| seen_within(&books.store, principal, FRESH)).await? {
+            return Ok(());
+        }
+        let account = directory::resolve(session, &via.identity.name).await?;
+        let policy = directory::policy(session, &account.dn).await?;
+        books.with(move |books| lockout::learn(&books.store, Some(principal), of_domain, &policy)).await
+    };
+    // What may not be read is assumed.
+    let looked: Result<()> = looked.await;
+    if let Err(error) = looked {
+        tracing::debug!(connection = via.connection, "the lockout rules are not known: {error}");
+    }
 }
 
 async fn display_name(session: &Session, account: &Principal) -> Result<Option<String>> {
@@ -216,6 +247,8 @@ pub(super) async fn judge(known: &Known, request: &Request, books: &Books, sessi
     match standing::not_before(&known.account, &policy.rules, OffsetDateTime::now_utc()) {
         None if !remembered => Ok(Mode::SelfChange),
         _ if is_administrator(session, &known.account.principal.dn).await? => Ok(Mode::OwnReset),
+        // What the domain's policy forbids, the one that applies may allow; a refusal of the directory loses nothing.
+        _ if !policy.is_certain() => Ok(Mode::SelfChange),
         _ if remembered => Err(former::remembered(request, policy)),
         Some(from) => Err(too_young(from)),
         None => Ok(Mode::SelfChange),
@@ -240,7 +273,13 @@ pub(super) fn refuse(known: &Known, request: &Request, session: &Session) -> Res
     standing::refuse_never_rotated(&known.account.principal, &known.username, request.insist)?;
     standing::refuse_barred(&known.account, request.via.is_some())?;
     let Some(policy) = &known.policy else { return Ok(()) };
-    standing::refuse_near_lockout(&known.account, &policy.rules, target, OffsetDateTime::now_utc())
+    let rules = lockout::going_by(policy, request.lockout.assumed);
+    standing::refuse_near_lockout(&known.account, &rules, target, (OffsetDateTime::now_utc(), spares(request)))
+}
+
+/// Whether a single wrong password that locks the account is no reason to leave it alone.
+pub(super) fn spares(request: &Request) -> bool {
+    request.via.is_some() || request.lockout.insist
 }
 
 /// Whether what breaks the policy is refused here. Where a fine-grained policy may apply that cannot be read, a run that
@@ -250,7 +289,7 @@ pub(super) fn binds(policy: &Policy, request: &Request) -> bool {
 }
 
 fn too_young(from: OffsetDateTime) -> Error {
-    let from = from.replace_nanosecond(0).unwrap_or(from).format(&Rfc3339).unwrap_or_default();
+    let from = text(from);
     Error::new(
         "rotation.too_young",
         format!("the password is younger than the policy's minimum age: its owner may change it from {from} on"),
@@ -259,52 +298,6 @@ fn too_young(from: OffsetDateTime) -> Error {
     .with("not_before", from)
 }
 
-/// The new password: the given one, checked, or a generated one.
-pub(super) async fn candidate(known: &Known, request: &Request, stored: &Stored, books: &Books) -> Result<Secret> {
-    let Some(given) = &request.password else {
-        return rules::generate(known.policy.as_ref(), &known.names, &request.generate);
-    };
-    let policy = known.policy.as_ref().filter(|policy| binds(policy, request));
-    if let Some(why) = policy.and_then(|policy| rules::broken(given.expose(), &policy.rules, &known.names)) {
-        return Err(Error::new("rotation.password_policy", format!("the new password breaks the policy: {why}"))
-            .hint("give one that fits, or leave it out and one is generated")
-            .with("policy", policy_name(known)));
-    }
-    if known.other_account {
-        return Ok(given.clone());
-    }
-    let remembered = match policy {
-        Some(policy) if request.via.is_none() => policy.rules.history as usize,
-        _ => 0,
-    };
-    let (given, connection, principal) = (given.clone(), request.connection.clone(), stored.principal);
-    books
-        .with(move |books| {
-            let versions = credentials::history(&books.store, &connection)?;
-            let sealed = versions.iter().filter(|version| {
-                version.principal == principal && version.form == Form::Password && version.reference.is_none()
-            });
-            for version in sealed.filter(|version| version.proven_at.is_some()).take(remembered.max(1)) {
-                if credentials::open(&books.store, &books.identity, version)?.expose() == given.expose() {
-                    return Err(used_before(version.version));
-                }
-            }
-            Ok(given)
-        })
-        .await
-}
-
-fn used_before(version: u32) -> Error {
-    Error::new(
-        "rotation.password_history",
-        format!("the new password is that of version {version}, which was used before"),
-    )
-    .hint("give one that this account never had, or leave it out and one is generated")
-}
-
-fn policy_name(known: &Known) -> String {
-    match known.policy.as_ref().map(|policy| &policy.fine_grained) {
-        Some(FineGrained::Applies { name, .. }) => name.clone(),
-        _ => "the domain's".to_owned(),
-    }
+fn text(at: OffsetDateTime) -> String {
+    at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default()
 }

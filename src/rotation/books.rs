@@ -15,7 +15,7 @@ use crate::{
         budget::{self, Answer, Ask, AttemptId},
         journal::{self, Progress},
         locks::PrincipalLock,
-        rows::{CredentialId, PrincipalId, credentials::current, principals},
+        rows::{CredentialId, PrincipalId, principals},
     },
 };
 
@@ -65,25 +65,21 @@ impl Books {
         Ok(principal)
     }
 
-    /// Signs in once with the principal's current version, if the lockout budget has room for a wrong one. The attempt is on
-    /// the disk before it is sent and is cleared when it was accepted.
-    pub(super) async fn sign_in(&self, session: &Session, identity: &Identity, principal: PrincipalId) -> Result<()> {
-        let current = self.with(move |b| b.store.read(|c| current(c, principals::surviving(c, principal)?))).await?;
-        self.sign_in_with(session, identity, principal, current.map(|current| current.id)).await
-    }
-
-    /// As [`Books::sign_in`], with this version.
-    pub(super) async fn sign_in_with(
+    /// Signs in once with this version, if the lockout budget has room for a wrong one. The attempt is on the disk before it
+    /// is sent and is cleared when it was accepted. Which version it carries the caller knows: the one that is current by
+    /// now may be another.
+    pub(super) async fn sign_in(
         &self,
         session: &Session,
         identity: &Identity,
         principal: PrincipalId,
         version: Option<CredentialId>,
     ) -> Result<()> {
-        if self.lockout.insist {
-            return self.sign_in_always(session, identity, principal, version).await;
-        }
         let ask = self.ask(session, identity, principal, version);
+        if self.lockout.insist {
+            let attempt = self.with(move |b| budget::begin(&b.store, &ask)).await?;
+            return self.bind(session, identity, attempt).await;
+        }
         let ask = &ask;
         let spend = || {
             let ask = ask.clone();
@@ -93,16 +89,23 @@ impl Books {
         self.bind(session, identity, attempt).await
     }
 
-    /// Signs in once whatever was spent: the proving bind after an acknowledged change.
-    pub(super) async fn sign_in_always(
+    /// The proving bind after an acknowledged change, which what was spent does not keep from being sent.
+    pub(super) async fn prove(
         &self,
         session: &Session,
         identity: &Identity,
         principal: PrincipalId,
-        version: Option<CredentialId>,
+        version: CredentialId,
     ) -> Result<()> {
-        let ask = self.ask(session, identity, principal, version);
-        let attempt = self.with(move |b| budget::begin(&b.store, &ask)).await?;
+        if self.lockout.insist {
+            return self.sign_in(session, identity, principal, Some(version)).await;
+        }
+        let ask = &self.ask(session, identity, principal, Some(version));
+        let spend = || {
+            let ask = ask.clone();
+            self.with(move |b| budget::prove(&b.store, &ask))
+        };
+        let attempt = budget::patiently(spend).await?;
         self.bind(session, identity, attempt).await
     }
 

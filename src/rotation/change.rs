@@ -1,11 +1,10 @@
 //! Record, change and prove: from the candidate on the disk to the one bind that shows that it works.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::{
     books::Books,
+    pinned,
     preflight::Plan,
     report::{Announcement, Observer, Stage, Staged},
     request::{Mode, Request},
@@ -13,18 +12,12 @@ use super::{
 };
 use crate::{
     connection::credentials::{self, Credential},
-    directory::{self, Endpoint, Identity, Session},
+    directory::{self, Identity, Session},
     error::{Error, Result},
     secret::redact::redact,
     store::journal::{self, NewRotation},
     verdict::Verdict,
 };
-
-/// Connections that are tried for the proof. Only one of them is signed in on.
-const CONNECTS: u32 = 3;
-
-/// How long to wait between them.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// A rotation that the journal has.
 pub(super) struct Recorded {
@@ -102,7 +95,22 @@ async fn begin(request: &Request, plan: &Plan, books: &Books, candidate: &Creden
         before: plan.before.clone(),
         options: plan.options(request),
     };
-    books.with(move |books| journal::begin(&books.store, &new)).await
+    let (connection, seen) = (request.connection.clone(), plan.stored.current.as_ref().map(|current| current.id));
+    books
+        .with(move |books| {
+            let current = credentials::current(&books.store, &connection)?.map(|current| current.id);
+            if current != seen {
+                return Err(changed_meanwhile(&connection.name));
+            }
+            journal::begin(&books.store, &new)
+        })
+        .await
+}
+
+fn changed_meanwhile(name: &str) -> Error {
+    Error::new("connection.changed_meanwhile", format!("the stored credential of {name} was changed in the meantime"))
+        .hint("do it again")
+        .retryable()
 }
 
 /// The one write.
@@ -133,15 +141,20 @@ pub(super) async fn change(plan: &Plan, books: &Books, recorded: &Recorded) -> S
 
 /// Notes that the write goes out: in the candidate's row and in the journal. If that fails, nothing is sent.
 async fn mark_sent(plan: &Plan, books: &Books, recorded: &Recorded) -> Result<()> {
-    let id = recorded.candidate.id;
-    let sent = json!({
-        "candidate": id,
-        "previous": plan.stored.current.as_ref().map(|current| current.id),
-        "mode": plan.mode.as_str(),
-        "pwd_last_set": plan.pinned.before,
+    let (id, principal) = (recorded.candidate.id, recorded.candidate.principal);
+    let marked = books.with(move |books| {
+        // The account's, which is not the connection's where that one is to get another account.
+        let previous = credentials::current_of(&books.store, principal)?.map(|current| current.id);
+        credentials::mark_sent(&books.store, id).map(|()| previous)
     });
-    let noted = match books.with(move |books| credentials::mark_sent(&books.store, id)).await {
-        Ok(()) => {
+    let noted = match marked.await {
+        Ok(previous) => {
+            let sent = json!({
+                "candidate": id,
+                "previous": previous,
+                "mode": plan.mode.as_str(),
+                "pwd_last_set": plan.pinned.before,
+            });
             let pinned = Some(plan.pinned.name.as_str());
             books.event(&recorded.rotation, Some(Stage::Change), "change-sent", pinned, sent).await
         }
@@ -181,7 +194,7 @@ async fn give_up(books: &Books, recorded: &Recorded, error: Error) -> Error {
 pub(super) async fn prove(plan: &Plan, books: &Books, recorded: &Recorded) -> Staged<Session> {
     let pinned = plan.pinned.name.clone();
     let identity = Identity { name: plan.username.clone(), password: plan.candidate.clone() };
-    let proof = match connect(&plan.pinned.endpoint).await {
+    let proof = match pinned::connect(&plan.pinned.endpoint, plan.pinned.own_name.as_deref()).await {
         Ok(session) => prove_on(&session, books, &identity, recorded).await.map(|()| session),
         Err(error) => Err(error),
     };
@@ -213,18 +226,5 @@ pub(super) async fn prove(plan: &Plan, books: &Books, recorded: &Recorded) -> St
 /// The one bind that no budget keeps from being sent: without it nobody knows which password the account has.
 async fn prove_on(session: &Session, books: &Books, identity: &Identity, recorded: &Recorded) -> Result<()> {
     let candidate = &recorded.candidate;
-    books.sign_in_always(session, identity, candidate.principal, Some(candidate.id)).await
-}
-
-/// A fresh connection to the pinned target. Connecting costs no attempt, so it may be tried again.
-pub(super) async fn connect(endpoint: &Endpoint) -> Result<Session> {
-    let mut tried = 1;
-    loop {
-        match Session::open(endpoint).await {
-            Err(error) if tried == CONNECTS => return Err(error),
-            Err(_) => tokio::time::sleep(PAUSE).await,
-            opened => return opened,
-        }
-        tried += 1;
-    }
+    books.prove(session, identity, candidate.principal, candidate.id).await
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::pinned;
 use crate::{
     directory::{self, Endpoint, Limits, PdcEmulator, Session, Target},
     error::{Error, Result},
@@ -21,6 +22,8 @@ pub(super) struct Controller {
     pub(super) read_only: bool,
     /// `serverName` of its rootDSE.
     server: Option<String>,
+    /// Its own name, whatever it was reached by.
+    pub(super) own_name: Option<String>,
     domain: String,
     /// `pwdLastSet` of the account before the change, in ticks; `None` where it may not be read.
     pub(super) before: Option<i64>,
@@ -41,8 +44,9 @@ async fn open(endpoint: &Endpoint) -> Result<Controller> {
     let session = Session::open(endpoint).await?;
     let root = session.root_dse().await?;
     let (read_only, server, domain) = (root.is_read_only(), root.server_name.clone(), root.domain());
-    let name = endpoint.target.to_string();
-    Ok(Controller { endpoint: endpoint.clone(), name, session, read_only, server, domain, before: None, of: None })
+    let (name, own_name) = (endpoint.target.to_string(), pinned::server_of(&session).await?);
+    let endpoint = endpoint.clone();
+    Ok(Controller { endpoint, name, session, read_only, server, own_name, domain, before: None, of: None })
 }
 
 /// Connects to all targets at once.

@@ -20,7 +20,7 @@ use super::{
     controllers::{Controller, Down},
     preflight::Plan,
     report::{Observer, Stage, Staged, TargetReport, milliseconds},
-    request::Request,
+    request::{Reader, Request},
     unsettled,
 };
 use crate::{
@@ -59,13 +59,20 @@ pub(super) struct Following<'a> {
     pub(super) version: CredentialId,
     /// `pwdLastSet` on the pinned target.
     pub(super) mark: i64,
-    /// Who may open a session that was lost again, and whose attempts these are; else why nobody may.
-    pub(super) reader: Result<(Identity, PrincipalId), String>,
+    /// Who may open a session that was lost again; else why nobody may.
+    pub(super) reader: Result<Reader, String>,
     pub(super) wait: Duration,
     pub(super) deadline: Instant,
     pub(super) hurry: &'a CancellationToken,
-    /// The target that refused the password, if one did: no other sign-in is sent then. Held during each sign-in.
-    pub(super) refused: Mutex<Option<String>>,
+    /// Held during each sign-in.
+    pub(super) refused: Mutex<Refused>,
+}
+
+/// Which target refused a password, if one did: no other is signed in on with it then.
+#[derive(Default)]
+pub(super) struct Refused {
+    candidate: Option<String>,
+    reader: Option<String>,
 }
 
 /// Follows the change to every other target. Answers a report of each, the pinned one first.
@@ -96,7 +103,7 @@ pub(super) async fn converge(
         wait: request.wait,
         deadline: begun + request.wait,
         hurry: &request.hurry,
-        refused: Mutex::new(None),
+        refused: Mutex::default(),
     });
     let following = following.as_ref();
     let others = plan.others.iter().map(async |other| {
@@ -121,12 +128,11 @@ pub(super) async fn converge(
 
 /// A session lost on the way is opened once more: as the administrative account, else with the previous password, which
 /// still signs in for a while where a history of passwords is kept, and never with the new one.
-fn reader(request: &Request, plan: &Plan) -> Result<(Identity, PrincipalId), String> {
+fn reader(request: &Request, plan: &Plan) -> Result<Reader, String> {
     if request.via.is_none() && !plan.history {
         return Err(NO_HISTORY.to_owned());
     }
-    let (identity, principal) = plan.reader(request).map_err(|error| error.to_string())?;
-    Ok((identity.clone(), principal))
+    plan.reader(request).map_err(|error| error.to_string())
 }
 
 pub(super) fn report(target: &str, fate: Fate, begun: Instant) -> TargetReport {
@@ -176,17 +182,17 @@ impl Following<'_> {
     /// One bind on a target that has the change.
     pub(super) async fn prove(&self, other: &Controller) -> Fate {
         let mut refused = self.refused.lock().await;
-        if let Some(by) = refused.as_ref() {
+        if let Some(by) = &refused.candidate {
             return Fate::Left(format!("it has the change, and was not tried because {by} refused the password"));
         }
         let signed_in = match Session::open(&other.endpoint).await {
-            Ok(session) => self.books.sign_in_with(&session, &self.candidate, self.principal, Some(self.version)).await,
+            Ok(session) => self.books.sign_in(&session, &self.candidate, self.principal, Some(self.version)).await,
             Err(error) => Err(error),
         };
         match signed_in {
             Ok(()) => Fate::Proven,
             Err(error) if outcome::refuses_credential(&error) => {
-                *refused = Some(other.name.clone());
+                refused.candidate = Some(other.name.clone());
                 Fate::Refused(format!("it has the change and refuses the password: {error}"))
             }
             Err(error) => Fate::Left(format!("it has the change, and the password could not be tried: {error}")),
@@ -226,13 +232,21 @@ impl Following<'_> {
     }
 
     async fn reopened(&self, other: &Controller) -> Result<Session, String> {
-        let (identity, principal) = self.reader.as_ref().map_err(Clone::clone)?;
-        let _one_at_a_time = self.refused.lock().await;
+        let Reader { identity, principal, version, .. } = self.reader.as_ref().map_err(Clone::clone)?;
+        let mut refused = self.refused.lock().await;
+        if let Some(by) = &refused.reader {
+            return Err(format!("it was not signed in on again because {by} refused that"));
+        }
         let opened = async {
             let session = Session::open(&other.endpoint).await?;
-            self.books.sign_in(&session, identity, *principal).await?;
+            self.books.sign_in(&session, identity, *principal, Some(*version)).await?;
             Ok::<_, crate::error::Error>(session)
         };
-        opened.await.map_err(|error| format!("it could not be signed in on again: {error}"))
+        opened.await.map_err(|error| {
+            if outcome::refuses_credential(&error) {
+                refused.reader = Some(other.name.clone());
+            }
+            format!("it could not be signed in on again: {error}")
+        })
     }
 }

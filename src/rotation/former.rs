@@ -85,6 +85,14 @@ fn other_account(version: &Credential) -> Error {
     .hint("choose a version of this account")
 }
 
+/// What to do where the current version, which was only given, does not sign in, and this one was proven.
+pub(super) fn remedy(connection: &str, version: u32) -> String {
+    format!(
+        "the current version was never proven, and version {version} was: go back to it with `libretto connections rollback \
+         {connection} --to {version}`, which changes nothing in the directory; or give the right password"
+    )
+}
+
 /// The refusal of a change that the directory would refuse.
 pub(super) fn remembered(request: &Request, policy: &Policy) -> Error {
     Error::new(

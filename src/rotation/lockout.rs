@@ -37,17 +37,29 @@ impl From<&PasswordPolicy> for Rules {
     }
 }
 
-/// Remembers what a policy says of an account: as its own where the policy is a fine-grained one, else as its domain's.
+/// Remembers what a policy says of an account and of its domain. Where a fine-grained one applies, or may, that could not be
+/// read, the domain's rules are not taken for the account's.
 /// `of_domain`: any principal of the same domain, where the account itself is none that the store knows. Blocks.
 pub fn learn(store: &Store, account: Option<PrincipalId>, of_domain: PrincipalId, policy: &Policy) -> Result<()> {
     let rules = Rules::from(&policy.rules);
     match (&policy.fine_grained, account) {
-        (FineGrained::Applies { .. }, Some(account)) => lockout::learn_principal(store, account, Some(rules)),
-        (FineGrained::Applies { .. }, None) => Ok(()),
-        (FineGrained::None, Some(account)) => {
-            lockout::learn_principal(store, account, None)?;
-            lockout::learn_domain(store, of_domain, rules)
+        (FineGrained::Applies { .. } | FineGrained::None, Some(account)) => {
+            lockout::learn_principal(store, account, rules)?;
         }
-        (FineGrained::None | FineGrained::Unknown { .. }, _) => lockout::learn_domain(store, of_domain, rules),
+        (FineGrained::Unknown { dn, .. }, Some(account)) => {
+            lockout::doubt_principal(store, account, rules, dn.is_some())?;
+        }
+        (_, None) => {}
     }
+    match policy.fine_grained {
+        FineGrained::Applies { .. } => Ok(()),
+        FineGrained::None | FineGrained::Unknown { .. } => lockout::learn_domain(store, of_domain, rules),
+    }
+}
+
+/// The rules to go by where a controller's count is looked at: those of a policy that may be the wrong one, or the assumed
+/// ones where they are stricter.
+pub(super) fn going_by(policy: &Policy, assumed: Rules) -> Rules {
+    let rules = Rules::from(&policy.rules);
+    if policy.is_certain() { rules } else { rules.stricter(assumed) }
 }

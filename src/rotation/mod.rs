@@ -32,14 +32,14 @@
 //! | stage, last event | on the disk | in the directory | what a recovery has to do |
 //! |---|---|---|---|
 //! | no journal | nothing, or a candidate that was never marked as sent | the old password | nothing; such a candidate is left, for it cannot be told from one of `conn::set_credentials` that waits to be tested |
-//! | `record` | candidate, journal with pinned target, `pwdLastSet` per target, previous version | the old password | retire the candidate, end the journal: nothing was sent |
+//! | `record` | candidate, journal with pinned target and the server that it led to, `pwdLastSet` per target, previous version | the old password | retire the candidate, end the journal: nothing was sent |
 //! | `record`, candidate marked as sent | the same | the old password | as the next line, which it cannot be told from with certainty |
 //! | `change`, `change-sent` | candidate marked as sent | the old or the new one; a late write may still land | over an administrative account compare `pwdLastSet` on the pinned target, again when no write can land any more: unchanged is not applied. Else one bind with the candidate, else one with the previous version, which counts only where `pwdLastSet` bears it out |
 //! | `change`, `change-unanswered` | the same, with what went wrong | the old or the new one | the same |
 //! | ended, `failed`: `change-refused`, `not-sent`, `not-applied`, `superseded` | candidate retired, kept | the old password | nothing |
 //! | `prove`, `change-acknowledged` | the same | the new password | one bind with the candidate there (`tried`), then as below |
 //! | `prove`, `not-proven` | the same | the new password, unless something set another one | the same |
-//! | any of these, `given` | one more candidate, which somebody says to have set | any of them | the given one first, then the candidate, then the previous version |
+//! | any of these or `proven`, `given` | one more candidate each, which somebody says to have set | any of them | the last one that was given first, then the candidate, then the previous version; a given one that signs in counts only where `pwdLastSet`, or that the candidate is refused, shows that it was set last |
 //! | any of these, `judged` | which version is valid | that one | make it current, retire the others, end the journal: `not-applied` or `superseded` |
 //! | `converge`, `proven` | candidate with proof | the new password; other targets may lag | promote, end the journal; look at the targets that have no event |
 //! | `dependents`, `converge-ended` or `dependent-*` | candidate with proof, an event per target and per dependent so far | the new password | promote, end the journal as `partial`; hand the password to the dependents in `before.dependents` without `dependent-ok` or `dependent-skipped` ([`open_dependents`], [`retry_dependents`]); one that was being handed it may have it |
@@ -60,10 +60,14 @@
 //!
 //! `recover` does what the last column says. What it cannot find out stays as it is, with every version kept.
 //!
+//! What one that has ended left waits while a later one of the account has not. It is the business of the connections that use
+//! the account by then, and a dependent is known again by its id, whatever it is called.
+//!
 //! Not here yet: asking a target to fetch the one object.
 
 mod account;
 mod books;
+mod candidate;
 mod change;
 mod controllers;
 mod converge;
@@ -72,7 +76,9 @@ mod filtered;
 mod former;
 pub mod lockout;
 mod outcome;
+mod pinned;
 mod preflight;
+mod recall;
 pub mod recover;
 mod report;
 mod request;
@@ -90,10 +96,11 @@ use preflight::Plan;
 use report::{Log, Staged};
 use sequel::Sequel;
 
-pub use dependents::{Dependent, Dependents, Found, NewSecret, Open, OtherConnection, open_dependents};
+pub use dependents::{
+    Dependent, Dependents, Found, NewSecret, Open, OtherConnection, open_dependents, retry_dependents,
+};
 pub use report::{Announcement, DependentReport, Observer, Outcome, Stage, StageReport, TargetReport};
 pub use request::{OnFailure, Request, USUAL_WAIT, Via};
-pub use sequel::retry_dependents;
 
 use crate::{
     connection::credentials,
@@ -117,6 +124,9 @@ use crate::{
 pub async fn rotate(request: &Request, observer: &dyn Observer) -> Result<Outcome> {
     let books = Books::new(&request.store, &request.identity, &request.who, request.lockout);
     let mut log = Log { observer, stages: Vec::new(), of: "" };
+    if let Some(recalled) = recall::recall(request, &books, &mut log).await? {
+        return Ok(recalled);
+    }
     let done = transaction(request, &books, &mut log, None).await?;
     if request.revoke {
         return Box::pin(sequel::revoke(request, done, &books, log)).await;

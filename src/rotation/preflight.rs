@@ -1,26 +1,28 @@
 //! Preflight: everything that can be known before something is touched. It only reads; whatever it refuses is as it was.
 
-use serde_json::{Value, json};
+mod noted;
+
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{
     account::{self, Known},
     books::Books,
+    candidate,
     controllers::{self, Controller, Down},
     dependents::{self, Found, Planned},
-    former,
+    former, lockout, recall,
     report::{Stage, Staged},
-    request::{Mode, Request},
+    request::{Mode, Reader, Request},
     rules::Names,
     sequel::{self, Sequel},
     standing,
     stored::{self, Stored},
 };
 use crate::{
-    directory::{self, Endpoint, Identity, Policy, Principal, outcome},
+    directory::{self, Endpoint, Policy, Principal, outcome},
     error::{Error, Result},
     secret::Secret,
-    store::rows::PrincipalId,
     verdict::Verdict,
 };
 
@@ -63,8 +65,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Who signs in for the sessions, and whose attempts these are.
-    pub(super) fn reader<'a>(&'a self, request: &'a Request) -> Result<(&'a Identity, PrincipalId)> {
+    /// Who signs in for the sessions.
+    pub(super) fn reader(&self, request: &Request) -> Result<Reader> {
         reader(request, &self.stored)
     }
 
@@ -89,11 +91,13 @@ impl Plan {
     }
 }
 
-fn reader<'a>(request: &'a Request, stored: &'a Stored) -> Result<(&'a Identity, PrincipalId)> {
-    match (&request.via, &stored.old) {
-        (Some(via), _) => Ok((&via.identity, via.principal)),
-        (None, Some(old)) => Ok((old, stored.principal)),
-        (None, None) => Err(stored::no_credential(&request.connection)),
+fn reader(request: &Request, stored: &Stored) -> Result<Reader> {
+    match (&request.via, &stored.old, &stored.current) {
+        (Some(via), ..) => Ok(via.reader()),
+        (None, Some(old), Some(current)) => {
+            Ok(Reader { identity: old.clone(), principal: stored.principal, version: current.id, is_own: true })
+        }
+        (None, ..) => Err(stored::no_credential(&request.connection)),
     }
 }
 
@@ -133,18 +137,18 @@ async fn look_at_all(request: &Request, books: &Books, sequel: Option<&Sequel>) 
     let (pinned, others) = others(request, books, &stored, &known, open, (pinned, canary), &mut down).await?;
     let (candidate, restores) = match (sequel.and_then(|sequel| sequel.former.clone()), request.candidate_of) {
         (Some(former), _) => (former, None),
-        (None, None) => (account::candidate(&known, request, &stored, books).await?, None),
+        (None, None) => (candidate::candidate(&known, request, &stored, books).await?, None),
         (None, Some(id)) => {
             let (password, version) = former::password(id, &known, request, &stored, books, &pinned.session).await?;
             (password, Some(version))
         }
     };
     let dependents = dependents::ask(dependents, request.allow_down, sequel.is_some()).await?;
-    let mut note = note(&pinned, &others, &down, &known, (mode, restores));
+    let mut note = noted::note(&pinned, &others, &down, &known, (mode, restores));
     if sequel.is_none() {
         note = format!("{note}; {}", dependents::words(&connections, &dependents));
     }
-    let mut before = before(request, mode, &stored, &known, (&pinned, &others), &down, &dependents);
+    let mut before = noted::before(request, mode, &stored, &known, (&pinned, &others), &down, &dependents);
     if let Some(sequel) = sequel {
         sequel.behind.note(&mut before);
         connections = sequel.behind.connections();
@@ -173,6 +177,10 @@ async fn look_at_all(request: &Request, books: &Books, sequel: Option<&Sequel>) 
 }
 
 pub(super) fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
+    // One of another domain is no target of this account's that happens to be down.
+    if let Some(stranger) = down.iter().find(|down| down.error.code() == "ad.wrong_domain") {
+        return Err(stranger.error.clone());
+    }
     let Some(first) = down.first().filter(|_| !allow_down) else { return Ok(()) };
     let names: Vec<&str> = down.iter().map(|down| down.target.as_str()).collect();
     Err(Error::new(
@@ -189,11 +197,12 @@ pub(super) fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
 }
 
 async fn sign_in(request: &Request, books: &Books, stored: &Stored, controller: &Controller) -> Result<()> {
-    let (identity, principal) = reader(request, stored)?;
-    books
-        .sign_in(&controller.session, identity, principal)
-        .await
-        .map_err(|error| error.context(format!("{} cannot sign in on {}", identity.name, controller.name)))
+    let Reader { identity, principal, version, is_own } = reader(request, stored)?;
+    let Err(error) = books.sign_in(&controller.session, &identity, principal, Some(version)).await else {
+        return Ok(());
+    };
+    let error = error.context(format!("{} cannot sign in on {}", identity.name, controller.name));
+    Err(if is_own { recall::with_remedy(error, request, books).await } else { error })
 }
 
 /// `pwdLastSet`; `None` where it may not be read.
@@ -247,67 +256,12 @@ async fn look(
         sign_in(request, books, stored, controller).await?;
     }
     let dn = &known.account.principal.dn;
-    let account = directory::account(&controller.session, dn).await?;
+    let state = directory::account(&controller.session, dn).await?;
     if let Some(policy) = &known.policy {
-        standing::refuse_near_lockout(&account, &policy.rules, &controller.name, OffsetDateTime::now_utc())?;
+        let rules = lockout::going_by(policy, request.lockout.assumed);
+        let moment = (OffsetDateTime::now_utc(), account::spares(request));
+        standing::refuse_near_lockout(&state, &rules, &controller.name, moment)?;
     }
     controller.before = mark(controller, dn).await?;
     Ok(())
-}
-
-fn note(
-    pinned: &Controller,
-    others: &[Controller],
-    down: &[Down],
-    known: &Known,
-    (mode, restores): (Mode, Option<u32>),
-) -> String {
-    let mut notes = vec![format!(
-        "{} of {} targets answer, the change goes to {}",
-        others.len() + 1,
-        others.len() + 1 + down.len(),
-        pinned.name
-    )];
-    let lagging: Vec<&str> =
-        others.iter().filter(|other| other.before != pinned.before).map(|other| other.name.as_str()).collect();
-    if !lagging.is_empty() {
-        notes.push(format!("{} had not got the last change yet", lagging.join(", ")));
-    }
-    if mode == Mode::OwnReset {
-        notes.push(match restores {
-            None => "as an administrator it resets itself, for its password is younger than the minimum age".to_owned(),
-            Some(_) => "as an administrator it resets itself, for an owner may not take a former password, nor change one so soon".to_owned(),
-        });
-    }
-    notes.extend(known.doubts.iter().cloned());
-    notes.join("; ")
-}
-
-fn before(
-    request: &Request,
-    mode: Mode,
-    stored: &Stored,
-    known: &Known,
-    (pinned, others): (&Controller, &[Controller]),
-    down: &[Down],
-    dependents: &[Planned],
-) -> Value {
-    let answering = std::iter::once(pinned).chain(others);
-    let mut targets: Vec<Value> = answering
-        .map(|one| json!({"target": one.name, "pwd_last_set": one.before, "read_only": one.read_only}))
-        .collect();
-    targets.extend(down.iter().map(|down| json!({"target": down.target, "down": down.error.message()})));
-    json!({
-        "mode": mode.as_str(),
-        "by": request.who,
-        "account": known.account.principal,
-        "username": known.username,
-        "previous": stored.current.as_ref().map(|current| current.id),
-        "policy": known.policy,
-        "targets": targets,
-        "dependents": dependents
-            .iter()
-            .map(|one| json!({"kind": one.dependent.kind(), "name": one.dependent.name()}))
-            .collect::<Vec<_>>(),
-    })
 }

@@ -116,6 +116,25 @@ pub struct Via {
     pub identity: Identity,
     /// Whose attempts are counted.
     pub principal: PrincipalId,
+    /// The version that it signs in with.
+    pub credential: CredentialId,
+}
+
+/// Who signs in to read: whose attempt it is, and the version that it carries.
+#[derive(Debug, Clone)]
+pub(super) struct Reader {
+    pub(super) identity: Identity,
+    pub(super) principal: PrincipalId,
+    pub(super) version: CredentialId,
+    /// Whether it is the account itself, with the password before the change.
+    pub(super) is_own: bool,
+}
+
+impl Via {
+    /// The administrative account as the one that reads.
+    pub(super) fn reader(&self) -> Reader {
+        Reader { identity: self.identity.clone(), principal: self.principal, version: self.credential, is_own: false }
+    }
 }
 
 impl Request {

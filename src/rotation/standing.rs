@@ -5,6 +5,7 @@ use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     directory::{Account, PasswordPolicy, Principal},
     error::{Error, Result},
+    store::lockout::Rules,
 };
 
 /// So many wrong passwords must be left before the account locks: one that goes wrong, and one for somebody else.
@@ -52,39 +53,53 @@ pub(super) fn refuse_never_rotated(account: &Principal, username: &str, insist: 
     }
 }
 
-/// Refuses where the next wrong passwords would lock the account.
+/// Refuses where the next wrong passwords would lock the account. `spares`: the run insists, or no password of the account's
+/// own is tried that is not proven, so one wrong password that locks it is no reason.
 pub(super) fn refuse_near_lockout(
     account: &Account,
-    rules: &PasswordPolicy,
+    rules: &Rules,
     target: &str,
-    now: OffsetDateTime,
+    (now, spares): (OffsetDateTime, bool),
 ) -> Result<()> {
+    if i64::from(rules.threshold) < TRIES_NEEDED && tries_left(account, rules, now) == Some(rules.threshold.into()) {
+        return if spares { Ok(()) } else { Err(hair_trigger(rules, target)) };
+    }
     let Some(left) = tries_left(account, rules, now).filter(|left| *left < TRIES_NEEDED) else { return Ok(()) };
     Err(Error::new(
         "rotation.near_lockout",
         format!(
             "{} of {} wrong passwords that lock the account are counted on {target}: {left} left, and {TRIES_NEEDED} \
              are needed",
-            i64::from(rules.lockout_threshold) - left,
-            rules.lockout_threshold
+            i64::from(rules.threshold) - left,
+            rules.threshold
         ),
     )
     .hint("find out what keeps trying a wrong password; unlock the account (ad::unlock) or wait for the count to end")
     .with("target", target))
 }
 
+fn hair_trigger(rules: &Rules, target: &str) -> Error {
+    Error::new(
+        "rotation.near_lockout",
+        format!(
+            "the lockout threshold is {}: a single wrong password locks the account, whoever sends it, and {TRIES_NEEDED} are \
+             to be left",
+            rules.threshold
+        ),
+    )
+    .hint("name an administrative connection (via), which signs in instead; or insist with --insist if the stored password surely is right")
+    .with("target", target)
+}
+
 /// Wrong passwords that the account can take on this controller; `None` where nothing locks it. A controller that never met
 /// a wrong one has no count at all, which cannot be told from one that may not be read. A count outlives its window in the directory, but counts no more (MS-ADTS 3.1.1.5.2.4 via MS-SAMR 3.1.1.7.1).
-fn tries_left(account: &Account, rules: &PasswordPolicy, now: OffsetDateTime) -> Option<i64> {
-    if rules.lockout_threshold == 0 {
+fn tries_left(account: &Account, rules: &Rules, now: OffsetDateTime) -> Option<i64> {
+    if rules.threshold == 0 {
         return None;
     }
     let counted = account.bad_pwd_count.unwrap_or(0);
-    let over = account.bad_password_time.as_deref().and_then(moment).is_some_and(|last| {
-        let window = Duration::seconds(i64::try_from(rules.lockout_window).unwrap_or(i64::MAX / 2));
-        now - last > window
-    });
-    Some(i64::from(rules.lockout_threshold) - if over { 0 } else { counted })
+    let over = account.bad_password_time.as_deref().and_then(moment).is_some_and(|last| now - last > rules.window);
+    Some(i64::from(rules.threshold) - if over { 0 } else { counted })
 }
 
 /// When the owner may change the password again; `None` when that is now or unknown.
@@ -148,24 +163,33 @@ mod tests {
         }
     }
 
+    fn of(lockout_threshold: u32) -> Rules {
+        Rules::from(&PasswordPolicy { lockout_threshold, ..rules() })
+    }
+
     #[test]
     fn the_last_tries_are_left_alone() {
-        let refused = refuse_near_lockout(&account(), &rules(), "dc1", NOW).unwrap_err();
+        let refused = refuse_near_lockout(&account(), &of(5), "dc1", (NOW, false)).unwrap_err();
         assert_eq!(
             refused.message(),
             "4 of 5 wrong passwords that lock the account are counted on dc1: 1 left, and 2 are needed"
         );
         let three = Account { bad_pwd_count: Some(3), ..account() };
-        assert!(refuse_near_lockout(&three, &rules(), "dc1", NOW).is_ok());
+        assert!(refuse_near_lockout(&three, &of(5), "dc1", (NOW, false)).is_ok());
         let long_ago = Account { bad_password_time: Some("2026-03-01T11:00:00Z".to_owned()), ..account() };
-        assert!(refuse_near_lockout(&long_ago, &rules(), "dc1", NOW).is_ok());
-        let no_lockout = PasswordPolicy { lockout_threshold: 0, ..rules() };
-        assert!(refuse_near_lockout(&account(), &no_lockout, "dc1", NOW).is_ok());
-        let hair_trigger = PasswordPolicy { lockout_threshold: 1, ..rules() };
+        assert!(refuse_near_lockout(&long_ago, &of(5), "dc1", (NOW, false)).is_ok());
+        assert!(refuse_near_lockout(&account(), &of(0), "dc1", (NOW, false)).is_ok());
         let untried = Account { bad_pwd_count: Some(0), ..account() };
-        assert!(refuse_near_lockout(&untried, &hair_trigger, "dc1", NOW).is_err());
+        let refused = refuse_near_lockout(&untried, &of(1), "dc1", (NOW, false)).unwrap_err();
+        assert!(
+            refused.message().starts_with("the lockout threshold is 1: a single wrong password locks"),
+            "{refused}"
+        );
+        assert!(refuse_near_lockout(&untried, &of(1), "dc1", (NOW, true)).is_ok());
+        let locked = Account { bad_pwd_count: Some(1), ..account() };
+        assert!(refuse_near_lockout(&locked, &of(1), "dc1", (NOW, true)).is_err());
         let never_met = Account { bad_pwd_count: None, ..account() };
-        assert!(refuse_near_lockout(&never_met, &rules(), "dc1", NOW).is_ok());
+        assert!(refuse_near_lockout(&never_met, &of(5), "dc1", (NOW, false)).is_ok());
     }
 
     #[test]

@@ -123,6 +123,7 @@ pub fn prepare(host: &Host, request: &Request) -> Result<Prepared, Refusal> {
     let config = Config::load(&request.home)?;
     let library = Library::new(&request.home, &host.working_folder);
     let source = library.script(&request.script)?;
+    tracing::info!("script {}: {}", source.name, source.origin);
     let interpreter = api::interpreter(&config.limits);
     let text = (source.name.clone(), source.text.clone());
     let script = interpreter.read(&library, source).map_err(|finding| Refusal::Script(vec![finding], vec![text]))?;
@@ -132,6 +133,7 @@ pub fn prepare(host: &Host, request: &Request) -> Result<Prepared, Refusal> {
         return Err(Refusal::Script(findings, script.texts()));
     }
     let denied = denied(&request.deny)?;
+    refuse_denied(&script, &denied)?;
     let faults = faults(request)?;
     let values = arguments::read(host, request, &script.declaration.params)?;
     let store = Store::open(&request.home)?;
@@ -168,6 +170,17 @@ fn denied(grants: &[String]) -> Result<BTreeSet<String>> {
         }
     }
     Ok(grants.iter().cloned().collect())
+}
+
+/// What a script declares it may need at any point of its way, also after it has changed something.
+fn refuse_denied(script: &Script, denied: &BTreeSet<String>) -> Result<()> {
+    let needed: Vec<&str> = script.declaration.grants.intersection(denied).map(String::as_str).collect();
+    if needed.is_empty() {
+        return Ok(());
+    }
+    let (name, needed) = (&script.source.name, needed.join(", "));
+    Err(Error::new("script.grant_denied", format!("{name} declares {needed}, which this run denies; nothing was done"))
+        .hint("run without that --deny, if the script may do it, or run a copy of it that does without"))
 }
 
 fn faults(request: &Request) -> Result<Vec<crate::lab::Fault>> {

@@ -61,8 +61,12 @@ impl Running {
     /// # Errors
     /// The ledger's.
     pub fn finish(self) -> Result<Finished> {
-        self.thread.join().unwrap_or_else(|_| Err(Error::new("run.internal", "the run met a fault of Libretto's own")))
+        self.thread.join().unwrap_or_else(|_| Err(internal()))
     }
+}
+
+fn internal() -> Error {
+    Error::new("run.internal", "the run met a fault of Libretto's own")
 }
 
 /// Begins a run: from here on it is in the ledger.
@@ -102,7 +106,12 @@ pub(super) async fn begin(
 ) -> Result<Running> {
     let Prepared { host, config, store, interpreter, script, values, denied, scope, options, .. } = prepared;
     let Surroundings { connections, interrupt, missing, identity, credentials } = surroundings;
-    let arguments = arguments::resolve(&host, &connections, &scope, &values)?;
+    // A program that a parameter comes from takes its time, and whoever starts a run may want to stop it.
+    let resolving = {
+        let (host, connections, scope, values) = (host.clone(), connections.clone(), scope.clone(), values.clone());
+        tokio::task::spawn_blocking(move || arguments::resolve(&host, &connections, &scope, &values))
+    };
+    let arguments = resolving.await.unwrap_or_else(|_| Err(internal()))?;
     let id = new_run_id();
     let (events, receiver) = Events::new(&id);
     let (store, connections) =
@@ -126,6 +135,7 @@ pub(super) async fn begin(
                 .collect(),
         })
         .await?;
+    tracing::info!("run {id} of {} begins", script.source.name);
     let world = Arc::new(World {
         run: id.clone(),
         home: store.home().to_path_buf(),
@@ -143,6 +153,7 @@ pub(super) async fn begin(
         procedures: Arc::new(SubRuns),
         accounts: Accounts::default(),
         open_writes: AtomicUsize::new(0),
+        added: Mutex::default(),
         host,
     });
     // The tree and the values belong to the script's thread (`Rc` inside), so it reads the script again there.

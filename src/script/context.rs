@@ -65,6 +65,16 @@ pub struct World {
     pub accounts: Accounts,
     /// Writes that were announced and not settled yet.
     pub open_writes: AtomicUsize,
+    /// Connections that this run has added, and the write of each.
+    pub added: Mutex<BTreeMap<ConnectionId, u32>>,
+}
+
+impl World {
+    /// Who changes a credential, as others are told it.
+    #[must_use]
+    pub fn who(&self) -> String {
+        format!("{}, run {}, pid {}", self.host.operator(), self.run, std::process::id())
+    }
 }
 
 /// What this run knows of a connection's credential beyond the store.
@@ -92,6 +102,20 @@ impl CredentialState {
             Self::Candidate(_) => &[],
             Self::Lagging(targets) | Self::Handed { lagging: targets, .. } => targets,
         }
+    }
+}
+
+/// What takes the place of a hint that leads to `libretto recover`: a lab's directory and store end with the run.
+const NOTHING_KEPT: &str = "this was the lab, and its directory and both passwords end with the run: there is nothing to recover. \
+    Elsewhere both are kept, and `libretto recover` finds out which one is valid; to try that, keep `libretto lab` up in \
+    another terminal, which tells how to make a connection to it";
+
+impl World {
+    /// An error as it is true in this run.
+    #[must_use]
+    pub fn told(&self, error: &Error) -> Error {
+        let leads_to_recovery = error.remedy().is_some_and(|hint| hint.contains("libretto recover"));
+        if self.options.lab && leads_to_recovery { error.clone().hint(NOTHING_KEPT) } else { error.clone() }
     }
 }
 
@@ -227,7 +251,7 @@ impl Context {
             verdict,
             ms: took.as_millis() as u64,
             note: redact(note).into_owned(),
-            error: error.map(Failure::from),
+            error: error.map(|error| Failure::from(&self.world.told(error))),
         });
     }
 
@@ -254,6 +278,12 @@ pub struct Write {
 }
 
 impl Write {
+    /// Its number in the run.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
     /// Records how the write ended.
     ///
     /// # Errors
@@ -288,6 +318,18 @@ impl Write {
         })
         .await?;
         result
+    }
+
+    /// The same for a write that answers whether anything had to be changed. What was so already is done, and is told neither
+    /// as changed nor as unchanged.
+    ///
+    /// # Errors
+    /// As [`Write::settle_by`].
+    pub async fn settle_if_needed(self, result: Result<bool>) -> Result<bool> {
+        match result {
+            Ok(false) => self.settle_done(String::new()).await.map(|()| false),
+            result => self.settle_by(result).await,
+        }
     }
 }
 

@@ -3,7 +3,10 @@
 //! Only the home's `scripts/` and `stdlib/` may stand before a bundled name. A working folder may add names and never
 //! shadow one: a hostile folder would be handed passwords.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use crate::error::{Error, Result};
 use crate::names::nearest;
@@ -29,6 +32,15 @@ pub enum Origin {
     Bundled,
     /// On disk.
     File(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bundled => f.write_str("bundled"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 /// A script or module.
@@ -207,6 +219,10 @@ fn bundled(all: &[(&str, &str)], name: &str) -> Option<Source> {
     Some(Source { name: (*name).to_owned(), origin: Origin::Bundled, text: (*text).to_owned() })
 }
 
+fn without_mark(text: String) -> String {
+    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
+}
+
 fn has_extension(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "rhai")
 }
@@ -217,7 +233,12 @@ fn is_plain_name(name: &str) -> bool {
 
 fn read(path: &Path, name: &str) -> Result<Option<Source>> {
     match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(Source { name: name.to_owned(), origin: Origin::File(path.to_path_buf()), text })),
+        // What some editors put before a text in UTF-8 is not a part of it.
+        Ok(text) => Ok(Some(Source {
+            name: name.to_owned(),
+            origin: Origin::File(path.to_path_buf()),
+            text: without_mark(text),
+        })),
         Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Ok(None),
         Err(e) => Err(Error::new("script.unreadable", format!("{} cannot be read: {e}", path.display()))
             .hint("a script is a text file in UTF-8 that this account may read")),

@@ -48,6 +48,11 @@ pub const GRANTS: &[&str] = &[
     "we:write",
 ];
 
+/// Bytes that a script or a module may have.
+const LONGEST: usize = 1 << 20;
+/// Lines that it may have.
+const MOST_LINES: usize = 50_000;
+
 /// A script that was read: parsed, with its modules and what it declares. It may still have faults.
 pub struct Script {
     /// Its name and text.
@@ -110,6 +115,7 @@ impl Interpreter {
     /// # Errors
     /// The syntax error, as a finding.
     pub fn read(&self, library: &Library, source: Source) -> Result<Script, Finding> {
+        refuse_too_long(&source)?;
         let mut ast = self.engine.compile(&source.text).map_err(|e| syntax_error(&self.engine, &source, &e))?;
         ast.set_source(source.name.as_str());
         let outline = Outline::of(&ast);
@@ -168,6 +174,26 @@ fn said(text: &str) {
     if let Some(task) = fiber::current::<Task>() {
         task.world.events.emit(Event::Said { text: redact(text).into_owned(), part: task.part().to_string() });
     }
+}
+
+/// Refuses what the parser would take minutes for: its time grows with the square of a script's length, and it counts lines
+/// only up to 65,535.
+fn refuse_too_long(source: &Source) -> Result<(), Finding> {
+    let (bytes, lines) = (source.text.len(), source.text.lines().count());
+    if bytes <= LONGEST && lines <= MOST_LINES {
+        return Ok(());
+    }
+    Err(Finding {
+        place: crate::store::events::Place { script: source.name.clone(), line: 1, column: 0 },
+        is_error: true,
+        code: "script.too_long",
+        message: format!(
+            "the script has {lines} lines and {bytes} bytes; the most is {MOST_LINES} lines and {LONGEST} bytes"
+        ),
+        hint: Some(
+            "keep data in a CSV file, given as a parameter of type csv, and split the rest into modules".to_owned(),
+        ),
+    })
 }
 
 fn store_place(script: &str, line: usize) -> crate::store::events::Place {

@@ -9,7 +9,7 @@ use super::{
     diagnose::raise,
     library::{Library, Source},
     outline::Outline,
-    syntax_error,
+    refuse_too_long, syntax_error,
 };
 use crate::error::Error;
 
@@ -74,6 +74,11 @@ impl Imports {
                     continue;
                 }
             };
+            if let Err(finding) = refuse_too_long(&source) {
+                faults.push(finding);
+                self.broken.push(source);
+                continue;
+            }
             match engine.compile(&source.text) {
                 Ok(mut ast) => {
                     ast.set_source(source.name.as_str());

@@ -238,7 +238,7 @@ impl<'a> Call<'a> {
     /// The error as the script gets it, at the place of the call.
     #[must_use]
     pub fn fail(&self, error: &Error) -> Box<EvalAltResult> {
-        raise(error, &self.operation, self.context.call_source(), self.context.call_position())
+        raise(&self.task.world.told(error), &self.operation, self.context.call_source(), self.context.call_position())
     }
 
     /// An argument was not what it must be.

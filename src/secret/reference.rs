@@ -10,6 +10,8 @@ use std::{
 
 use zeroize::Zeroizing;
 
+pub use command::end_programs;
+
 use super::{LONGEST, Secret};
 use crate::{
     error::{Error, Result},
@@ -53,7 +55,7 @@ impl Reference {
                 "secret.literal",
                 "a secret is not given as plain text: arguments and files are seen by others and kept in histories",
             )
-            .hint("give a reference: env:NAME, file:PATH, - (standard input), prompt, generate, command:PROGRAM or vault:PATH")),
+            .hint("give a reference: env:NAME, file:PATH, - (standard input), prompt, generate or command:PROGRAM")),
         }
     }
 
@@ -75,7 +77,10 @@ impl Reference {
             Self::File(path) => read_file(&host.working_folder.join(path), what)?,
             Self::Stdin => read_stdin(host)?,
             Self::Prompt => host.ask_secret(what)?,
-            Self::Command(line) => command::run(line, &host.working_folder, what)?,
+            Self::Command(line) => {
+                let at_terminal = host.stdin_is_terminal || host.stderr_is_terminal;
+                command::run(line, &host.working_folder, at_terminal, what)?
+            }
             Self::Generate => {
                 return Err(Error::new(
                     "secret.generate_needs_rotate",
@@ -120,7 +125,9 @@ fn read_file(path: &Path, what: &str) -> Result<Zeroizing<String>> {
         Error::new("secret.file_unreadable", message).hint("give the path of a text file that this account may read")
     };
     let bytes = std::fs::File::open(path).and_then(at_most).map_err(|e| failed(e.to_string()))?;
-    as_line(&bytes).ok_or_else(|| failed("it is not UTF-8 text".to_owned()))
+    // What some editors put before a text in UTF-8 is not a part of it.
+    as_line(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes))
+        .ok_or_else(|| failed("it is not UTF-8 text".to_owned()))
 }
 
 /// A secret, its line ending, and one more character, which tells that it is too long.
@@ -146,7 +153,9 @@ fn too_long(what: &str, reference: &Reference) -> Error {
 fn as_line(bytes: &[u8]) -> Option<Zeroizing<String>> {
     let text = match str::from_utf8(bytes) {
         // What is too long may be cut in the midst of a character.
-        Err(e) if bytes.len() == ROOM && e.error_len().is_none() => str::from_utf8(&bytes[..e.valid_up_to()]).ok()?,
+        Err(e) if bytes.len() >= ROOM - 3 && e.error_len().is_none() => {
+            str::from_utf8(&bytes[..e.valid_up_to()]).ok()?
+        }
         text => text.ok()?,
     };
     let text = text.strip_suffix('\n').map_or(text, |rest| rest.strip_suffix('\r').unwrap_or(rest));

@@ -124,8 +124,19 @@ pub struct Standing {
     pub until: Option<String>,
 }
 
-/// Writes an attempt, whatever the count is: for the proving bind after an acknowledged change, and for who insists. On the
-/// disk when it returns.
+/// Writes the attempt of the proving bind after an acknowledged change, whatever the count is: without it nobody knows which
+/// password the account has. Once a server has found that version wrong, what is spent counts as for any other.
+///
+/// # Errors
+/// As [`spend`].
+pub fn prove(store: &Store, ask: &Ask) -> Result<Spent> {
+    if store.read(|c| rows::was_refused(c, ask))? {
+        return spend(store, ask);
+    }
+    begin(store, ask).map(Spent::Written)
+}
+
+/// Writes an attempt, whatever the count is, for who insists. On the disk when it returns.
 pub fn begin(store: &Store, ask: &Ask) -> Result<AttemptId> {
     store.write(|t| rows::insert(t, ask, OffsetDateTime::now_utc()))
 }
@@ -190,7 +201,7 @@ pub fn standing(store: &Store, principal: PrincipalId, name: &str, assumed: Rule
             open: counted.open,
             allowed: counted.rules.allowed(),
             rules: counted.rules,
-            assumed: counted.assumed,
+            assumed: counted.assumed.is_some(),
             until: counted.until().map(whole_seconds),
         })
     })
@@ -208,7 +219,12 @@ fn spent(ask: &Ask, counted: &Counted) -> Error {
     let allowed = counted.allowed.unwrap_or(0);
     let open = counted.open + ask.counted_elsewhere;
     let sign_ins = if open == 1 { "sign-in that was not accepted" } else { "sign-ins that were not accepted" };
-    let known = if counted.assumed { " (assumed: the directory's rules were never seen)" } else { "" };
+    let whose = if counted.shared {
+        ", counted with what may be the same account: the directory was not asked yet which one it is"
+    } else {
+        ""
+    };
+    let known = counted.assumed.map_or_else(String::new, |why| format!(" (assumed: {why})"));
     let message = match (allowed, open) {
         (0, 0) => format!("not tried: {wrong} {}{known}, so no password is tried there that is not proven", ask.name),
         _ if open < allowed => format!(
@@ -219,14 +235,17 @@ fn spent(ask: &Ask, counted: &Counted) -> Error {
             counted.forgiven
         ),
         _ => format!(
-            "not tried: {} has {open} {sign_ins} within {minutes} minutes, and {allowed} may be; {wrong} it{known}",
+            "not tried: {} has {open} {sign_ins} within {minutes} minutes{whose}, and {allowed} may be; {wrong} it{known}",
             ask.name
         ),
     };
     let until = counted.until().map(whole_seconds);
     let wait = until.as_ref().map_or_else(String::new, |until| format!("wait until {until}, or "));
-    let tell =
-        if counted.assumed { "; `[lockout] threshold` in config.toml says what the directory allows" } else { "" };
+    let tell = if counted.assumed.is_some() {
+        "; `[lockout] threshold` in config.toml says what the directory allows"
+    } else {
+        ""
+    };
     let error = Error::new("rotation.budget_spent", message)
         .hint(format!("see that the password is right, then {wait}insist with --insist{tell}"))
         .with("target", ask.target.clone());

@@ -2,6 +2,8 @@
 //!
 //! Rooms emit; nobody but `report` looks. Losing a receiver loses a view, never a fact.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -200,7 +202,8 @@ pub struct Stamped {
 #[derive(Debug, Clone)]
 pub struct Events {
     run: String,
-    sender: UnboundedSender<Stamped>,
+    /// `None` when the run has told its end.
+    sender: Arc<Mutex<Option<UnboundedSender<Stamped>>>>,
 }
 
 impl Events {
@@ -208,12 +211,20 @@ impl Events {
     #[must_use]
     pub fn new(run: &str) -> (Self, UnboundedReceiver<Stamped>) {
         let (sender, receiver) = unbounded_channel();
-        (Self { run: run.to_owned(), sender }, receiver)
+        (Self { run: run.to_owned(), sender: Arc::new(Mutex::new(Some(sender))) }, receiver)
     }
 
-    /// Tells that something happened. Never blocks.
+    /// Tells that something happened. Never blocks. The stream ends with the run's end: whoever looks need not wait for what
+    /// still holds on to the run.
     pub fn emit(&self, event: Event) {
-        // A closed channel means that nobody looks any more; the ledger has the facts.
-        let _ = self.sender.send(Stamped { event, time: OffsetDateTime::now_utc(), run: self.run.clone() });
+        let is_last = matches!(event, Event::RunFinished { .. });
+        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = sender.as_ref() {
+            // A closed channel means that nobody looks any more; the ledger has the facts.
+            let _ = sender.send(Stamped { event, time: OffsetDateTime::now_utc(), run: self.run.clone() });
+        }
+        if is_last {
+            *sender = None;
+        }
     }
 }

@@ -3,13 +3,16 @@
 //! Stages and events are words that the rotation room defines; the data holds no secret: a candidate is named by the id
 //! of its sealed row.
 
+mod refuse;
 mod unsettled;
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-pub use unsettled::{count_unfinished, is_alive, settle, unsettled};
+pub use refuse::recovery;
+pub(crate) use refuse::{refuse_unfinished, refuse_unfinished_for};
+pub use unsettled::{count_unfinished, is_alive, of_run, settle, unsettled};
 
 use super::{
     Store,
@@ -121,6 +124,7 @@ pub fn begin(store: &Store, new: &NewRotation) -> Result<String> {
         let act = Act { what: "rotation-begun", principal: Some(principal), connection, verdict: None, data };
         audit::add(t, &store.actor().within(run), &act)
     })?;
+    tracing::info!("{}: journal: begun, transaction {id}", new.connection);
     Ok(id)
 }
 
@@ -232,37 +236,12 @@ pub fn events(store: &Store, rotation: &str) -> Result<Vec<RotationEvent>> {
     })
 }
 
-/// Refuses while a transaction of the principal has not ended: for everything that would change its credentials.
-///
-/// # Errors
-/// `rotation.unfinished`, verdict in-doubt.
-pub(crate) fn refuse_unfinished(c: &Connection, principal: PrincipalId) -> Result<()> {
-    match unfinished_in(c, principal)? {
-        None => Ok(()),
-        Some(rotation) => Err(Error::in_doubt(
-            "rotation.unfinished",
-            format!(
-                "a change of this account's credential, begun {} for {}, has not ended",
-                rotation.started_at, rotation.connection
-            ),
-        )
-        .hint(format!("every secret is kept; `{}` finds out which one is valid", recovery(&rotation.connection)))
-        .with("connection", rotation.connection)
-        .with("rotation", rotation.id)),
-    }
-}
-
-/// The command that settles what was begun for this connection.
-#[must_use]
-pub fn recovery(connection: &str) -> String {
-    format!("libretto recover --connection {connection}")
-}
-
 fn unfinished_in(c: &Connection, principal: PrincipalId) -> Result<Option<Rotation>> {
     Ok(select(c, "WHERE finished_at IS NULL AND principal = ?1", &[&principal])?.pop())
 }
 
 fn insert_event(c: &Connection, rotation: &str, what: &str, target: Option<&str>, data: &Value) -> Result<u32> {
+    tracing::info!("journal: {what} {}, transaction {rotation}", target.unwrap_or_default());
     c.query_row(
         "INSERT INTO rotation_event (rotation, number, at, what, target, data)
          SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5 FROM rotation_event WHERE rotation = ?1 RETURNING number",

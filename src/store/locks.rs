@@ -62,6 +62,7 @@ impl PrincipalLock {
             }
         }
         set_holder(store, principal, Some(who))?;
+        tracing::info!("took the lock of account {}", principal.0);
         Ok(Self { store: store.clone(), principal, _file: file })
     }
 
@@ -87,6 +88,7 @@ impl Drop for PrincipalLock {
     fn drop(&mut self) {
         // A row that stays behind misleads nobody: the next holder overwrites it, and without the file lock it is not asked.
         let _ = set_holder(&self.store, self.principal, None);
+        tracing::debug!("gave the lock of account {} back", self.principal.0);
     }
 }
 

@@ -19,6 +19,7 @@ pub mod rows;
 pub mod running;
 pub mod runs;
 mod schema;
+mod temporary;
 pub mod totals;
 
 use std::{path::Path, sync::Arc};
@@ -29,6 +30,7 @@ pub(crate) use failure::{failed, files_failed};
 pub(crate) use files::{create_private, make_private, sync_folder};
 pub(crate) use moment::now;
 use open::Inner;
+pub(crate) use temporary::TemporaryFolder;
 
 use crate::error::Result;
 

@@ -7,9 +7,8 @@ use std::{
 };
 
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
-use tempfile::TempDir;
 
-use super::{failure, files, schema};
+use super::{failure, files, schema, temporary::TemporaryFolder};
 use crate::error::{Error, Result};
 
 /// How long a call waits for another process's lock.
@@ -22,7 +21,7 @@ pub(super) struct Inner {
     connection: Mutex<Connection>,
     /// Kept for what dropping it does.
     #[allow(dead_code)]
-    folder: Option<TempDir>,
+    folder: Option<TemporaryFolder>,
 }
 
 impl Inner {
@@ -45,14 +44,12 @@ impl Inner {
             return Err(failure::read_only());
         }
         schema::bring_up_to_date(&mut connection).map_err(|e| e.with("home", home.display().to_string()))?;
+        tracing::info!("opened the store in {}", home.display());
         Ok(Self { home: home.to_path_buf(), connection: Mutex::new(connection), folder: None })
     }
 
     pub(super) fn temporary() -> Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("libretto-lab-")
-            .tempdir()
-            .map_err(|e| failure::files_failed(Path::new("the temporary folder"), &e))?;
+        let folder = TemporaryFolder::make()?;
         let mut inner = Self::open(folder.path())?;
         inner.folder = Some(folder);
         Ok(inner)

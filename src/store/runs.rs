@@ -116,7 +116,7 @@ pub struct WriteRecord {
     pub kind: String,
     /// Where it was sent.
     pub target: String,
-    /// The sentence for people, where it was done.
+    /// The sentence for people, where it was done; empty where there was nothing to do, or nothing to say.
     pub did: String,
     /// The sentence for people, where it was not.
     pub did_not: String,

@@ -10,6 +10,7 @@ use crate::{
     rotation::{Rig, run},
     support::{
         canary::canary,
+        text::operator,
         world::{World, words},
     },
 };
@@ -44,7 +45,7 @@ run-begun - -: script one.rhai
 run-ended - ok: exit 0"#;
     assert_eq!(told(&store).join("\n"), expected);
     let entries = entries(&store);
-    assert!(entries.iter().all(|entry| entry["operator"] == "tester"), "{entries:?}");
+    assert!(entries.iter().all(|entry| entry["operator"] == operator()), "{entries:?}");
     let run = world.run("runs list --json").json_lines()[0]["run"].clone();
     assert_eq!((&entries[5]["run"], &entries[6]["run"], &entries[0]["run"]), (&run, &run, &Value::Null));
     assert_eq!((&entries[0]["principal"], &entries[0]["account"]), (&1.into(), &"svc@lab.test".into()));
@@ -143,4 +144,16 @@ async fn a_refused_change_ends_as_failed() {
         told[told.len() - 3..],
         ["change-sent corp -: on a target", "credential-retired corp -: version 2", "change-refused corp failed: "]
     );
+}
+
+/// Whoever edits a connection could otherwise put it down to somebody else.
+#[test]
+fn no_environment_variable_says_who_acts() {
+    let world = World::new();
+    let line = "connections add ad --name corp --domain lab.test --username svc@lab.test";
+    let names = ["USER", "LOGNAME", "USERNAME", "SUDO_USER"];
+    let forged = names.into_iter().fold(world.program(), |program, name| program.env(name, "mallory"));
+    forged.args(line.split(' ')).run().ok();
+    let entries = world.run("audit export").ok().json_lines();
+    assert_eq!((entries.len(), entries[0]["operator"].as_str()), (1, Some(operator())));
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::support::world::World;
+use crate::support::{text::operator, world::World};
 
 /// Five entries or more.
 fn world() -> World {
@@ -92,7 +92,7 @@ fn what_was_tampered_with_is_named_by_its_number() {
 fn an_entry_that_was_made_anew_breaks_the_chain() {
     let world = world();
     let lines: Vec<String> = world.run("audit export").ok().stdout.lines().map(str::to_owned).collect();
-    let forged = lines[2].replace("tester", "mallory");
+    let forged = lines[2].replace(&format!(r#""operator":"{}""#, operator()), r#""operator":"mallory""#);
     let body = &forged[..forged.len() - 75];
     let hash = <sha2::Sha256 as sha2::Digest>::digest(body);
     let hash = data_encoding::HEXLOWER.encode(&hash);

@@ -54,3 +54,17 @@ fn ports_that_are_taken_are_told() {
     assert!(output.stderr.starts_with("error[lab."), "{}", output.text());
     assert!(output.stderr.contains("help: "), "{}", output.text());
 }
+
+#[test]
+fn a_lab_run_in_doubt_does_not_lead_to_a_recovery_that_it_cannot_have() {
+    let world = World::new();
+    let run = world.run("run reset_ad_creds --lab --fault target:1=close:modify");
+    assert_eq!(run.code, Some(3), "{}", run.text());
+    let helps: Vec<&str> = run.stdout.lines().filter_map(|line| line.trim().strip_prefix("help: ")).collect();
+    assert!(!helps.is_empty(), "{}", run.text());
+    for help in helps {
+        assert!(help.starts_with("this was the lab, and its directory and both passwords end with the run"), "{help}");
+    }
+    assert!(!run.text().contains("kept in the home folder"), "{}", run.text());
+    world.run("recover").ok();
+}

@@ -10,9 +10,14 @@ mod faults {
     crate::support::case::cases!("faults": targets, hanging, accounts, filters, own_ca);
 }
 mod completing;
+mod connecting;
 mod ending;
+mod escapes;
 mod homes;
 mod lab;
+mod logging;
+mod prompting;
 mod recovering;
+mod small;
 mod streams;
 mod terminal;

@@ -63,6 +63,27 @@ const RECOVERED: &str = "exit 0
 1|   credential of svc-libretto@lab.test: version 2 is current in my-lab
 ";
 
+const KILLED: &str = "exit 0
+1| reset_ad_creds run [run]
+1|   begun [when] by tester
+1|   connection=my-lab
+1|   rotate=true
+1|   allow_down=false
+1|   on_failure=keep
+1|   revoke=no
+1|   probe=false
+1|
+1| not ended     Set the service-account credentials
+1|
+1| in doubt:
+1|   password of svc-libretto@lab.test changed in lab.test on 127.0.0.1:[port]
+1|
+1| recovered since:
+1|   svc-libretto@lab.test: version 2 is proven everywhere, [when] by tester, run [run], pid [pid]
+1|
+1| was cut short: its process ended before the run did
+";
+
 #[test]
 fn a_killed_rotation_is_told_by_every_command_and_settled_by_one() {
     let world = World::new();
@@ -81,6 +102,7 @@ fn a_killed_rotation_is_told_by_every_command_and_settled_by_one() {
     assert_eq!(world.run("connections list").stderr, "");
     rotating.signal("KILL");
     assert_eq!(rotating.finish().code, None);
+    let killed = journal::unfinished(&store).unwrap().remove(0).run.unwrap();
     drop(store);
 
     world.run("connections list").is("exit 0
@@ -92,8 +114,10 @@ fn a_killed_rotation_is_told_by_every_command_and_settled_by_one() {
     assert!(refused.stdout.contains("libretto recover --connection my-lab"), "{}", refused.text());
 
     let recovered = world.run("recover --connection my-lab").text();
-    let recovered = regex::Regex::new(r"pid \d+").unwrap().replace(&recovered, "pid [pid]").into_owned();
-    assert_same("the recovery", RECOVERED, &recovered);
+    let pid = regex::Regex::new(r"pid \d+").unwrap();
+    assert_same("the recovery", RECOVERED, &pid.replace(&recovered, "pid [pid]"));
+    let shown = world.run(&format!("runs show {killed}")).text();
+    assert_same("the killed run", KILLED, &pid.replace(&shown, "pid [pid]"));
     world.run("recover --connection my-lab").is(NOTHING);
     let tested = world.run("connections test my-lab");
     assert_eq!((tested.code, tested.stderr.as_str()), (Some(0), ""), "{}", tested.text());

@@ -117,6 +117,19 @@ fn a_terminal_gets_a_moving_line_after_a_while_and_colours() {
     assert_eq!(quiet.stdout, "", "quiet says nothing where all is well");
 }
 
+/// The line is drawn again below each line of the report: never with the name of a step that has ended.
+#[test]
+fn the_moving_line_names_the_step_that_goes_on() {
+    let world = World::new();
+    world.file("two.rhai", "step(\"First\", || sleep(0.5));\nstep(\"Second\", || sleep(0.5));\n");
+    let mut terminal = world.program().args(["run", "two.rhai", "--color", "never"]).on_terminal();
+    terminal.await_screen("Second (");
+    terminal.await_screen("nothing was changed");
+    let sent = String::from_utf8_lossy(&terminal.sent()).into_owned();
+    let (_, after) = sent.split_once("ok            First").unwrap();
+    assert!(!after.contains("First ("), "{after:?}");
+}
+
 #[test]
 fn colours_follow_the_option_and_the_environment() {
     let world = World::new();

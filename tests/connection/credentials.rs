@@ -9,6 +9,7 @@ use libretto::{
     store::{
         Store,
         journal::{self, NewRotation},
+        locks::PrincipalLock,
         rows::PrincipalId,
     },
     verdict::Verdict,
@@ -215,4 +216,62 @@ fn while_a_transaction_is_unfinished_nobody_touches_the_principal() {
     connection::remove(&store, "corp", &Scope::all()).unwrap();
     let kept: i64 = raw(&store).query_row("SELECT count(*) FROM credential", [], |row| row.get(0)).unwrap();
     assert_eq!(kept, 1, "a removed connection's credential rows stay");
+}
+
+/// A password that an administrator set and somebody stored: a write of Libretto's own is not what made it.
+#[test]
+fn a_password_that_was_set_by_hand_is_not_replaced_by_the_one_before_it() {
+    let store = Store::temporary().unwrap();
+    let corp = add(&store, &with_password("corp", "the one before"));
+    let identity = Identity::load(&store).unwrap();
+    credentials::bind_principal(&store, corp.id, GUID).unwrap();
+    let set = credentials::record_candidate(&store, &identity, &corp, &corp.username, &secret("set by hand"), None);
+    credentials::promote_tested(&store, set.unwrap().id, "dc1", "test").unwrap();
+    let late = add(&store, &with_password("late", "the one before"));
+    let graced = credentials::current(&store, &late).unwrap().unwrap();
+    credentials::mark_proven(&store, graced.id, "dc1").unwrap();
+    credentials::bind_principal(&store, late.id, GUID).unwrap();
+    assert_eq!([opened(&store, "corp"), opened(&store, "late")], ["set by hand", "set by hand"]);
+}
+
+/// What was accepted by grace alone does not become current over what was set meanwhile.
+#[test]
+fn a_candidate_is_not_promoted_over_a_password_that_was_set_since() {
+    let store = Store::temporary().unwrap();
+    let corp = add(&store, &with_password("corp", "the first"));
+    let identity = Identity::load(&store).unwrap();
+    let record = |text: &str| {
+        credentials::record_candidate(&store, &identity, &corp, &corp.username, &secret(text), None).unwrap().id
+    };
+    let (tested, set) = (record("tested"), record("set since"));
+    let lock = PrincipalLock::take(&store, corp.principal, "alice").unwrap();
+    let busy = credentials::promote_tested(&store, tested, "dc1", "bob").unwrap_err();
+    assert_eq!(busy.code(), "rotation.busy");
+    credentials::mark_sent(&store, set).unwrap();
+    credentials::promote(&store, set, "dc1").unwrap();
+    drop(lock);
+    let error = credentials::promote_tested(&store, tested, "dc1", "bob").unwrap_err();
+    assert_eq!(error.code(), "connection.superseded");
+    assert!(error.message().starts_with("version 2 was accepted, and version 3 was set in the directory meanwhile"));
+    assert_eq!(opened(&store, "corp"), "set since");
+    assert_eq!(credentials::by_id(&store, tested).unwrap().state.as_str(), "candidate");
+}
+
+#[test]
+fn what_somebody_is_at_work_on_is_not_edited_or_removed() {
+    let store = Store::temporary().unwrap();
+    let corp = add(&store, &with_password("corp", "the first"));
+    let lock = PrincipalLock::take(&store, corp.principal, "alice").unwrap();
+    let edit = |change: &Change| connection::edit(&store, "corp", &Scope::all(), change).map(|_| ());
+    let password = Change { secret: Some(Given::Secret(secret("another"))), ..Change::default() };
+    for refused in [edit(&password), connection::remove(&store, "corp", &Scope::all())] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.code(), "rotation.busy");
+        assert!(error.message().starts_with("alice is changing this account's credential since "), "{error}");
+    }
+    // What has nothing to do with the credential may change.
+    edit(&Change { tags: Some(vec!["gold".to_owned()]), ..Change::default() }).unwrap();
+    drop(lock);
+    edit(&password).unwrap();
+    assert_eq!(opened(&store, "corp"), "another");
 }

@@ -175,7 +175,7 @@ fn an_export_is_imported_elsewhere_as_it_was() {
     there.import("c.json", &text).unwrap();
     assert_eq!(all(&there), exported);
     let again = there.import("c.json", &text).unwrap();
-    assert_eq!((again.added.len(), again.changed.len()), (0, 3));
+    assert_eq!((again.added.len(), again.changed.len(), again.unchanged.len()), (0, 0, 3));
     assert_eq!(all(&there), exported, "once more changes nothing");
     let one = connection::export(&here.store, &Selector::parse("adm").unwrap(), &Scope::all()).unwrap();
     assert_eq!(

@@ -21,6 +21,8 @@ use std::{
 use judge::Judgement;
 use subject::{Fault, Subject};
 
+use crate::support::chance::Chance;
+
 /// Trials beside all other tests: each of the faults some times, on each kind of account.
 const FEW: u64 = 40;
 
@@ -138,20 +140,4 @@ fn steps_library() -> &'static Path {
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap())
-}
-
-/// Chance that is the same for the same seed and trial (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
-struct Chance(u64);
-
-impl Chance {
-    fn new(seed: u64, trial: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ trial.wrapping_mul(0xd1b5_4a32_d192_ed03))
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
 }

@@ -9,6 +9,8 @@ use libretto::{
 };
 use tokio::net::TcpListener;
 
+use crate::support::samba::samba;
+
 use super::{
     scripted::{Does, serve, serve_until},
     world::{identity, secret, tls},
@@ -108,4 +110,15 @@ async fn a_write_on_a_connection_that_is_already_closed_is_surely_not_made() {
     let error = set_password(&session, "CN=x", &secret("Battery-Staple-2?")).await.unwrap_err();
     assert_eq!((error.code(), error.verdict(), error.is_retryable()), ("ad.closed", Verdict::Failed, true));
     assert!(error.message().starts_with("nothing was changed"), "{error}");
+}
+
+#[tokio::test]
+async fn ldaps_on_the_port_of_plain_ldap_leads_to_starttls() {
+    let target = Target::parse(&format!("{}:389", samba().controller(1).1)).unwrap();
+    let error = Session::open(&Endpoint::new(target, &tls()).unwrap()).await.unwrap_err();
+    assert!(
+        error.remedy().is_some_and(|hint| hint.contains("--tls starttls") && hint.contains("636")),
+        "{error:?} {:?}",
+        error.remedy()
+    );
 }

@@ -1,6 +1,9 @@
 //! Groups, direct and nested, joined and left.
 
-use libretto::directory::{Group, add_to_group, groups, remove_from_group};
+use libretto::{
+    directory::{Group, add_to_group, groups, remove_from_group},
+    verdict::Verdict,
+};
 
 use super::world::{Admin, administrator};
 
@@ -31,6 +34,12 @@ async fn groups_are_joined_left_and_followed() {
     assert!(remove_from_group(&session, &inner.dn, &user.dn).await.unwrap());
     assert!(!remove_from_group(&session, &inner.dn, &user.dn).await.unwrap());
     assert_eq!(names(&groups(&session, &user.dn, true).await.unwrap()), ["Domain Users", "Users"]);
+
+    let users = direct.iter().find(|group| group.primary).unwrap();
+    assert!(!add_to_group(&session, &users.dn, &user.dn).await.unwrap(), "it is in it without being listed");
+    let primary = remove_from_group(&session, &users.dn, &user.dn).await.unwrap_err();
+    assert_eq!((primary.code(), primary.verdict()), ("ad.primary_group", Verdict::Failed));
+    assert!(primary.remedy().is_some_and(|remedy| remedy.contains("primaryGroupID")), "{primary:?}");
 
     let nobody = format!("CN=nobody,{}", user.dn);
     assert_eq!(add_to_group(&session, &inner.dn, &nobody).await.unwrap_err().code(), "ad.not_found");

@@ -109,3 +109,21 @@ async fn accounts_that_are_not_rotated_are_recognised() {
         assert_eq!(resolve(&session, name).await.unwrap().kind, kind, "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_change_by_an_account_that_is_barred_says_why() {
+    let mut admin = Admin::new().await;
+    let user = admin.user("barred").await;
+    admin.policy_for(&user, &[("msDS-LockoutThreshold", "2")]).await;
+    let own = Session::connect(&controller(1), &user.identity(PASSWORD)).await.unwrap();
+    let wrong = secret("Wrong-Horse-1!");
+    for _ in 0..2 {
+        let refused = change_password(&own, &user.dn, &wrong, &secret(NEW)).await.unwrap_err();
+        assert_eq!(refused.code(), "ad.wrong_old_password");
+    }
+    for old in [secret(PASSWORD), wrong] {
+        let locked = change_password(&own, &user.dn, &old, &secret(NEW)).await.unwrap_err();
+        assert_eq!((locked.code(), locked.verdict()), ("ad.account_locked", Verdict::Failed));
+        assert!(locked.remedy().is_some_and(|remedy| remedy.contains("ad::unlock")), "{locked:?}");
+    }
+}

@@ -109,6 +109,28 @@ async fn twenty_connections_of_one_account_under_all_its_names_share_the_budget(
     assert_eq!(rig.wrong_and_locked().await, (1, 0));
 }
 
+/// A DN does not tell that it is alice's, whichever way it is written, until she was let in once.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_account_by_dn_and_by_name_is_sent_one_wrong_password() {
+    let spellings = [
+        "CN=Alice Ahlgren,CN=Users,DC=lab,DC=test",
+        "cn=alice ahlgren, cn=Users, dc=lab, dc=test",
+        "CN=\\41lice Ahlgren,CN=Users,DC=lab,DC=test",
+        "alice@lab.test",
+        "LAB\\alice",
+    ];
+    for first in 0..spellings.len() {
+        let rig = Rig::new(2, &["policy=lockout:3"]);
+        for number in 0..spellings.len() {
+            let name = spellings[(first + number) % spellings.len()];
+            rig.add(&format!("c{number}"), name, "env:WRONG", &rig.addresses());
+            assert_eq!(rig.run(&["connections", "test", &format!("c{number}")]).code, Some(1));
+        }
+        let (wrong, locked) = rig.wrong_and_locked().await;
+        assert!(wrong <= 1 && locked == 0, "first as {}: {wrong}", spellings[first]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_mistypes_a_password_is_told_what_to_do_and_goes_on_from_there() {
     let rig = Rig::new(2, &["policy=lockout:3"]);

@@ -1,8 +1,8 @@
 //! On real controllers, over LDAP and SMB.
 
 use crate::support::{
-    domain::{attribute, bad_password_count, create_user, lock_after},
-    program::Program,
+    domain::{User, attribute, bad_password_count, create_user, lock_after},
+    program::{Output, Program},
     samba::{samba, unique_name},
 };
 
@@ -45,5 +45,65 @@ fn a_wrong_password_locks_nobody_on_real_controllers() {
             let locked = attribute(number, &user.dn, "lockoutTime").filter(|since| since != "0");
             assert_eq!(locked, None, "{form} on controller {number}");
         }
+    }
+}
+
+/// A program whose home has a connection to the user's account on all controllers.
+fn with_connection(user: &User) -> Program {
+    let program = Program::new().env("PW", &user.password).env("WRONG", "Wrong-Password-9!");
+    let (ca, mut args) = (samba().ca.to_string_lossy().into_owned(), Vec::new());
+    args.extend(["connections", "add", "ad", "--name", "g", "--domain", "lab.test"].map(str::to_owned));
+    args.extend(["--username", &user.upn, "--password", "env:PW", "--ca", &ca].map(str::to_owned));
+    args.extend(samba().targets.iter().flat_map(|(_, address)| ["--target".to_owned(), address.to_string()]));
+    let added = program.clone().args(&args).run();
+    assert_eq!((added.code, added.stderr.as_str()), (Some(0), ""));
+    program
+}
+
+fn counted(user: &User) -> u32 {
+    (1..=samba().targets.len()).map(|number| bad_password_count(user, number)).sum()
+}
+
+fn run(program: &Program, line: &str) -> Output {
+    program.clone().args(line.split(' ')).run()
+}
+
+/// The domain never locks; the account's own policy does, and the account may not read it.
+#[test]
+fn a_policy_that_may_not_be_read_locks_nobody() {
+    let user = create_user(&unique_name("hidden"), "First-Password-1!");
+    lock_after(&user, 3);
+    let program = with_connection(&user);
+    assert_eq!(run(&program, "connections test g").code, Some(0));
+    let tried: Vec<Output> =
+        (0..3).map(|_| run(&program, "run reset_ad_creds connection=g password=env:WRONG")).collect();
+    assert_eq!(counted(&user), 1, "{}", tried[2].text());
+    assert!(
+        tried[1].stdout.contains(
+            "3 wrong passwords lock it (assumed: a fine-grained policy applies, or may, that may not be read)"
+        ),
+        "{}",
+        tried[1].text()
+    );
+    for number in 1..=samba().targets.len() {
+        let locked = attribute(number, &user.dn, "lockoutTime").filter(|since| since != "0");
+        assert_eq!(locked, None, "on controller {number}");
+    }
+    // Its minimum age is 0, and the domain's a day: the directory decides.
+    assert_eq!(run(&program, "connections test g --insist").code, Some(0));
+    let rotated = run(&program, "run reset_ad_creds connection=g rotate=true");
+    assert_eq!(rotated.code, Some(0), "{}", rotated.text());
+    assert!(rotated.stdout.contains("applies, but may not be read; by that its owner may change the password from"));
+}
+
+/// An account that no fine-grained policy applies to sees that itself: its domain's rules are known to be its own.
+#[test]
+fn an_account_without_a_policy_of_its_own_goes_by_its_domains() {
+    let user = create_user(&unique_name("plain"), "First-Password-1!");
+    let program = with_connection(&user);
+    assert_eq!(run(&program, "connections test g").code, Some(0));
+    for _ in 0..3 {
+        let tried = run(&program, "run reset_ad_creds connection=g password=env:WRONG --json");
+        assert!(tried.stdout.contains("ad.wrong_password"), "{}", tried.text());
     }
 }

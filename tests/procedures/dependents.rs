@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libretto::{
-    connection::{self, Scope, credentials},
+    connection::{self, AdSettings, Change, Scope, Settings, credentials},
     secret::seal,
     store::Store,
 };
@@ -185,6 +185,62 @@ fn recover_hands_it_over_again() {
     lab.end();
 }
 
+/// A connection that was given another name is the same one.
+#[test]
+fn recover_hands_it_over_to_a_connection_that_was_renamed() {
+    let lab = Lab::new(&[], &["refuse"]);
+    assert_eq!(lab.rotate(&[]).1, Some(1));
+    lab.write("refuse", HAND_ON);
+    assert_eq!(lab.run(&["connections", "edit", "my", "--name", "ours"]).code, Some(0));
+    let recovered = lab.run(&["recover"]);
+    assert_eq!(recovered.code, Some(0), "{}{}", recovered.stdout, recovered.stderr);
+    assert!(recovered.stdout.contains("ok            refuse for ours"), "{}", recovered.stdout);
+    assert!(lab.run(&["recover"]).stdout.contains("nothing to recover"));
+    assert_eq!(lab.run(&["connections", "edit", "ours", "--name", "my"]).code, Some(0));
+    lab.end();
+}
+
+/// Where the account's other connections go is nobody's business then: only rotations follow their targets.
+#[test]
+fn recover_hands_it_over_though_another_connections_targets_are_not_known() {
+    let lab = Lab::new(&[], &["refuse"]);
+    assert_eq!(lab.add("second", &lab.text("username"), &[]).code, Some(0));
+    assert_eq!(lab.rotate(&[]).1, Some(1));
+    lab.write("refuse", HAND_ON);
+    // It goes where DNS says by now, and DNS knows nothing.
+    let store = Store::open(lab.program.home_path()).unwrap();
+    let second = connection::get(&store, "second", &Scope::all()).unwrap();
+    let settings = Settings::Ad(AdSettings { targets: Vec::new(), ..second.ad().unwrap().clone() });
+    let discovered = Change { settings: Some(settings), ..Change::default() };
+    connection::edit(&store, "second", &Scope::all(), &discovered).unwrap();
+    drop(store);
+    let recovered = lab.run(&["recover"]);
+    assert_eq!(recovered.code, Some(0), "{}{}", recovered.stdout, recovered.stderr);
+    assert!(recovered.stdout.contains("ok            refuse for my"), "{}", recovered.stdout);
+    lab.end();
+}
+
+/// What a connection declares is another account's once it has one.
+#[test]
+fn recover_hands_nothing_to_a_connection_that_has_another_account_by_now() {
+    let lab = Lab::new(&[], &["refuse"]);
+    assert_eq!(lab.add("second", &lab.text("username"), &[]).code, Some(0));
+    assert_eq!(lab.rotate(&[]).1, Some(1));
+    lab.write("refuse", HAND_ON);
+    let password = lab.text("password");
+    let edit = ["connections", "edit", "my", "--username", "alice@lab.test", "--password", &password];
+    assert_eq!(lab.run(&edit).code, Some(0));
+    let recovered = lab.run(&["recover"]);
+    assert_eq!(recovered.code, Some(0), "{}{}", recovered.stdout, recovered.stderr);
+    assert!(recovered.stdout.contains("svc-libretto@lab.test (second), begun"), "{}", recovered.stdout);
+    assert!(recovered.stdout.contains("skipped       refuse for my"), "{}", recovered.stdout);
+    // Only what had failed before was performed.
+    let runs = lab.run(&["runs", "list", "--json"]);
+    assert_eq!(runs.stdout.matches("\"script\":\"refuse\"").count(), 1, "{}", runs.stdout);
+    assert!(lab.run(&["recover"]).stdout.contains("nothing to recover"));
+    lab.end();
+}
+
 #[test]
 fn with_undo_the_old_password_is_back() {
     let lab = Lab::new(&[], &["refuse"]);
@@ -273,7 +329,11 @@ fn access_of_somebody_who_left_ends() {
     of("  access ends ok");
     assert!(of("changed: password of svc-libretto@lab.test changed a second time").contains("Kerberos"));
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
-    assert!(run.stdout.contains("the password that was known is refused from now on"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("the password that was known is refused where this change has arrived"),
+        "{}",
+        run.stdout
+    );
     assert_eq!(lab.add("left", &lab.text("username"), &[]).code, Some(0));
     assert_eq!(lab.run(&["connections", "test", "left"]).code, Some(1), "the first password");
     lab.end();

@@ -3,10 +3,12 @@
 mod add_ad;
 mod dependents;
 mod health_check;
+mod nothing_to_change;
 mod reset_ad_creds;
 mod rollback;
 mod shared_accounts;
 mod test_connections;
+mod wrong_domain;
 
 use serde_json::Value;
 

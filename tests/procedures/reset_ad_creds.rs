@@ -123,3 +123,30 @@ fn without_rotate_and_without_a_password_the_stored_one_is_proven_again() {
     assert_eq!(told(&run).last().unwrap(), "ok {\"ok\":3} exit 0");
     assert_eq!(run.code, Some(0));
 }
+
+#[test]
+fn what_only_a_rotation_knows_is_not_silently_ignored() {
+    let service = Service::new("ign");
+    for given in ["length=20", "allow_down=true", "on_failure=undo"] {
+        let run = service.run(&["run", "reset_ad_creds", "connection=corp", given]);
+        let name = given.trim_end_matches("=20").trim_end_matches("=true");
+        let said = format!("error[usage.parameter]: {name} needs rotate=true\n");
+        assert!(run.stdout.contains(&said) && run.stdout.contains("nothing was changed"), "{}", run.stdout);
+        assert_eq!(run.code, Some(1));
+    }
+}
+
+#[test]
+fn a_denied_grant_refuses_the_run_before_anything_is_done() {
+    let service = Service::new("den");
+    for grant in ["directory:test", "home:test", "directory:write"] {
+        let run = service.run(&["run", "reset_ad_creds", "connection=corp", "rotate=true", "--deny", grant]);
+        let said = format!(
+            "error[script.grant_denied]: reset_ad_creds declares {grant}, which this run denies; nothing was done\n"
+        );
+        assert!(run.stderr.contains(&said) && run.stdout.is_empty(), "{}", run.text());
+        assert_eq!(run.code, Some(2));
+    }
+    assert_eq!(service.run(&["runs", "list"]).stdout, "");
+    assert_eq!(service.run(&["connections", "test", "corp"]).code, Some(0), "the password is the old one");
+}

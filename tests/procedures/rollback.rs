@@ -7,6 +7,10 @@ fn a_password_goes_back_on_real_controllers() {
     let service = Service::new("bck");
     let rotated = service.run(&["run", "reset_ad_creds", "connection=corp", "rotate=true", "--json"]);
     assert_eq!(rotated.code, Some(0), "{}", rotated.text());
+    // For an hour it signs in after it was replaced, which proves nothing: it is refused, until it is the present one again.
+    let present = ["run", "reset_ad_creds", "connection=corp", "password=env:PW", "--json"];
+    let former = service.run(&present);
+    assert!(former.stdout.contains("connection.former_password"), "{}", former.text());
     let back = service.run(&["connections", "rollback", "corp", "--yes", "--json"]);
     let lines = told(&back);
     let changed = &lines[lines.len() - 1];
@@ -21,6 +25,8 @@ fn a_password_goes_back_on_real_controllers() {
         let bound = runtime.block_on(crate::support::domain::bind(samba, number, &service.upn, super::FIRST));
         assert!(bound.is_ok(), "controller {number} refuses the old password");
     }
+    let again = service.run(&present);
+    assert_eq!(again.code, Some(0), "{}", again.text());
     assert_eq!(service.bad_passwords(), 0);
     let verified = service.run(&["audit", "verify"]);
     assert_eq!(verified.code, Some(0), "{}", verified.text());
@@ -38,4 +44,20 @@ fn all_accounts_are_rotated_on_real_controllers() {
     assert_eq!(young.code, Some(0), "{}", young.text());
     assert!(young.stdout.contains("its password is 0 minutes old (pwdLastSet)"), "{}", young.text());
     assert_eq!(service.bad_passwords(), 0);
+}
+
+/// A password that was given too early and refused was never in force: given again, once it is, it is no former one.
+#[test]
+fn a_password_that_was_refused_is_no_former_one() {
+    const NEW: &str = "Given-Password-3!";
+    let mut service = Service::new("early");
+    service.program = service.program.clone().env("NEW", NEW);
+    let rotated = service.run(&["run", "reset_ad_creds", "connection=corp", "rotate=true"]);
+    assert_eq!(rotated.code, Some(0), "{}", rotated.text());
+    let given = ["run", "reset_ad_creds", "connection=corp", "password=env:NEW"];
+    let early = service.run(&given);
+    assert_eq!(early.code, Some(1), "{}", early.text());
+    service.set_password(NEW);
+    let in_time = service.run(&given);
+    assert_eq!(in_time.code, Some(0), "{}", in_time.text());
 }

@@ -10,6 +10,8 @@ use super::*;
 #[derive(Debug, Default)]
 pub struct Stand {
     pub name: &'static str,
+    /// What tells it from others, where its name may change.
+    pub id: Option<&'static str>,
     pub down: Option<fn() -> Error>,
     pub faults: Mutex<Vec<fn() -> Error>>,
     pub took: Mutex<Vec<String>>,
@@ -37,6 +39,10 @@ impl Stand {
 impl Dependent for Stand {
     fn name(&self) -> &str {
         self.name
+    }
+
+    fn id(&self) -> String {
+        self.id.unwrap_or(self.name).to_owned()
     }
 
     fn kind(&self) -> &'static str {
@@ -113,36 +119,40 @@ async fn one_that_fails_leaves_the_rotation_partial_and_can_be_retried() {
     let open: Vec<String> =
         open_dependents(&rig.store, &rotation.id).unwrap().into_iter().map(|one| one.name).collect();
     assert_eq!(open, ["pool"]);
-    let secret = NewSecret {
-        identity: Identity { name: current.username, password: rig.password(2) },
-        principal: current.principal,
-        credential: current.id,
-        version: 2,
-        unproven: Vec::new(),
-    };
     let all: Vec<Arc<dyn Dependent>> = vec![pool.clone(), task.clone()];
-    let identity = seal::Identity::load(&rig.store).unwrap();
-    let witness = Witness::default();
-    let retried = retry_dependents(
-        &rig.store,
-        &identity,
-        "alice",
-        LockoutOptions::default(),
-        &rotation.id,
-        (&secret, &all),
-        &witness,
-    );
-    assert_eq!(retried.await.unwrap().len(), 1);
+    assert_eq!(retry(&rig, &all).await.len(), 1);
     assert_eq!((pool.took().len(), task.took().len()), (1, 1), "the one that has it is left alone");
     assert_eq!(rig.picture(), "v2 current sent proven, v1 previous proven; promote, ended ok");
     assert!(open_dependents(&rig.store, &rotation.id).unwrap().is_empty());
 }
 
-fn still_open(rig: &Rig, rotation: &str) -> Vec<String> {
+/// Hands the current password to those that have not taken it.
+pub async fn retry(rig: &Rig, all: &[Arc<dyn Dependent>]) -> Vec<DependentReport> {
+    retry_over(rig, &recover::recovery(rig), all).await
+}
+
+/// The same, as this recovery does it.
+pub async fn retry_over(rig: &Rig, recovery: &recover::Recovery, all: &[Arc<dyn Dependent>]) -> Vec<DependentReport> {
+    retry_dependents(recovery, &secret(rig), all, &Witness::default()).await.unwrap()
+}
+
+/// The current password, as dependents are handed it.
+fn secret(rig: &Rig) -> NewSecret {
+    let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
+    NewSecret {
+        identity: Identity { name: current.username, password: rig.password(current.version) },
+        principal: current.principal,
+        credential: current.id,
+        version: current.version,
+        unproven: Vec::new(),
+    }
+}
+
+pub fn still_open(rig: &Rig, rotation: &str) -> Vec<String> {
     open_dependents(&rig.store, rotation).unwrap().into_iter().map(|one| one.name).collect()
 }
 
-fn latest(rig: &Rig) -> journal::Rotation {
+pub fn latest(rig: &Rig) -> journal::Rotation {
     let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
     journal::history(&rig.store, current.principal).unwrap().swap_remove(0)
 }
@@ -187,18 +197,7 @@ async fn one_that_is_none_any_more_is_settled() {
     let rig = Rig::new(Flavour::Samba, &[]);
     let pool = Stand::failing("pool", &[broken]);
     run(&Request { dependents: found(&[&pool]), ..rig.request() }).await.unwrap();
-    let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
-    let secret = NewSecret {
-        identity: Identity { name: current.username, password: rig.password(2) },
-        principal: current.principal,
-        credential: current.id,
-        version: 2,
-        unproven: Vec::new(),
-    };
-    let (identity, witness, id) = (seal::Identity::load(&rig.store).unwrap(), Witness::default(), latest(&rig).id);
-    let lockout = LockoutOptions::default();
-    let reports =
-        retry_dependents(&rig.store, &identity, "alice", lockout, &id, (&secret, &[]), &witness).await.unwrap();
+    let reports = retry(&rig, &[]).await;
     assert_eq!((reports[0].name.as_str(), reports[0].verdict), ("pool", Verdict::Skipped));
     assert_eq!(rig.picture(), "v2 current sent proven, v1 previous proven; promote, ended ok");
 }
@@ -293,7 +292,7 @@ async fn another_connections_target_that_is_down_stops_it() {
 
 /// Never answers; may say that time is up when it is asked.
 #[derive(Debug)]
-struct Stuck(Option<CancellationToken>);
+pub struct Stuck(pub Option<CancellationToken>);
 
 impl Dependent for Stuck {
     fn name(&self) -> &'static str {

@@ -119,3 +119,31 @@ async fn a_password_that_somebody_else_set_meanwhile_is_not_ours() {
     assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
     assert_eq!(rig.says(2, "Somebody-Elses-1").await, "");
 }
+
+/// Changes the stored credential behind everybody's back as soon as the change was announced.
+struct Replacing<'a>(&'a Rig);
+
+impl Observer for Replacing<'_> {
+    fn stage_ended(&self, _: &StageReport, _: Option<&Error>) {}
+
+    fn target_ended(&self, _: &TargetReport) {}
+
+    fn change_announced<'a>(&'a self, _: &'a Announcement) -> BoxFuture<'a, Result<()>> {
+        let Rig { store, connection, .. } = self.0;
+        let identity = seal::Identity::load(store).unwrap();
+        let secret = Secret::new("Stored-Meanwhile-1!").unwrap();
+        let name = &connection.username;
+        let other = credentials::record_candidate(store, &identity, connection, name, &secret, None).unwrap();
+        credentials::promote(store, other.id, "elsewhere").unwrap();
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_was_changed_meanwhile_stops_it_before_anything_is_sent() {
+    let rig = Rig::new(Flavour::Samba, &[]);
+    let error = rotate(&rig.request(), &Replacing(&rig)).await.unwrap_err();
+    assert_eq!(error.code(), "connection.changed_meanwhile");
+    assert_eq!(rig.picture(), "v3 current proven, v2 retired, v1 previous proven; no journal");
+    assert_eq!(rig.says(1, rig.old()).await, "");
+}

@@ -89,7 +89,7 @@ async fn on_samba_they_are_the_same() {
     let error = run(&own).await.unwrap_err();
     assert_eq!(error.code(), "rotation.never_rotated", "by itself, too: {error}");
     let identity = Identity { name: samba().admin.clone(), password };
-    let via = Some(Via { connection: "admin".to_owned(), identity, principal: admin.principal });
+    let via = Some(administering(&store, &admin, identity));
     let over = Request { via, ..own };
     let machine = format!("{computer}$");
     for (username, instead) in [

@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use crate::{
     lockout::Rig,
-    support::program::{Output, Running},
+    support::{
+        program::{Output, Running},
+        text::operator,
+    },
 };
 
 const ROTATE: &[&str] = &["rotate=true", "--json"];
@@ -35,7 +38,7 @@ fn told_to_wait(output: &Output) {
     let message = error["message"].as_str().unwrap();
     assert_eq!((error["code"].as_str(), output.code), (Some("rotation.busy"), Some(1)), "{message}");
     let (who, since) = message.split_once(" is changing this account's credential since ").unwrap();
-    assert!(who.starts_with("tester, run ") && who.contains(", pid "), "{message}");
+    assert!(who.starts_with(&format!("{}, run ", operator())) && who.contains(", pid "), "{message}");
     assert_eq!((error["details"]["holder"].as_str(), error["details"]["since"].as_str()), (Some(who), Some(since)));
     assert_eq!(error["hint"], "wait until it has ended, then try again");
 }

@@ -104,6 +104,28 @@ async fn an_account_near_its_lockout_is_left_alone() {
     assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "4", "0"]);
 }
 
+/// There is nothing to find out and nothing to wait for: the rules leave no room.
+#[tokio::test]
+async fn where_one_wrong_password_locks_it_needs_another_account_or_insistence() {
+    let rig = Rig::new(Flavour::Windows, &["policy=lockout:1"]);
+    let error = untouched(&rig, &rig.request(), "rotation.near_lockout").await;
+    assert_eq!(
+        error.message().split_once(": ").unwrap().1,
+        "a single wrong password locks the account, whoever sends it, and 2 are to be left"
+    );
+    assert_eq!(
+        error.remedy(),
+        Some(
+            "name an administrative connection (via), which signs in instead; or insist with --insist if the stored password surely is right"
+        )
+    );
+    let lockout = LockoutOptions { insist: true, ..LockoutOptions::default() };
+    assert_eq!(run(&Request { lockout, ..rig.request() }).await.unwrap().verdict.as_str(), "ok");
+    let via = rig.via();
+    credentials::mark_proven(&rig.store, via.credential, "dc1").unwrap();
+    assert_eq!(run(&Request { via: Some(via), ..rig.request() }).await.unwrap().verdict.as_str(), "ok");
+}
+
 #[tokio::test]
 async fn accounts_that_are_never_rotated_are_named() {
     let rig = Rig::new(Flavour::Windows, &[]);

@@ -16,7 +16,10 @@ async fn the_password_that_was_known_is_refused_at_once() {
         let outcome = rotate(&request, &witness).await.unwrap();
         assert_eq!((outcome.verdict, outcome.version), (Verdict::Ok, 3));
         let ends = outcome.access_ends.clone().unwrap();
-        assert!(ends.starts_with("the password that was known is refused from now on; Kerberos tickets"), "{ends}");
+        assert!(
+            ends.starts_with("the password that was known is refused where this change has arrived; Kerberos tickets"),
+            "{ends}"
+        );
         assert_eq!(pool.took(), [rig.password(3).expose().to_owned()], "only the last one");
         for target in 1..=3 {
             assert_eq!(rig.says(target, rig.old()).await, "52e", "target {target}");
@@ -54,7 +57,7 @@ async fn where_a_target_lags_the_access_has_not_ended_there() {
     let outcome = run(&Request { revoke: true, wait: Duration::from_millis(300), ..rig.request() }).await.unwrap();
     assert_eq!(outcome.verdict, Verdict::Inconclusive);
     assert_eq!(outcome.unproven().len(), 2);
-    assert!(outcome.access_ends.unwrap().contains("which have not got the second change"));
+    assert!(outcome.access_ends.unwrap().contains("which have not got the second one"));
     assert_eq!(rig.says(2, rig.old()).await, "");
     assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
 }

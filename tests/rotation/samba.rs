@@ -39,9 +39,9 @@ impl Domain {
     fn over_administrator(&self) -> Request {
         let password = Secret::new(samba().admin_password.clone()).unwrap();
         let admin = new("admin", &samba().admin, &password, &addresses(), &self.ca);
-        let principal = connection::add(&self.store, &admin).unwrap().principal;
+        let admin = connection::add(&self.store, &admin).unwrap();
         let identity = Identity { name: samba().admin.clone(), password };
-        Request { via: Some(Via { connection: "admin".to_owned(), identity, principal }), ..self.request() }
+        Request { via: Some(administering(&self.store, &admin, identity)), ..self.request() }
     }
 
     fn password(&self, version: u32) -> Secret {

@@ -51,6 +51,17 @@ fn a_secret_in_a_body_is_sent_as_it_is_and_shown_to_nobody() {
 }
 
 #[test]
+fn a_secret_in_a_header_is_sent_as_it_is_and_shown_to_nobody() {
+    let (url, thread) = server(Some("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"));
+    let headers = "#{ `X-Api-Key`: args::pw, accept: \"application/json\" }".replace('`', "\"");
+    let output = run(&format!("http::send(\"POST\", \"{url}\", #{{ a: 1 }}, #{{ headers: {headers} }}).status"));
+    assert_eq!(output.code, Some(0), "{}", output.text());
+    let sent = thread.join().unwrap().to_lowercase();
+    assert!(sent.contains(&format!("\r\nx-api-key: {}\r\n", SECRET.to_lowercase())), "{sent}");
+    assert!(sent.contains("\r\naccept: application/json\r\n"), "{sent}");
+}
+
+#[test]
 fn a_post_without_an_answer_is_in_doubt() {
     let (url, thread) = server(None);
     let output = run(&format!("http::send(\"POST\", \"{url}\", #{{ a: 1 }})"));
@@ -64,9 +75,32 @@ fn a_secret_is_not_sent_in_the_clear() {
     for call in [
         "http::get(\"http://192.0.2.1/\", #{ bearer: args::pw })",
         "http::send(\"POST\", \"http://192.0.2.1/\", #{ password: args::pw })",
+        "http::get(\"http://192.0.2.1/\", #{ headers: #{ key: args::pw } })",
     ] {
         let last = run(call).json_lines().pop().unwrap();
         assert_eq!(last["error"]["code"], "http.in_the_clear");
+    }
+}
+
+/// A body goes along with a 307, and headers other than `Authorization` with every redirection.
+#[test]
+fn a_secret_is_not_handed_on_to_another_place() {
+    for call in [
+        "http::send(`POST`, `URL`, #{ password: args::pw })",
+        "http::send(`POST`, `URL`, #{ a: 1 }, #{ headers: #{ key: args::pw } })",
+        "http::send(`POST`, `URL`, #{ a: 1 }, #{ bearer: args::pw, any_status: true })",
+    ] {
+        let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+        elsewhere.set_nonblocking(true).unwrap();
+        let place = format!("http://{}/there", elsewhere.local_addr().unwrap());
+        let answer = format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: {place}\r\ncontent-length: 0\r\n\r\n");
+        let (url, thread) = server(Some(answer.leak()));
+        let last = run(&call.replace('`', "\"").replace("URL", &url)).json_lines().pop().unwrap();
+        thread.join().unwrap();
+        let said = format!("{url} sends on to {place}, and a secret is not handed on to another place");
+        let error = &last["error"];
+        assert_eq!((error["code"].as_str(), error["message"].as_str()), (Some("http.redirected"), Some(said.as_str())));
+        assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     }
 }
 

@@ -89,3 +89,63 @@ fn in_a_batch_each_item_gets_its_verdict() {
     assert!(output.text().contains("4 items: 2 inconclusive, 2 not-started"), "{}", output.text());
     assert!(!output.stdout.contains("never said"));
 }
+
+/// A connection whose password a program prints, one that starts another and waits for it.
+fn world_with_slow_program() -> (World, std::path::PathBuf) {
+    let world = World::new();
+    let program = world.folder().join("slow.sh");
+    world.file("slow.sh", "#!/bin/sh\n(sleep 100 & echo $! >>pids; wait) &\necho $! >>pids\necho $$ >>pids\nwait\n");
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let add = "connections add ad --name slow --domain lab.test --target 127.0.0.1 --username a@lab.test --password";
+    world.run(&format!("{add} 'command:{}'", program.display())).ok();
+    (world, program)
+}
+
+/// Waits until the program has started all of its own, interrupts, and answers how long the end took.
+#[track_caller]
+fn interrupted_in_program(world: &World, line: &str) -> (Output, Duration) {
+    let pids = world.folder().join("pids");
+    let _ = std::fs::remove_file(&pids);
+    let running = world.program().args(crate::support::world::words(line)).start();
+    let until = Instant::now() + Duration::from_secs(30);
+    let started = || std::fs::read_to_string(&pids).unwrap_or_default();
+    while started().lines().count() < 3 {
+        assert!(Instant::now() < until, "the program does not start");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let from = Instant::now();
+    running.signal("INT");
+    let output = running.finish();
+    let took = from.elapsed();
+    let lives = |pid: &&str| {
+        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        !state.is_empty() && !state.contains(") Z ")
+    };
+    while let Some(pid) = started().lines().find(lives) {
+        assert!(Instant::now() < until, "{pid} goes on");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    (output, took)
+}
+
+#[test]
+fn in_a_program_that_a_secret_comes_from() {
+    let (world, program) = world_with_slow_program();
+    let parameter = format!("run reset_ad_creds connection=slow 'password=command:{}'", program.display());
+    for (line, said) in [
+        ("connections test slow", "1| inconclusive in [time]: 1 inconclusive\n"),
+        (parameter.as_str(), "2| error[script.interrupted]: the run was interrupted before it began; nothing was done"),
+    ] {
+        let mut best = Duration::MAX;
+        for _ in 0..5 {
+            let (output, took) = interrupted_in_program(&world, line);
+            assert!(output.text().contains(said), "{}", output.text());
+            assert_eq!(output.code, Some(130));
+            best = best.min(took);
+            if best < AT_ONCE {
+                break;
+            }
+        }
+        assert!(best < AT_ONCE, "{line}: it took {best:?} to end");
+    }
+}

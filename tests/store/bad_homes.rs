@@ -165,7 +165,7 @@ fn the_last_attempt_is_given_once_across_stores() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let principal = budget_row(&store, folder.path()).unwrap();
-    lockout::learn_domain(&store, principal, Rules { threshold: 6, ..Rules::ASSUMED }).unwrap();
+    lockout::learn_principal(&store, principal, Rules { threshold: 6, ..Rules::ASSUMED }).unwrap();
     let given = thread::scope(|scope| {
         let tries: Vec<_> = (0..8)
             .map(|at| {

@@ -50,8 +50,14 @@ impl Disk {
         fs::remove_file(probe).unwrap();
     }
 
+    /// Another test may be starting a program right now: until that program runs, it has this one's open files as well, and a
+    /// disk with files that are open for writing is busy.
     pub fn remount(&self, options: &str) {
-        mount(&["-o", &format!("remount,{options}")], self.0.path());
+        let (options, deadline) = (format!("remount,{options}"), Instant::now() + Duration::from_secs(10));
+        while let Err(said) = try_mount(&["-o", &options], self.0.path()) {
+            assert!(said.contains("busy") && Instant::now() < deadline, "{said}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
@@ -62,6 +68,12 @@ impl Drop for Disk {
 }
 
 fn mount(arguments: &[&str], at: &Path) {
+    if let Err(said) = try_mount(arguments, at) {
+        panic!("tests need root to mount: {said}");
+    }
+}
+
+fn try_mount(arguments: &[&str], at: &Path) -> Result<(), String> {
     let done = Command::new("mount").args(arguments).arg(at).output().unwrap();
-    assert!(done.status.success(), "tests need root to mount: {}", String::from_utf8_lossy(&done.stderr));
+    if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }
 }

@@ -2,9 +2,11 @@
 
 pub mod canary;
 pub mod case;
+pub mod chance;
 pub mod cloud;
 pub mod domain;
 pub mod program;
+pub mod relay;
 pub mod samba;
 pub mod terminal;
 mod tests;

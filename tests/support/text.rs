@@ -1,6 +1,6 @@
 //! Whole texts, compared: what differs from run to run is replaced first, then a difference is shown line by line.
 
-use std::{path::Path, sync::LazyLock};
+use std::{path::Path, process::Command, sync::LazyLock};
 
 use regex::Regex;
 use similar::TextDiff;
@@ -21,8 +21,18 @@ static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             "$1:[port]",
         ),
     ];
-    rules.into_iter().map(|(pattern, name)| (Regex::new(pattern).unwrap(), name)).collect()
+    let who = (Regex::new(&format!(r"\bby {}\b", regex::escape(operator()))).unwrap(), "by tester");
+    rules.into_iter().map(|(pattern, name)| (Regex::new(pattern).unwrap(), name)).chain([who]).collect()
 });
+
+/// Whom the operating system says that the tests run as; in a normalised text it is `by tester`.
+pub fn operator() -> &'static str {
+    static OPERATOR: LazyLock<String> = LazyLock::new(|| {
+        let named = Command::new("id").arg("-un").output().unwrap();
+        String::from_utf8(named.stdout).unwrap().trim().to_owned()
+    });
+    &OPERATOR
+}
 
 /// `text` with times, durations, run ids, ids and ports of the system's choice replaced by their names, and each of
 /// `folders` (path, name) by its own.

@@ -117,6 +117,12 @@ impl Terminal {
     /// Waits for a question that is answered without echo, and answers it once the echo is off.
     pub fn answer_secret(&mut self, question: &str, answer: &str) {
         self.await_screen(question);
+        self.await_silence();
+        self.type_line(answer);
+    }
+
+    /// Waits until the terminal does not show what is typed.
+    pub fn await_silence(&mut self) {
         self.running.poll("turn the echo off", |running| {
             let script = running.child.id();
             let children = fs::read_to_string(format!("/proc/{script}/task/{script}/children")).ok()?;
@@ -124,7 +130,6 @@ impl Terminal {
             let state = Command::new("stty").arg("-F").arg(terminal).arg("-a").output().ok()?;
             String::from_utf8_lossy(&state.stdout).contains(" -echo ").then_some(())
         });
-        self.type_line(answer);
     }
 }
 

@@ -16,10 +16,6 @@ fn the_password_goes_back_and_the_run_says_so() {
     assert!(text.ends_with(end), "{}", output.text());
     assert!(text.starts_with("rollback run [run]\n"), "{}", output.text());
     assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
-    let states = |place: &Place| -> Vec<String> {
-        let lines = place.run("connections history corp --json").json_lines();
-        lines.iter().map(|one| format!("{} {}", one["version"], one["state"].as_str().unwrap())).collect()
-    };
     assert_eq!(states(&place), ["3 current", "2 previous", "1 retired"]);
     place.run("connections test corp --quiet").is("exit 0");
     // What is current now is what version 1 was: only the preflight can see that.
@@ -71,4 +67,50 @@ fn a_target_that_is_down_stops_it_unless_it_is_told_otherwise() {
     assert_eq!(stopped.code, Some(1));
     let went = place.run("connections rollback corp --yes --allow-down");
     assert!(went.stdout.contains("put back to that of version 1 (as version 3)"), "{}", went.text());
+}
+
+/// `edit` makes a password current that nobody has tried: the one before, which is nobody's but Libretto's, is not lost with it.
+#[test]
+fn a_typo_that_was_never_proven_is_taken_back_and_nothing_changes_in_the_directory() {
+    let place = Place::new(&[]).with_corp();
+    place.run("run reset_ad_creds connection=corp rotate=true").ok();
+    let mistype =
+        || place.program("connections edit corp --password env:WRONG").env("WRONG", "Wrong-Password-9!").run();
+    mistype().ok();
+    let hint = "the current version was never proven, and version 2 was: go back to it with `libretto connections rollback \
+                corp --to 2`, which changes nothing in the directory; or give the right password";
+    for line in ["run reset_ad_creds connection=corp rotate=true", "connections rollback corp --to 1 --yes"] {
+        let refused = place.run(line);
+        assert!(refused.stdout.contains(hint), "{}", refused.text());
+        assert_eq!(refused.code, Some(1));
+    }
+    let back = place.run("connections rollback corp --to 2 --yes");
+    let text = place.world.program().normalised(&back.stdout);
+    let end = "changed:
+  credentials of corp: version 4 for svc-libretto@lab.test is that of version 2, which 127.0.0.1:[port] accepts, and current; stored only, nothing changed in the directory\n";
+    assert!(text.ends_with(end), "{}", back.text());
+    assert_eq!(back.code, Some(0));
+    assert_eq!(states(&place), ["4 current", "3 previous", "2 retired", "1 retired"]);
+    place.run("connections test corp --quiet").is("exit 0");
+    place.run("audit verify").ok();
+
+    // Somebody has set another one since: the former signs in for an hour and would be lost then.
+    mistype().ok();
+    let store = rusqlite::Connection::open(place.world.home().join("store.db")).unwrap();
+    store
+        .execute("UPDATE credential SET proven_at = '2026-01-01T00:00:00Z', sent_at = NULL WHERE version < 5", [])
+        .unwrap();
+    let changed = place.run("connections rollback corp --to 4 --insist --yes");
+    assert!(
+        changed.stdout.contains("rotation.changed_elsewhere")
+            || changed.stdout.contains("was changed in the directory at"),
+        "{}",
+        changed.text()
+    );
+    assert_eq!((changed.code, states(&place)[0].as_str()), (Some(1), "5 current"));
+}
+
+fn states(place: &Place) -> Vec<String> {
+    let lines = place.run("connections history corp --json").json_lines();
+    lines.iter().map(|one| format!("{} {}", one["version"], one["state"].as_str().unwrap())).collect()
 }

@@ -32,7 +32,7 @@ pub(super) async fn endpoints(context: &Context, connection: &Connection) -> Res
         )
         .hint("give the targets: libretto connections edit NAME --target dc1.example.com"));
     };
-    let prepared = Endpoint::new(first.clone(), &tls)?;
+    let prepared = Endpoint::new(first.clone(), &tls)?.of_domain(&connection.domain);
     let prepared = match dns {
         Some(dns) => prepared.with_dns(dns),
         None => prepared,
@@ -46,7 +46,7 @@ pub(super) async fn endpoints(context: &Context, connection: &Connection) -> Res
 /// As [`endpoints`]; `ad.bad_target`.
 pub(super) fn endpoint(context: &Context, connection: &Connection, target: &str) -> Result<Endpoint> {
     let settings = connection.ad()?;
-    let endpoint = Endpoint::new(Target::parse(target)?, &tls(settings)?)?;
+    let endpoint = Endpoint::new(Target::parse(target)?, &tls(settings)?)?.of_domain(&connection.domain);
     Ok(match dns(context)? {
         Some(dns) => endpoint.with_dns(dns),
         None => endpoint,

@@ -62,7 +62,8 @@ try { ad::change_password(conn, "bob", first, secret::generate()) } catch (e) { 
         .operation(
             writes(
                 "remove_from_group(conn: connection, user: text, group: text) -> bool",
-                "Takes an account out of a group; `false` when it was not in it.",
+                "Takes an account out of a group; `false` when it was not in it. Nobody is taken out of the primary group (`ad.primary_group`): \
+                 another one is made the primary one first.",
                 r#"ad::remove_from_group(conn::get("lab-ad"), "alice", "Domain Admins");"#,
             ),
             remove_from_group,
@@ -104,15 +105,27 @@ async fn refuse_kept(context: &Context, connection: &Connection, session: &Sessi
 }
 
 /// One change of an account: announced, sent (a future is not sent before it is awaited), settled.
-async fn change<T>(
+async fn change(
     context: &Context,
     kind: &str,
     target: &Principal,
     (did, did_not): (String, String),
-    sent: impl Future<Output = Result<T>>,
-) -> Result<T> {
+    sent: impl Future<Output = Result<()>>,
+) -> Result<()> {
     let write = context.write(kind, &target.dn, &did, &did_not).await?;
     write.settle_by(sent.await).await
+}
+
+/// The same for one that answers whether anything had to be changed.
+async fn change_if_needed(
+    context: &Context,
+    kind: &str,
+    target: &Principal,
+    (did, did_not): (String, String),
+    sent: impl Future<Output = Result<bool>>,
+) -> Result<bool> {
+    let write = context.write(kind, &target.dn, &did, &did_not).await?;
+    write.settle_if_needed(sent.await).await
 }
 
 async fn set_password(context: Context, (connection, user, password): (Connection, String, Secret)) -> Result<()> {
@@ -142,13 +155,13 @@ async fn unlock(context: Context, (connection, user): (Connection, String)) -> R
 async fn enable(context: Context, (connection, user): (Connection, String)) -> Result<bool> {
     let (session, account) = begin(&context, &connection, &user).await?;
     let said = (format!("{user} enabled in {}", connection.domain), format!("{user} not enabled"));
-    change(&context, "ad.enable", &account, said, directory::enable(&session, &account.dn)).await
+    change_if_needed(&context, "ad.enable", &account, said, directory::enable(&session, &account.dn)).await
 }
 
 async fn disable(context: Context, (connection, user): (Connection, String)) -> Result<bool> {
     let (session, account) = begin(&context, &connection, &user).await?;
     let said = (format!("{user} disabled in {}", connection.domain), format!("{user} not disabled"));
-    change(&context, "ad.disable", &account, said, directory::disable(&session, &account.dn)).await
+    change_if_needed(&context, "ad.disable", &account, said, directory::disable(&session, &account.dn)).await
 }
 
 async fn add_to_group(context: Context, (connection, user, group): (Connection, String, String)) -> Result<bool> {
@@ -156,7 +169,7 @@ async fn add_to_group(context: Context, (connection, user, group): (Connection, 
     let target = directory::resolve(&session, &group).await?;
     let said = (format!("{user} added to {group}"), format!("{user} not added to {group}"));
     let sent = directory::add_to_group(&session, &target.dn, &member.dn);
-    change(&context, "ad.add_to_group", &target, said, sent).await
+    change_if_needed(&context, "ad.add_to_group", &target, said, sent).await
 }
 
 async fn remove_from_group(context: Context, (connection, user, group): (Connection, String, String)) -> Result<bool> {
@@ -164,5 +177,5 @@ async fn remove_from_group(context: Context, (connection, user, group): (Connect
     let target = directory::resolve(&session, &group).await?;
     let said = (format!("{user} removed from {group}"), format!("{user} not removed from {group}"));
     let sent = directory::remove_from_group(&session, &target.dn, &member.dn);
-    change(&context, "ad.remove_from_group", &target, said, sent).await
+    change_if_needed(&context, "ad.remove_from_group", &target, said, sent).await
 }

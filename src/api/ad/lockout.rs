@@ -10,11 +10,16 @@ use crate::{
     error::Result,
     rotation::lockout::learn,
     script::context::Context,
-    store::lockout,
+    store::{Store, lockout, rows::PrincipalId},
 };
 
 /// Rules that were seen so recently are not asked for again.
 const FRESH: Duration = Duration::from_hours(24);
+
+/// Whether the rules of a principal were looked at lately.
+pub(super) fn is_fresh(store: &Store, principal: PrincipalId) -> Result<bool> {
+    lockout::seen_within(store, principal, FRESH)
+}
 
 /// Remembers the rules of the connection's domain.
 pub(super) async fn of_domain(context: &Context, connection: &Connection, seen: Option<Lockout>) -> Result<()> {
@@ -36,14 +41,21 @@ pub(super) async fn of_account(context: &Context, connection: &Connection, guid:
 /// Reads the rules of the account that has signed in on this session, unless they were read lately.
 pub(super) async fn look(context: &Context, connection: &Connection, session: &Session, name: &str) {
     let principal = connection.principal;
-    let fresh = context.blocking(move |context| lockout::seen_within(&context.world.store, principal, FRESH));
+    let fresh = context.blocking(move |context| is_fresh(&context.world.store, principal));
     if fresh.await.unwrap_or(false) {
         return;
     }
+    let is_its_own = name.eq_ignore_ascii_case(&connection.username);
     let looked = async {
         let account = directory::resolve(session, name).await?;
         let policy = directory::policy(session, &account.dn).await?;
-        of_account(context, connection, &account.guid, &policy).await
+        context
+            .blocking(move |context| {
+                let store = &context.world.store;
+                let known = stored::principal_of(store, &account.guid)?.or(is_its_own.then_some(principal));
+                learn(store, known, principal, &policy)
+            })
+            .await
     };
     // What may not be read is assumed.
     if let Err(error) = looked.await {
@@ -55,8 +67,9 @@ pub(super) async fn look(context: &Context, connection: &Connection, session: &S
 pub(super) async fn counted(context: &Context, connection: &Connection, account: &Account) {
     let wrong = account.bad_pwd_count.and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
     let principal = connection.principal;
-    let known = context.blocking(move |context| lockout::known(&context.world.store, principal)).await;
-    let rules = known.ok().flatten().unwrap_or_else(|| context.world.config.lockout.rules());
+    let assumed = context.world.config.lockout.rules();
+    let known = context.blocking(move |context| lockout::applying(&context.world.store, principal, assumed)).await;
+    let rules = known.map_or(assumed, |known| known.rules);
     let last = account.bad_password_time.as_deref().and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok());
     // A count outlives its window in the directory, but counts no more.
     if last.is_none_or(|last| OffsetDateTime::now_utc() - last <= rules.window) {

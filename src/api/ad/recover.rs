@@ -10,11 +10,12 @@ use rhai::Dynamic;
 
 use super::{access, dependents::OfAccount, reads, rotate, writes};
 use crate::{
+    api::conn::Named,
     connection::{self, Connection, Scope, credentials},
     directory::Identity,
     error::{Error, Result},
     rotation::{
-        self, Announcement, DependentReport, Dependents, NewSecret, Observer, StageReport, TargetReport,
+        self, Announcement, DependentReport, NewSecret, Observer, StageReport, TargetReport,
         recover::{self, LATE, Onlooker, Recovered, Request, Unfinished},
     },
     script::{
@@ -52,20 +53,6 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
             ),
             perform,
         )
-}
-
-/// A connection, or its name.
-struct Named(String);
-
-impl FromScript for Named {
-    const TYPE: &'static str = "text";
-
-    fn from_script(value: Dynamic) -> Result<Self, String> {
-        if let Some(connection) = value.read_lock::<Connection>() {
-            return Ok(Self(connection.name.clone()));
-        }
-        String::from_script(value).map(Self).map_err(|_| "must be a connection or its name".to_owned())
-    }
 }
 
 async fn unfinished(context: Context, (named,): (Option<Named>,)) -> Result<Vec<Record<Unfinished>>> {
@@ -143,7 +130,7 @@ async fn request(
         connection: found.connection,
         connections: found.connections,
         via,
-        who: format!("{}, run {}, pid {}", world.host.operator(), world.run, std::process::id()),
+        who: world.who(),
         run: Some(world.run.clone()),
         password: options.password,
         insist: options.insist,
@@ -165,7 +152,7 @@ async fn hand(
     if recovered.verdict != Verdict::Ok {
         return Ok(recovered);
     }
-    let (transaction, names, own) = (request.transaction.clone(), recovered.connections.clone(), connection.id);
+    let (transaction, own) = (request.transaction.clone(), connection.id);
     let found = context.blocking(move |context| {
         let store = &context.world.store;
         let rotation = journal::get(store, &transaction)?;
@@ -173,16 +160,17 @@ async fn hand(
         if rotation::open_dependents(store, &transaction)?.is_empty() {
             return Ok(None);
         }
-        // Read again: it may use another account now.
-        let own = connection::by_id(store, own)?;
-        let others = names.iter().filter(|name| **name != own.name);
-        let others = others.map(|name| connection::get(store, name, &Scope::all())).collect::<Result<Vec<_>>>()?;
         let credential = credentials::by_id(store, candidate)?;
+        // Read again: which connections are the account's may have changed, here by the recovery itself.
+        let names = credentials::connections_of(store, credential.principal)?;
+        let connections = names.iter().map(|name| connection::get(store, name, &Scope::all()));
+        let mut connections = connections.collect::<Result<Vec<_>>>()?;
+        connections.sort_by_key(|connection| connection.id != own);
         let password = credentials::open(store, context.identity()?, &credential)?;
-        Ok(Some((credential, password, std::iter::once(own).chain(others).collect::<Vec<_>>())))
+        Ok(Some((credential, password, connections)))
     });
     let Some((credential, password, connections)) = found.await? else { return Ok(recovered) };
-    let dependents = OfAccount::new(context).of(&connections).await?.others;
+    let dependents = OfAccount::new(context).others(&connections)?;
     let secret = NewSecret {
         identity: Identity { name: credential.username.clone(), password },
         principal: credential.principal,
@@ -190,12 +178,8 @@ async fn hand(
         version: credential.version,
         unproven: Vec::new(),
     };
-    let (store, identity) = (&request.store, &request.identity);
-    let given = (&secret, dependents.as_slice());
-    let lockout = request.lockout;
-    let again =
-        rotation::retry_dependents(store, identity, &request.who, lockout, &request.transaction, given, watcher);
-    Ok(recovered.handed(again.await?))
+    let again = rotation::retry_dependents(request, &secret, &dependents, watcher).await?;
+    Ok(recovered.handed(again))
 }
 
 /// Shows what is found out as checks of the step, and keeps the run's record of what is changed in the store.

@@ -112,12 +112,20 @@ impl Reporter {
             "revoke" => (
                 format!("password of {account} changed a second time {place}"),
                 format!(
-                    "{current}: the one that was known is refused from now on{}; Kerberos tickets issued before live on, by default for 10 hours",
+                    "{current}: the one that was known is refused{}; Kerberos tickets issued before live on, by default for 10 hours",
                     self.exception()
                 ),
                 format!(
                     "password of {account} was not changed a second time: the one before the change still binds for an hour"
                 ),
+            ),
+            "recall" => (
+                format!(
+                    "credentials of {name}: version {version} for {account} is that of version {}",
+                    restores.unwrap_or(0)
+                ),
+                format!(", which {pinned} accepts, and current; stored only, nothing changed in the directory"),
+                format!("credentials of {name}: the old ones stay current"),
             ),
             _ if let Some(former) = restores => (
                 format!("password of {account} put back to that of version {former} (as version {version}) {place}"),

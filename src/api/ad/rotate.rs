@@ -153,7 +153,7 @@ async fn request(context: &Context, connection: &Connection, options: Options) -
         endpoints: access::endpoints(context, connection).await?,
         via,
         scope: world.scope.clone(),
-        who: format!("{}, run {}, pid {}", world.host.operator(), world.run, std::process::id()),
+        who: world.who(),
         run: Some(world.run.clone()),
         username: options.username,
         generate: options.generate.unwrap_or_default(),
@@ -202,6 +202,7 @@ pub(super) async fn via(context: &Context, connection: &Connection) -> Result<Op
         connection: via.name,
         identity: access::identity(&sign_in),
         principal: sign_in.credential.principal,
+        credential: sign_in.credential.id,
     }))
 }
 

@@ -144,10 +144,15 @@ async fn conclude(
     }
 }
 
-/// Whose account it is, the first time that a target accepts it: connections that share one are found by its objectGUID.
+/// Whose account it is, the first time that a target accepts it: connections that share one are found by its objectGUID. And
+/// once a day what wrong passwords do to it: the domain object does not tell of fine-grained policies.
 async fn learn(context: &Context, connection: &Connection, sign_in: &SignIn, target: &str) -> Result<()> {
     let (id, principal) = (connection.id, sign_in.credential.principal);
-    if context.blocking(move |context| directory_guid(&context.world.store, principal)).await?.is_some() {
+    let is_known = context.blocking(move |context| {
+        let store = &context.world.store;
+        Ok(directory_guid(store, principal)?.is_some() && lockout::is_fresh(store, principal)?)
+    });
+    if is_known.await? {
         return Ok(());
     }
     let endpoint = access::endpoint(context, connection, target)?;

@@ -113,25 +113,25 @@ pub struct AdFields {
 /// How a directory is reached.
 #[derive(Debug, Args)]
 pub struct DirectoryFields {
-    /// Domain controller, host or host:port; may be repeated [default: found by DNS]
+    /// Domain controller, host or host:port; may be repeated; '' for none [default: found by DNS]
     #[arg(long)]
     pub target: Vec<String>,
-    /// Home-directory share, e.g. //fs1/homes$; may be repeated
+    /// Home-directory share, e.g. //fs1/homes$; may be repeated; '' for none
     #[arg(long)]
     pub home_server: Vec<String>,
     /// LDAPS, or LDAP with StartTLS
     #[arg(long, value_parser = ["ldaps", "starttls"])]
     pub tls: Option<String>,
-    /// Certificates to trust instead of the system's (PEM)
+    /// Certificates to trust instead of the system's (PEM); '' for none
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub ca: Option<String>,
-    /// SHA-256 of a certificate to trust
+    /// SHA-256 of a certificate to trust; '' for none
     #[arg(long)]
     pub pin: Option<String>,
-    /// Administrative connection that changes are made over
+    /// Administrative connection that changes are made over; '' for none
     #[arg(long, add = complete::connections())]
     pub via: Option<String>,
-    /// Script to perform when the account has a new password; may be repeated
+    /// Script to perform when the account has a new password; may be repeated; '' for none
     #[arg(long, value_name = "SCRIPT", add = complete::scripts())]
     pub dependent: Vec<String>,
 }
@@ -195,10 +195,10 @@ pub struct EditFields {
     /// Its password: a reference; stored as not yet proven
     #[arg(long, value_name = "REF")]
     pub password: Option<String>,
-    /// Labels, in place of those there are; may be repeated
+    /// Labels, in place of those there are; may be repeated; '' for none
     #[arg(long)]
     pub tag: Vec<String>,
-    /// Whose connection it is; an empty one takes the label away
+    /// Whose connection it is; '' for none
     #[arg(long)]
     pub customer: Option<String>,
     #[command(flatten)]

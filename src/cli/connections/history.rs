@@ -9,7 +9,7 @@ use crate::{
         credentials::{self, Credential},
     },
     error::Result,
-    report::Paint,
+    report::{Paint, plain},
 };
 
 pub(super) fn history(session: &Session, name: &str) -> Result<u8> {
@@ -42,10 +42,10 @@ fn for_people(session: &Session, one: &Credential) {
     let (out, look) = (session.out, session.out.look);
     let state = format!("{:9}", one.state.as_str());
     let heading = look.paint(Paint::Heading, format!("version {}", one.version));
-    out.line(&format!("{heading}  {state}  {}  {}", one.username, one.kept()));
+    out.line(&format!("{heading}  {state}  {}  {}", plain(&one.username), one.kept()));
     let by = one.run.as_ref().map(|run| format!("by run {run}"));
-    let on = one.proven_on.as_ref().map(|target| format!("on {target}"));
-    let because = one.why.as_ref().map(|why| format!("({why})"));
+    let on = one.proven_on.as_ref().map(|target| format!("on {}", plain(target)));
+    let because = one.why.as_ref().map(|why| format!("({})", plain(why)));
     for (word, at, more) in [
         ("created", Some(&one.created_at), by),
         ("sent", one.sent_at.as_ref(), None),

@@ -26,7 +26,8 @@ pub(super) fn rollback(session: &Session, args: &RollbackArgs) -> Result<u8, Ref
     for (name, wanted) in [("allow_down", args.allow_down), ("insist", args.insist)] {
         values.push((name.to_owned(), wanted.to_string()));
     }
-    let request = Request { wait: args.wait, yes: true, ..Request::new("rollback", values, &session.home) };
+    let request =
+        Request { wait: args.wait, yes: true, insist: args.insist, ..Request::new("rollback", values, &session.home) };
     run::perform(session, &request)
 }
 

@@ -1,6 +1,9 @@
 //! What is wrong with what was written, column by column.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    host::INTERRUPTED,
+};
 
 /// What is wrong with one column.
 #[derive(Debug, Clone)]
@@ -68,9 +71,17 @@ impl Faults {
     }
 }
 
+/// The fault that says that somebody does not want to go on.
+pub(in crate::connection) fn interruption(faults: &[Fault]) -> Option<&Error> {
+    faults.iter().map(|fault| &fault.error).find(|error| error.code() == INTERRUPTED)
+}
+
 /// One error for the faults of one connection: a single one as it is; of several all messages, and a hint for each.
 #[must_use]
 pub fn as_error(faults: &[Fault]) -> Error {
+    if let Some(interrupted) = interruption(faults) {
+        return interrupted.clone();
+    }
     let mut parts = faults.iter();
     let (Some(first), None) = (parts.next(), parts.next()) else {
         let all: Vec<_> = faults.iter().map(|fault| format!("{}: {}", fault.column, fault.error.message())).collect();

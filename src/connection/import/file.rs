@@ -60,6 +60,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<Line>> {
             .hint("save it as UTF-8 (in Excel: CSV UTF-8)")
     })?;
     let text = text.trim_start_matches('\u{feff}');
+    if text.trim().is_empty() {
+        return Err(Error::new("connection.import_file", format!("{} is empty", path.display())).hint(
+            "see that it was written to its end; a CSV file begins with a header such as name,kind,domain,username",
+        ));
+    }
     match path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase).as_deref() {
         Some("csv") => csv(text),
         Some("json") => json(text),

@@ -25,6 +25,8 @@ const UNKNOWN: &str =
 #[derive(Debug, Clone)]
 pub(in crate::rotation) struct Planned {
     pub(in crate::rotation) dependent: Arc<dyn Dependent>,
+    /// What the journal calls it: its name when the rotation was planned.
+    pub(in crate::rotation) called: String,
     /// It did not answer, and the run goes on without it.
     pub(in crate::rotation) down: Option<Error>,
 }
@@ -43,7 +45,7 @@ pub(in crate::rotation) async fn ask(
             Err(error) if second || (allow_down && error.is_retryable()) => Some(error),
             Err(error) => return Err(unready(dependent.as_ref(), &error)),
         };
-        planned.push(Planned { dependent, down });
+        planned.push(Planned { called: dependent.name().to_owned(), dependent, down });
     }
     Ok(planned)
 }

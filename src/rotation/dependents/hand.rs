@@ -50,7 +50,7 @@ impl Handing<'_> {
                 (None, None) => self.one(one.dependent.as_ref(), secret).await,
             };
             let report = report(one.dependent.as_ref(), outcome, begun);
-            self.note(&report).await?;
+            self.note_as(&one.called, &report).await?;
             reports.push(report);
         }
         Ok(reports)
@@ -82,6 +82,11 @@ impl Handing<'_> {
 
     /// Tells who looks, and the journal.
     pub(in crate::rotation) async fn note(&self, report: &DependentReport) -> Result<()> {
+        self.note_as(&report.name, report).await
+    }
+
+    /// The same of one that the journal calls so.
+    pub(super) async fn note_as(&self, called: &str, report: &DependentReport) -> Result<()> {
         self.observer.dependent_ended(report);
         let what = match report.verdict {
             Verdict::Ok => "dependent-ok",
@@ -90,7 +95,7 @@ impl Handing<'_> {
             Verdict::Partial | Verdict::Failed | Verdict::InDoubt => "dependent-failed",
         };
         let data = json!({"kind": report.kind, "ms": report.ms, "note": redact(&report.note)});
-        self.books.event(self.rotation, None, what, Some(&report.name), data).await
+        self.books.event(self.rotation, None, what, Some(called), data).await
     }
 }
 

@@ -27,6 +27,11 @@ pub trait Dependent: fmt::Debug + Send + Sync {
     /// What reports and the journal call it; no two of a rotation have one name.
     fn name(&self) -> &str;
 
+    /// What tells it from all others for as long as it is the same one, whatever it is called by then.
+    fn id(&self) -> String {
+        self.name().to_owned()
+    }
+
     /// What it is: `home-server`, `procedure`.
     fn kind(&self) -> &'static str;
 

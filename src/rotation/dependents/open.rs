@@ -4,18 +4,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::{Dependent, Handing, NewSecret, Planned};
 use crate::{
     connection::credentials::{self, State},
-    error::Result,
+    error::{Error, Result},
     rotation::{
         books::Books,
-        lockout::LockoutOptions,
+        recover::Request,
         report::{DependentReport, Observer},
+        sequel,
     },
-    secret::seal,
     store::{
         Store,
         journal::{self, RotationEvent},
@@ -33,9 +32,18 @@ pub struct Open {
     pub kind: String,
     /// As the journal calls it.
     pub name: String,
+    /// What tells it from all others; `None` in journals that have only its name.
+    pub id: Option<String>,
 }
 
 impl Open {
+    fn is(&self, dependent: &dyn Dependent) -> bool {
+        match &self.id {
+            Some(id) => *id == dependent.id(),
+            None => self.name == dependent.name(),
+        }
+    }
+
     fn known_kind(&self) -> &'static str {
         ["home-server", "procedure"].into_iter().find(|kind| *kind == self.kind).unwrap_or("connection")
     }
@@ -58,8 +66,12 @@ pub fn open_dependents(store: &Store, rotation: &str) -> Result<Vec<Open>> {
     }
     let events = journal::events(store, rotation)?;
     let planned = of.before.get("dependents").and_then(Value::as_array).cloned().unwrap_or_default();
-    let text = |one: &Value, key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let all = planned.iter().map(|one| Open { kind: text(one, "kind"), name: text(one, "name") });
+    let text = |one: &Value, key: &str| one.get(key).and_then(Value::as_str).map(str::to_owned);
+    let all = planned.iter().map(|one| Open {
+        kind: text(one, "kind").unwrap_or_default(),
+        name: text(one, "name").unwrap_or_default(),
+        id: text(one, "id"),
+    });
     Ok(all.filter(|one| !is_settled(&events, &one.name)).collect())
 }
 
@@ -93,47 +105,63 @@ fn is_settled(events: &[RotationEvent], name: &str) -> bool {
 /// Hands the secret of a rotation that has ended to those of `dependents` that have not taken it, and lets the journal know;
 /// its verdict becomes `ok` when none is left open and nothing else was. The principal's lock is taken.
 ///
+/// Of half a revocation it becomes `partial`, and one report more says so.
+///
 /// # Errors
 /// `rotation.busy`, `rotation.unfinished`, the store's. What becomes of a dependent is in its report.
 pub async fn retry_dependents(
-    store: &Store,
-    identity: &seal::Identity,
-    who: &str,
-    lockout: LockoutOptions,
-    rotation: &str,
-    (secret, dependents): (&NewSecret, &[Arc<dyn Dependent>]),
+    request: &Request,
+    secret: &NewSecret,
+    dependents: &[Arc<dyn Dependent>],
     observer: &dyn Observer,
 ) -> Result<Vec<DependentReport>> {
-    let books = Books::new(store, identity, who, lockout);
-    let (principal, id) = (secret.principal, rotation.to_owned());
+    let books = Books::new(&request.store, &request.identity, &request.who, request.lockout);
+    let (principal, id) = (secret.principal, request.transaction.clone());
     let open = books
         .with(move |books| {
             books.lock(principal)?;
             open_dependents(&books.store, &id)
         })
         .await?;
-    let gone: Vec<&Open> = open.iter().filter(|open| dependents.iter().all(|one| one.name() != open.name)).collect();
-    let mut reports = Vec::new();
-    for one in gone {
-        let note = "it is none any more".to_owned();
-        books.event(rotation, None, GONE, Some(&one.name), json!({"note": note})).await?;
-        let report =
-            DependentReport { name: one.name.clone(), kind: one.known_kind(), verdict: Verdict::Skipped, ms: 0, note };
-        observer.dependent_ended(&report);
-        reports.push(report);
+    if open.is_empty() {
+        // Somebody else was faster, or changed the password again.
+        return Ok(Vec::new());
     }
-    let is_open = |one: &&Arc<dyn Dependent>| open.iter().any(|open| open.name == one.name());
-    let planned: Vec<Planned> =
-        dependents.iter().filter(is_open).map(|one| Planned { dependent: Arc::clone(one), down: None }).collect();
-    let handing = Handing { books: &books, rotation, observer, hurry: &CancellationToken::new() };
+    let handing = Handing { books: &books, rotation: &request.transaction, observer, hurry: &request.hurry };
+    let mut reports = Vec::new();
+    let mut planned = Vec::new();
+    for one in open {
+        match dependents.iter().find(|dependent| one.is(dependent.as_ref())) {
+            Some(dependent) => planned.push(Planned { dependent: dependent.clone(), called: one.name, down: None }),
+            None => reports.push(gone(&handing, one).await?),
+        }
+    }
     reports.extend(handing.all(&planned, secret, None).await?);
-    let id = rotation.to_owned();
-    books.with(move |books| settle(&books.store, &id)).await?;
+    let id = request.transaction.clone();
+    let half = books.with(move |books| settle(&books.store, &id)).await?;
+    reports.extend(half.map(|why| DependentReport {
+        kind: "revocation",
+        name: "the second change".to_owned(),
+        verdict: Verdict::Partial,
+        ms: 0,
+        note: why.message().to_owned(),
+    }));
     Ok(reports)
 }
 
-/// The verdict of a rotation whose dependents were tried again.
-fn settle(store: &Store, rotation: &str) -> Result<()> {
+/// Notes that a dependent is none any more.
+async fn gone(handing: &Handing<'_>, open: Open) -> Result<DependentReport> {
+    let note = "it is none any more".to_owned();
+    handing.books.event(handing.rotation, None, GONE, Some(&open.name), json!({"note": note})).await?;
+    let report = DependentReport { kind: open.known_kind(), name: open.name, verdict: Verdict::Skipped, ms: 0, note };
+    handing.observer.dependent_ended(&report);
+    Ok(report)
+}
+
+/// Gives a rotation whose dependents were tried again its verdict, at one stroke: that of half a revocation is at least
+/// `partial`, and why is answered.
+fn settle(store: &Store, rotation: &str) -> Result<Option<Error>> {
+    let Some(of) = journal::get(store, rotation)? else { return Ok(None) };
     let open = open_dependents(store, rotation)?;
     let events = journal::events(store, rotation)?;
     let last = |name: &str| {
@@ -143,11 +171,17 @@ fn settle(store: &Store, rotation: &str) -> Result<()> {
             .find(|event| event.target.as_deref() == Some(name) && event.what.starts_with("dependent-"));
         of.map(|event| event.what.as_str())
     };
-    let what_targets_say = targets(&events);
-    let verdict = open.iter().fold(what_targets_say, |worst, open| match last(&open.name) {
+    let half = sequel::half_revoked(&of, &events);
+    let floor = if half.is_some() { Verdict::Partial } else { Verdict::Ok };
+    let verdict = open.iter().fold(targets(&events).max(floor), |worst, open| match last(&open.name) {
         Some("dependent-failed") => worst.max(Verdict::Partial),
         _ => worst.max(Verdict::Inconclusive),
     });
     let names: Vec<&str> = open.iter().map(|open| open.name.as_str()).collect();
-    journal::finish(store, rotation, verdict, "dependents-retried", &json!({ "open": names }))
+    let mut data = json!({ "open": names });
+    if let Some(why) = &half {
+        data["half"] = why.message().into();
+    }
+    journal::finish(store, rotation, verdict, "dependents-retried", &data)?;
+    Ok(half)
 }

@@ -21,7 +21,7 @@ pub(super) enum Standing {
     NotSent,
     /// A write was sent; nothing shows what became of it.
     Sent,
-    /// The candidate signed in on the pinned target.
+    /// The candidate signed in on the pinned target, and no other secret was given since.
     Proven,
     /// The candidate is current already.
     Current,
@@ -42,14 +42,22 @@ pub(super) struct Case {
     pub(super) candidate: Credential,
     /// The secrets before it, the latest first.
     pub(super) older: Vec<Credential>,
-    /// A secret that somebody said to have set meanwhile.
+    /// A secret that somebody said to have set meanwhile, the last one.
     pub(super) given: Option<Credential>,
+    /// When that was said.
+    pub(super) given_at: Option<OffsetDateTime>,
+    /// Those that were given before it. They are kept until it is known which one is valid, and not tried.
+    pub(super) given_before: Vec<Credential>,
     /// Where the write went.
     pub(super) pinned: String,
+    /// The server that this led to, by its own name, where the journal has it.
+    pub(super) server: Option<String>,
     /// `pwdLastSet` there before the write.
     pub(super) before: Option<i64>,
     /// Whether the write was acknowledged.
     pub(super) acknowledged: bool,
+    /// When it was: it had landed by then.
+    landed_by: Option<OffsetDateTime>,
     /// Whether the candidate is a former password that comes back: by an undo, or as an earlier version.
     pub(super) brings_back: bool,
     pub(super) sent_at: Option<OffsetDateTime>,
@@ -79,16 +87,23 @@ impl Case {
                 older.push(one);
             }
         }
-        let given = last(&events, "given").and_then(|event| id(&event.data["credential"]));
-        let given = given.map(|id| credentials::by_id(store, id)).transpose()?;
+        let mut given_before = given(store, &events)?;
+        let given = if given_before.is_empty() { None } else { Some(given_before.remove(0)) };
+        // Whoever gave the candidate's own secret last has taken back the others.
+        let given = given.filter(|given| given.id != candidate.id);
+        given_before.retain(|given| given.id != candidate.id);
+        let given_at = given.as_ref().and(last(&events, "given")).and_then(|event| moment(&event.at));
         let pinned = rotation.pinned_target.clone().ok_or_else(|| unreadable(&rotation))?;
+        let server = rotation.before["server"].as_str().map(str::to_owned);
         let sent = writes.last().copied();
         let before = match sent {
             Some(sent) => sent.data["pwd_last_set"].as_i64(),
             None => target(&rotation, &pinned).and_then(|target| target["pwd_last_set"].as_i64()),
         };
         let number = sent.map_or(0, |sent| sent.number);
-        let acknowledged = events.iter().any(|event| event.what == "change-acknowledged" && event.number > number);
+        let acknowledgement = last(&events, "change-acknowledged").filter(|event| event.number > number);
+        let (acknowledged, landed_by) =
+            (acknowledgement.is_some(), acknowledgement.and_then(|event| moment(&event.at)));
         let noted = candidate.sent_at.as_deref().and_then(moment);
         let sent_at = sent.and_then(|sent| moment(&sent.at)).max(noted);
         let standing = Standing::NotSent;
@@ -99,9 +114,13 @@ impl Case {
             candidate,
             older,
             given,
+            given_at,
+            given_before,
             pinned,
+            server,
             before,
             acknowledged,
+            landed_by,
             brings_back,
             sent_at,
             open,
@@ -120,10 +139,16 @@ impl Case {
         match last(&self.events, "judged") {
             _ if self.candidate.state == State::Current => Standing::Current,
             Some(judged) => Standing::Judged(id(&judged.data["valid"])),
-            None if self.candidate.proven_at.is_some() => Standing::Proven,
+            None if self.is_proven() => Standing::Proven,
             None if self.sent_at.is_none() => Standing::NotSent,
             None => Standing::Sent,
         }
+    }
+
+    /// Whether the candidate has signed in, and nobody has said since then that another one was set.
+    fn is_proven(&self) -> bool {
+        let proven = self.candidate.proven_at.as_deref().and_then(moment);
+        proven.is_some_and(|proven| self.given_at.is_none_or(|given| given <= proven))
     }
 
     /// The targets beside the pinned one that nobody has proven.
@@ -151,18 +176,29 @@ impl Case {
         self.rotation.before["account"]["guid"].as_str().unwrap_or(&self.candidate.username)
     }
 
-    /// Whether former passwords are remembered, as preflight read it: then the one before still signs in for a while. Not
-    /// where a target may lack two changes: the one before this one may never have been valid there.
+    /// Whether former passwords are remembered, as preflight read it: then the one before still signs in for a while.
     pub(super) fn has_history(&self) -> bool {
-        let targets = self.rotation.before["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let behind = targets.iter().any(|target| target["behind"] == true);
-        !behind && self.rotation.before["policy"]["history"].as_u64().is_some_and(|history| history > 0)
+        self.rotation.before["policy"]["history"].as_u64().is_some_and(|history| history > 0)
+    }
+
+    /// Whether a target may lack two changes: the password before this one may never have been valid there.
+    pub(super) fn is_behind(&self, name: &str) -> bool {
+        target(&self.rotation, name).is_some_and(|target| target["behind"] == true)
     }
 
     /// When no write of it can land any more.
     pub(super) fn limit(&self, late: std::time::Duration) -> Option<OffsetDateTime> {
-        self.sent_at.map(|at| at + Duration::try_from(late).unwrap_or(Duration::ZERO))
+        self.landed_by.or_else(|| self.sent_at.map(|at| at + Duration::try_from(late).unwrap_or(Duration::ZERO)))
     }
+}
+
+/// The secrets that somebody said to have set, the one that was given last first.
+fn given(store: &Store, events: &[RotationEvent]) -> Result<Vec<Credential>> {
+    let mut ids: Vec<CredentialId> = Vec::new();
+    for event in events.iter().rev().filter(|event| event.what == "given") {
+        ids.extend(id(&event.data["credential"]).filter(|id| !ids.contains(id)));
+    }
+    ids.into_iter().map(|id| credentials::by_id(store, id)).collect()
 }
 
 /// The last event with this word.

@@ -8,9 +8,11 @@
 //! A candidate without a journal is left alone: it was never sent, and it cannot be told from one that
 //! `conn::set_credentials` keeps until a target can be asked.
 
+mod administrator;
 mod case;
 mod judge;
 mod settle;
+mod settled;
 mod targets;
 mod unfinished;
 
@@ -29,16 +31,18 @@ use super::{
     request::Via,
 };
 use crate::{
-    connection::credentials,
+    connection::credentials::{self, Credential},
     directory::{Endpoint, Target},
     error::{Error, Result},
     secret::{Secret, seal},
     store::{Store, events::Failure, journal},
     verdict::Verdict,
 };
+use administrator::Administrator;
 use case::{Case, Standing};
 use judge::Judge;
 use settle::Settling;
+pub use settled::{Settled, settled};
 pub use unfinished::{Unfinished, Version, find, unfinished};
 
 /// After so long no write that was sent can land any more: a sender gives up after 10 s (`Limits::operation`), and what a
@@ -143,17 +147,20 @@ pub trait Onlooker: Send + Sync {
 ///
 /// # Errors
 /// The transaction stays open then, and every secret is kept: `rotation.busy` when somebody works at it,
+/// `rotation.unfinished` (in doubt) when this one has ended and a later one of the account has not,
 /// `rotation.no_valid_secret` (failed), `rotation.still_in_doubt` (in doubt), and, inconclusive, `rotation.target_down` and
 /// what bars the account from signing in, e.g. `ad.account_locked`.
 pub async fn recover(request: &Request, onlooker: &dyn Onlooker) -> Result<Recovered> {
     let books = Books::new(&request.store, &request.identity, &request.who, request.lockout);
     let case = load(request, &books).await?;
-    let case = given(request, &books, case).await?;
-    let settling = Settling { request, books: &books, case: &case, onlooker };
+    let case = given(request, &books, case, onlooker).await?;
+    let administrator = Administrator::of(request);
+    let settling = Settling { request, books: &books, case: &case, administrator: &administrator, onlooker };
     match &case.standing {
         Standing::NotSent => settling.not_sent().await,
         Standing::Sent => {
-            let judgement = Box::pin(Judge::new(request, &books, &case, onlooker)?.judge()).await?;
+            let judge = Judge::new(request, &books, &case, &administrator, onlooker).await?;
+            let judgement = Box::pin(judge.judge()).await?;
             Box::pin(settling.judged(judgement)).await
         }
         Standing::Judged(valid) => {
@@ -171,7 +178,8 @@ pub async fn recover(request: &Request, onlooker: &dyn Onlooker) -> Result<Recov
     }
 }
 
-/// Locks the account, then reads the transaction as it stands.
+/// Locks the account, then reads the transaction as it stands. What one that has ended left waits while a later one of the
+/// account is in doubt: nobody knows then whether its password is still the valid one.
 async fn load(request: &Request, books: &Books) -> Result<Case> {
     let id = request.transaction.clone();
     books
@@ -180,27 +188,52 @@ async fn load(request: &Request, books: &Books) -> Result<Case> {
                 journal::get(&books.store, &id)?
                     .ok_or_else(|| Error::new("rotation.unknown", format!("the journal has no transaction {id}")))
             };
-            books.hold(rotation()?.principal)?;
-            Case::load(&books.store, rotation()?)
+            let principal = books.hold(rotation()?.principal)?;
+            let rotation = rotation()?;
+            if rotation.finished_at.is_some() {
+                books.lock(principal)?;
+            }
+            Case::load(&books.store, rotation)
         })
         .await
 }
 
-/// Records a given password as one more candidate before it is tried, unless it is one of those that are kept.
-async fn given(request: &Request, books: &Books, case: Case) -> Result<Case> {
-    let Some(secret) = request.password.clone().filter(|_| case.standing == Standing::Sent) else { return Ok(case) };
+/// Records a given password as one more candidate before it is tried. The candidate's own is none; one that was given before
+/// is given once more. A former one gets a row of its own, for somebody says that it was set again.
+async fn given(request: &Request, books: &Books, case: Case, onlooker: &dyn Onlooker) -> Result<Case> {
+    let Some(secret) = request.password.clone() else { return Ok(case) };
+    if !matches!(case.standing, Standing::Sent | Standing::Proven) {
+        onlooker.told(
+            "the given password",
+            "it is known already which one is valid: the given one is neither tried nor kept",
+        );
+        return Ok(case);
+    }
     let run = request.run.clone();
     books
         .with(move |books| {
-            let store = &books.store;
-            for known in std::iter::once(&case.candidate).chain(&case.given).chain(&case.older) {
-                if credentials::open(store, &books.identity, known)?.expose() == secret.expose() {
-                    return Ok(case);
+            let (store, identity) = (&books.store, &books.identity);
+            let is_it = |known: &Credential| Ok(credentials::open(store, identity, known)?.expose() == secret.expose());
+            if is_it(&case.candidate)? {
+                // Whoever says that the candidate is it takes back what was said before.
+                if case.given.is_some() {
+                    let data = json!({"credential": case.candidate.id, "version": case.candidate.version});
+                    journal::event(store, &case.rotation.id, "given", None, &data)?;
+                    return Case::load(store, case.rotation);
+                }
+                return Ok(case);
+            }
+            let mut known = None;
+            for given in case.given.iter().chain(&case.given_before) {
+                if is_it(given)? {
+                    known = Some(given.clone());
                 }
             }
-            let recorded =
-                credentials::record_further(store, &books.identity, &case.candidate, &secret, run.as_deref())?;
-            let data = json!({"credential": recorded.id, "version": recorded.version});
+            let given = match known {
+                Some(given) => given,
+                None => credentials::record_further(store, identity, &case.candidate, &secret, run.as_deref())?,
+            };
+            let data = json!({"credential": given.id, "version": given.version});
             journal::event(store, &case.rotation.id, "given", None, &data)?;
             Case::load(store, case.rotation)
         })

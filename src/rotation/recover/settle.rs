@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{
     Onlooker, Recovered, Request,
+    administrator::Administrator,
     case::{Case, Standing},
     judge::Judgement,
     targets,
@@ -29,6 +30,7 @@ pub(super) struct Settling<'a> {
     pub(super) request: &'a Request,
     pub(super) books: &'a Books,
     pub(super) case: &'a Case,
+    pub(super) administrator: &'a Administrator<'a>,
     pub(super) onlooker: &'a dyn Onlooker,
 }
 
@@ -86,6 +88,7 @@ impl Settling<'_> {
         let word = if superseded { "superseded" } else { "not-applied" };
         let losers: Vec<CredentialId> = std::iter::once(&case.candidate)
             .chain(&case.given)
+            .chain(&case.given_before)
             .map(|one| one.id)
             .filter(|id| Some(*id) != valid)
             .collect();
@@ -104,7 +107,12 @@ impl Settling<'_> {
                 journal::finish(store, &rotation, Verdict::Failed, word, &by)
             })
             .await?;
-        Ok(self.recovered(why, version, done))
+        let recovered = self.recovered(why, version, done);
+        if superseded || case.rotation.options["revoke"] != true {
+            return Ok(recovered);
+        }
+        let error = Some(Failure::from(&sequel::not_begun(&self.request.connection)));
+        Ok(Recovered { verdict: Verdict::Partial, error, ..recovered })
     }
 
     /// The candidate is proven: it becomes current for every connection, the journal ends, and then the other targets are
@@ -115,7 +123,7 @@ impl Settling<'_> {
         if case.standing != Standing::Lagging {
             self.switch(&done).await?;
         }
-        let targets = targets::look(self, session).await?;
+        let targets = Box::pin(targets::look(self, session)).await?;
         self.settle(&targets).await?;
         let recovered = self.recovered(found, Some(case.candidate.version), done);
         let error = shortfall(&targets).map(|error| {
@@ -144,7 +152,8 @@ impl Settling<'_> {
             (true, true) => Verdict::Ok,
         };
         let (id, rotation, pinned) = (case.candidate.id, case.rotation.id.clone(), case.pinned.clone());
-        let (data, given) = (self.by(), case.given.as_ref().map(|given| given.id));
+        let data = self.by();
+        let given: Vec<CredentialId> = case.given.iter().chain(&case.given_before).map(|given| given.id).collect();
         let progress = journal::Progress { stage: Some(Stage::Promote.as_str().to_owned()), ..Default::default() };
         self.books
             .with(move |books| {
@@ -152,7 +161,7 @@ impl Settling<'_> {
                 if credentials::by_id(store, id)?.state != State::Current {
                     credentials::promote(store, id, &pinned)?;
                 }
-                if let Some(given) = given {
+                for given in given {
                     credentials::retire(store, given, "not valid")?;
                 }
                 journal::step(store, &rotation, &progress, "recovering", None, &data)?;

@@ -9,27 +9,21 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{case::Case, settle::Settling};
 use crate::{
-    directory::{self, Identity, Session},
+    directory::{self, Session, outcome},
     error::{Error, Result},
     rotation::{
-        change,
         controllers::{self, Controller, Down},
         converge::{Fate, Following, NO_HISTORY, report},
         report::TargetReport,
+        request::Reader,
     },
-    store::rows::{CredentialId, PrincipalId},
 };
 
 /// Why a target is left as it is.
 const REFUSED_BEFORE: &str = "it refused the password before: not tried again";
-
-/// Who reads on the targets.
-struct Reader {
-    identity: Identity,
-    principal: PrincipalId,
-    /// The account itself, with this previous password.
-    previous: Option<CredentialId>,
-}
+const NO_PREVIOUS: &str = "no administrative connection is named, and no previous password of the account is kept";
+const BEHIND: &str =
+    "it may lack two changes, so the previous password may never have been valid there and must not be tried";
 
 /// Looks at each target that is not proven.
 pub(super) async fn look(settling: &Settling<'_>, session: Option<Session>) -> Result<Vec<TargetReport>> {
@@ -70,63 +64,54 @@ async fn each(
         principal: case.candidate.principal,
         version: case.candidate.id,
         mark,
-        reader: match &reader {
-            Some(reader) => Ok((reader.identity.clone(), reader.principal)),
-            None => Err(NO_HISTORY.to_owned()),
-        },
+        reader: reader.clone().map_err(str::to_owned),
         wait: request.wait,
         deadline: begun + request.wait,
         hurry: &request.hurry,
-        refused: Mutex::new(None),
+        refused: Mutex::default(),
     };
     let endpoints = pending.iter().map(|name| request.endpoint(name)).collect::<Result<Vec<_>>>()?;
     let (open, down) = controllers::open_all(&endpoints).await;
-    let fates =
-        open.iter().map(async |one| report(&one.name, fate(settling, &following, reader.as_ref(), one).await, begun));
+    let fates = open.iter().map(async |one| report(&one.name, fate(settling, &following, &reader, one).await, begun));
     let mut reports = join_all(fates).await;
     let left = |down: &Down| report(&down.target, Fate::Left(format!("it was down: {}", down.error)), begun);
     reports.extend(down.iter().map(left));
     Ok(reports)
 }
 
-async fn reader(settling: &Settling<'_>) -> Result<Option<Reader>> {
-    let Settling { request, case, books, .. } = settling;
-    if let Some((identity, principal)) = request.administrator() {
-        return Ok(Some(Reader { identity, principal, previous: None }));
+/// Who reads on the targets: the administrative account, else the account itself with the previous password; else why nobody
+/// may.
+async fn reader(settling: &Settling<'_>) -> Result<Result<Reader, &'static str>> {
+    let Settling { request, case, administrator, books, .. } = settling;
+    if let Some(administrator) = administrator.unrefused().await {
+        return Ok(Ok(administrator));
     }
-    match case.older.first().filter(|_| case.has_history()) {
-        Some(previous) => {
-            let identity = request.identity_of(books, previous).await?;
-            Ok(Some(Reader { identity, principal: previous.principal, previous: Some(previous.id) }))
-        }
-        None => Ok(None),
+    let Some(previous) = case.older.first() else { return Ok(Err(NO_PREVIOUS)) };
+    if !case.has_history() {
+        return Ok(Err(NO_HISTORY));
     }
+    let identity = request.identity_of(books, previous).await?;
+    Ok(Ok(Reader { identity, principal: previous.principal, version: previous.id, is_own: true }))
 }
 
 /// `pwdLastSet` on the pinned target, which the others should have as well, and the account's DN. The new password is proven
 /// there, so signing in with it is safe; should it be refused all the same, somebody has set another one since.
 async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i64, String), Fate> {
-    let Settling { request, case, books, .. } = settling;
-    let is_own = session.is_none() && request.via.is_none();
-    if is_own && !request.insist && was_refused(case, &case.pinned) {
-        return Err(Fate::Refused(REFUSED_BEFORE.to_owned()));
-    }
+    let case = settling.case;
+    let mut is_own = false;
     let work = async {
-        let session = if let Some(session) = session {
+        let over_via = if session.is_none() { over_via(settling).await? } else { None };
+        let session = if let Some(session) = session.or(over_via) {
             session
         } else {
-            let session = change::connect(&request.endpoint(&case.pinned)?).await?;
-            let (identity, principal) = match request.administrator() {
-                Some(administrator) => administrator,
-                None => (request.identity_of(books, &case.candidate).await?, case.candidate.principal),
-            };
-            books.sign_in(&session, &identity, principal).await?;
-            session
+            is_own = true;
+            as_itself(settling).await?
         };
         let dn = directory::resolve(&session, case.guid()).await?.dn;
         Ok::<_, Error>((directory::pwd_last_set(&session, &dn).await?, dn))
     };
     work.await.map_err(|error| match error.code() {
+        "rotation.refused_before" => Fate::Refused(REFUSED_BEFORE.to_owned()),
         "ad.wrong_password" if is_own => {
             Fate::Refused("it refuses the password now: somebody has set another one since".to_owned())
         }
@@ -134,24 +119,58 @@ async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i6
     })
 }
 
-async fn fate(settling: &Settling<'_>, following: &Following<'_>, reader: Option<&Reader>, one: &Controller) -> Fate {
-    let Some(reader) = reader else { return Fate::Left(NO_HISTORY.to_owned()) };
-    if !settling.request.insist && was_refused(settling.case, &one.name) {
+/// A session as the administrative account; `None` where there is none, or its own password is refused.
+async fn over_via(settling: &Settling<'_>) -> Result<Option<Session>> {
+    let Settling { request, case, administrator, books, .. } = settling;
+    if administrator.unrefused().await.is_none() {
+        return Ok(None);
+    }
+    let session = request.pinned(case).await?;
+    match administrator.sign_in(books, &session).await {
+        Ok(()) => Ok(Some(session)),
+        Err(error) if outcome::refuses_credential(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn as_itself(settling: &Settling<'_>) -> Result<Session> {
+    let Settling { request, case, books, .. } = settling;
+    if !request.insist && was_refused(case, &case.pinned) {
+        return Err(Error::new("rotation.refused_before", REFUSED_BEFORE));
+    }
+    let session = request.pinned(case).await?;
+    let (identity, principal) = (request.identity_of(books, &case.candidate).await?, case.candidate.principal);
+    books.sign_in(&session, &identity, principal, Some(case.candidate.id)).await?;
+    Ok(session)
+}
+
+async fn fate(
+    settling: &Settling<'_>,
+    following: &Following<'_>,
+    reader: &Result<Reader, &'static str>,
+    one: &Controller,
+) -> Fate {
+    let Settling { request, case, administrator, books, .. } = settling;
+    let reader = match reader {
+        Ok(reader) if reader.is_own && case.is_behind(&one.name) => return Fate::Left(BEHIND.to_owned()),
+        Ok(reader) => reader,
+        Err(why) => return Fate::Left((*why).to_owned()),
+    };
+    if !request.insist && was_refused(case, &one.name) {
         return Fate::Refused(REFUSED_BEFORE.to_owned());
     }
     let signed_in = {
         let _one_at_a_time = following.refused.lock().await;
-        let (session, identity, principal) = (&one.session, &reader.identity, reader.principal);
-        match reader.previous {
-            // A refusal is not the current version's.
-            Some(previous) => settling.books.sign_in_with(session, identity, principal, Some(previous)).await,
-            None => settling.books.sign_in(session, identity, principal).await,
+        if reader.is_own {
+            books.sign_in(&one.session, &reader.identity, reader.principal, Some(reader.version)).await
+        } else {
+            administrator.sign_in(books, &one.session).await
         }
     };
     match signed_in {
         Ok(()) => following.follow(one).await,
         // What lags would take it.
-        Err(error) if reader.previous.is_some() && error.code() == "ad.wrong_password" => following.prove(one).await,
+        Err(error) if reader.is_own && error.code() == "ad.wrong_password" => following.prove(one).await,
         Err(error) => Fate::Left(format!("it could not be looked at: {error}")),
     }
 }

@@ -22,9 +22,9 @@ pub struct Unfinished {
     pub transaction: String,
     /// The account's name.
     pub account: String,
-    /// The connection that it was begun for, or another one of the account where that one is gone.
+    /// The connection that it was begun for, or another one of the account where that one is gone or is another account's.
     pub connection: String,
-    /// Every connection of the account.
+    /// Every connection of the account, and the one that an unfinished transaction gives to it.
     pub connections: Vec<String>,
     /// When it was begun, RFC 3339.
     pub begun: String,
@@ -68,15 +68,22 @@ pub struct Version {
 /// `connection.unknown`, and the store's.
 pub fn unfinished(store: &Store, connection: Option<&str>, scope: &Scope) -> Result<Vec<Unfinished>> {
     let wanted = match connection {
-        Some(name) => Some(surviving(store, connection::get(store, name, scope)?.principal)?),
+        Some(name) => {
+            let connection = connection::get(store, name, scope)?;
+            Some((surviving(store, connection.principal)?, connection.name))
+        }
         None => None,
     };
     let mut found = Vec::new();
     for rotation in journal::unfinished(store)?.into_iter().chain(journal::unsettled(store)?) {
-        if wanted.is_some_and(|wanted| wanted != rotation.principal) {
+        let Some((connection, connections)) = connections(store, &rotation, scope)? else { continue };
+        // One that is to give the connection another account is that one's.
+        let wanted = wanted.as_ref().is_none_or(|(principal, name)| {
+            *principal == rotation.principal || (rotation.finished_at.is_none() && *name == connection)
+        });
+        if !wanted {
             continue;
         }
-        let Some((connection, connections)) = connections(store, &rotation, scope)? else { continue };
         let case = Case::load(store, rotation)?;
         if case.standing != Standing::Ended {
             found.push(describe(store, &case, connection, connections)?);
@@ -101,11 +108,17 @@ fn surviving(store: &Store, principal: PrincipalId) -> Result<PrincipalId> {
     store.read(|c| crate::store::rows::principals::surviving(c, principal))
 }
 
-/// The connection to reach the account over, and all of it; `None` where the scope shows none.
+/// The connection to reach the account over, and all of it; `None` where the scope shows none. What has ended concerns the
+/// connections that use the account now: the one that it was begun for may have been given another account since.
 fn connections(store: &Store, rotation: &Rotation, scope: &Scope) -> Result<Option<(String, Vec<String>)>> {
-    let all = credentials::connections_of(store, rotation.principal)?;
+    let mut all = credentials::connections_of(store, rotation.principal)?;
+    let begun_for = begun_for(store, rotation)?;
+    if let Some(name) = begun_for.iter().find(|name| rotation.finished_at.is_none() && !all.contains(name)) {
+        all.push(name.clone());
+    }
+    let own = |name: &&String| all.contains(name);
     let visible = |name: &&String| connection::get(store, name, scope).is_ok();
-    let first = std::iter::once(&rotation.connection).chain(&all).find(visible).cloned();
+    let first = begun_for.iter().filter(own).chain(&all).find(visible).cloned();
     Ok(match first {
         Some(first) => Some((first, all)),
         // Nobody's any more: one that is cut short is still told, so that what is known of it can be seen.
@@ -114,6 +127,13 @@ fn connections(store: &Store, rotation: &Rotation, scope: &Scope) -> Result<Opti
         }
         None => None,
     })
+}
+
+/// The present name of the connection that it was begun for, while there is one. The candidate's row knows it by its id;
+/// the journal has the name that it went by.
+fn begun_for(store: &Store, rotation: &Rotation) -> Result<Option<String>> {
+    let Some(candidate) = rotation.candidate else { return Ok(Some(rotation.connection.clone())) };
+    credentials::recorded_for(store, candidate)
 }
 
 fn describe(store: &Store, case: &Case, connection: String, connections: Vec<String>) -> Result<Unfinished> {

@@ -19,8 +19,7 @@ use allowed::former;
 pub(super) use allowed::refuse_impossible;
 use behind::Behind;
 pub(super) use behind::with_behind;
-pub use half::retry_dependents;
-pub(super) use half::{again, binds_until, not_revoked};
+pub(super) use half::{again, binds_until, half_revoked, not_begun, not_revoked};
 
 use super::{
     Done,
@@ -53,6 +52,8 @@ pub(super) struct Sequel {
     pub(super) after: String,
     /// Where that one was made: this one goes there too.
     pinned: String,
+    /// The server that this led to.
+    server: Option<String>,
     /// The password that is put back.
     pub(super) former: Option<Secret>,
     /// What has not got the first change, and does not take part.
@@ -61,7 +62,8 @@ pub(super) struct Sequel {
 
 impl Sequel {
     pub(super) fn pinned(&self, open: &[Controller]) -> Result<usize> {
-        open.iter().position(|controller| controller.name == self.pinned).ok_or_else(|| {
+        let is_it = |one: &Controller| one.name == self.pinned && one.own_name == self.server;
+        open.iter().position(is_it).ok_or_else(|| {
             Error::new("rotation.target_down", format!("{}, which has the first change, does not answer", self.pinned))
                 .retryable()
         })
@@ -186,10 +188,10 @@ async fn changed_once(request: &Request, mut first: Done, books: &Books, log: Lo
 fn access_ends(outcome: &Outcome) -> String {
     let unproven = outcome.unproven();
     let passwords = if unproven.is_empty() {
-        "the password that was known is refused from now on".to_owned()
+        "the password that was known is refused where this change has arrived".to_owned()
     } else {
         format!(
-            "the password that was known is refused from now on, but for {}, which have not got the second change",
+            "the password that was known is refused where this change has arrived, so not on {}, which have not got the second one",
             unproven.join(", ")
         )
     };
@@ -213,7 +215,8 @@ async fn second<'a>(
 ) -> (Result<Done>, Log<'a>) {
     log.of = of;
     let (after, pinned) = (first.recorded.rotation.clone(), first.plan.pinned.name.clone());
-    let sequel = Sequel { of, after, pinned, former, behind: Behind::after(first) };
+    let server = first.plan.pinned.own_name.clone();
+    let sequel = Sequel { of, after, pinned, server, former, behind: Behind::after(first) };
     let done = match next(request, first, books, takes).await {
         Ok(request) => Box::pin(transaction(&request, books, &mut log, Some(&sequel))).await,
         Err(error) => Err(error),

@@ -10,9 +10,9 @@ use crate::{
     error::Result,
     store::{
         failed,
-        lockout::{self, Rules},
+        lockout::{self, Applying, Rules},
         moment,
-        rows::principals,
+        rows::{PrincipalId, account_name, principals},
     },
 };
 
@@ -20,14 +20,20 @@ use crate::{
 const MOST: u32 = 1000;
 
 /// Attempts of one account. Of several principals with the same name and domain one objectGUID at most is known: they may be
-/// one account, and are counted as one.
-const OF_ACCOUNT: &str = "(a.principal = :principal OR (a.domain = :domain AND a.name = :name
-    AND (:provisional OR (SELECT directory_guid FROM principal WHERE uid = a.principal) IS NULL)))";
+/// one account, and are counted as one. So may one that goes by a DN, or another name that does not tell whose it is, and any
+/// other of its domain, as long as both are unknown.
+const OF_ACCOUNT: &str = "(a.principal = :principal OR (a.domain = :domain
+    AND (:provisional OR (SELECT directory_guid FROM principal WHERE uid = a.principal) IS NULL)
+    AND (a.name = :name OR (:provisional AND (:opaque OR instr(a.name, '=') > 0)
+        AND (SELECT directory_guid FROM principal WHERE uid = a.principal) IS NULL))))";
 
 /// What counts against an account now.
 pub(super) struct Counted {
     pub(super) rules: Rules,
-    pub(super) assumed: bool,
+    /// Whether attempts of others count too, which may be the same account.
+    pub(super) shared: bool,
+    /// Why the rules are assumed ones; `None`: they were read.
+    pub(super) assumed: Option<&'static str>,
     /// How many wrong ones there may be; `None`: nothing locks the account.
     pub(super) allowed: Option<u32>,
     /// Whether the version that asks was accepted by a target, refused by none since, and replaced by no later one.
@@ -41,9 +47,12 @@ pub(super) struct Counted {
     last: Option<OffsetDateTime>,
 }
 
+#[allow(clippy::struct_excessive_bools)] // what the row says, each by itself
 struct Attempt {
     at: OffsetDateTime,
     answered: bool,
+    /// By another name.
+    others: bool,
     forgiven: bool,
     /// Never answered, and it carried a version that a target accepts.
     harmless: bool,
@@ -52,12 +61,16 @@ struct Attempt {
 impl Counted {
     pub(super) fn read(c: &Connection, ask: &Ask, now: OffsetDateTime) -> Result<Self> {
         let principal = principals::surviving(c, ask.principal)?;
-        let known = lockout::known_in(c, principal)?;
-        let rules = known.unwrap_or(ask.assumed);
+        let Applying { rules, assumed } = lockout::applying_in(c, principal, ask.assumed)?;
         let mut counted = Self {
             rules,
-            assumed: known.is_none(),
-            allowed: rules.allowed(),
+            assumed,
+            allowed: if may_be_anybody(c, ask, principal)? {
+                rules.allowed().map(|most| most.min(1))
+            } else {
+                rules.allowed()
+            },
+            shared: false,
             proven: is_proven(c, ask)?,
             open: 0,
             flying: 0,
@@ -75,6 +88,7 @@ impl Counted {
             }
             after = attempt.at;
             counted.last = counted.last.or(Some(attempt.at));
+            counted.shared |= attempt.others;
             let flies = !attempt.answered && now - attempt.at < IN_FLIGHT;
             match (attempt.forgiven, flies) {
                 (true, _) => counted.forgiven += 1,
@@ -113,10 +127,11 @@ impl Counted {
 /// Attempts that may have been wrong, the latest first.
 fn attempts(c: &Connection, ask: &Ask, window: Duration, now: OffsetDateTime) -> Result<Vec<Attempt>> {
     let principal = principals::surviving(c, ask.principal)?;
+    let name = account_name::bare(&ask.name);
     let sql = format!(
         "SELECT a.at, a.answer IS NOT NULL, a.cleared_at IS NOT NULL,
             coalesce(k.accepted_at > :since AND coalesce(k.refused_at, '') < k.accepted_at, 0)
-                AND a.answer IS NOT 'wrong'
+                AND a.answer IS NOT 'wrong', a.principal <> :principal AND a.name <> :name
          FROM attempt a LEFT JOIN credential k ON k.id = a.credential
          WHERE {OF_ACCOUNT} ORDER BY a.at DESC LIMIT :most"
     );
@@ -126,7 +141,8 @@ fn attempts(c: &Connection, ask: &Ask, window: Duration, now: OffsetDateTime) ->
             named_params! {
                 ":principal": principal,
                 ":domain": principals::domain(c, principal)?.to_lowercase(),
-                ":name": principals::bare_name(&ask.name),
+                ":opaque": account_name::is_opaque(&name),
+                ":name": name,
                 ":provisional": principals::guid(c, principal)?.is_none(),
                 ":since": moment::text(now - window),
                 ":most": MOST,
@@ -138,6 +154,7 @@ fn attempts(c: &Connection, ask: &Ask, window: Duration, now: OffsetDateTime) ->
                     answered: row.get(1)?,
                     forgiven: row.get(2)?,
                     harmless: row.get(3)?,
+                    others: row.get(4)?,
                 })
             },
         )
@@ -146,6 +163,11 @@ fn attempts(c: &Connection, ask: &Ask, window: Duration, now: OffsetDateTime) ->
     // An answer may still come to one that flies, whatever is known of its version.
     let counts = |one: &Attempt| !one.harmless || (!one.answered && now - one.at < IN_FLIGHT);
     Ok(all.into_iter().filter(counts).collect())
+}
+
+/// Whether the account that is asked for may be any of its domain: then one wrong password at most is sent for all of them.
+fn may_be_anybody(c: &Connection, ask: &Ask, principal: PrincipalId) -> Result<bool> {
+    Ok(account_name::is_opaque(&account_name::bare(&ask.name)) && principals::guid(c, principal)?.is_none())
 }
 
 fn is_proven(c: &Connection, ask: &Ask) -> Result<bool> {
@@ -159,6 +181,13 @@ fn is_proven(c: &Connection, ask: &Ask) -> Result<bool> {
         |row| row.get(0),
     )
     .map_err(failed)
+}
+
+/// Whether a server has refused the version and none has accepted it since.
+pub(super) fn was_refused(c: &Connection, ask: &Ask) -> Result<bool> {
+    let Some(credential) = ask.credential else { return Ok(false) };
+    let sql = "SELECT coalesce(refused_at > coalesce(accepted_at, ''), 0) FROM credential WHERE id = ?1";
+    c.query_row(sql, [credential], |row| row.get(0)).map_err(failed)
 }
 
 pub(super) fn insert(c: &Connection, ask: &Ask, at: OffsetDateTime) -> Result<AttemptId> {
@@ -175,7 +204,7 @@ pub(super) fn insert(c: &Connection, ask: &Ask, at: OffsetDateTime) -> Result<At
             moment::text(at),
             ask.credential,
             domain,
-            principals::bare_name(&ask.name),
+            account_name::bare(&ask.name),
         );
         insert.insert(row)
     })

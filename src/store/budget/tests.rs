@@ -13,7 +13,7 @@ impl Rig {
     fn new(threshold: u32) -> Self {
         let store = Store::temporary().unwrap();
         let principal = store.write(|t| principals::insert(t, "ad", "lab.test", "svc@lab.test")).unwrap();
-        lockout::learn_domain(&store, principal, Rules { threshold, ..Rules::ASSUMED }).unwrap();
+        lockout::learn_principal(&store, principal, Rules { threshold, ..Rules::ASSUMED }).unwrap();
         let ask = Ask::ldap(principal, "svc@lab.test", "dc1");
         Self { store, ask, start: OffsetDateTime::now_utc().replace_nanosecond(0).unwrap() - MINUTE * 600 }
     }
@@ -145,6 +145,37 @@ fn principals_that_may_be_one_account_share_a_count() {
     assert!(!other("LAB.test", "LAB\\SVC"));
     assert!(other("lab.test", "svc2@lab.test"));
     assert!(other("other.test", "svc@other.test"));
+}
+
+#[test]
+fn a_name_that_may_be_anybodys_shares_one_wrong_password_with_all_that_are_unknown() {
+    const DN: &str = "CN=svc,CN=Users,DC=lab,DC=test";
+    let rig = Rig::new(10);
+    let asks = |domain, name| {
+        let principal = rig.store.write(|t| principals::insert(t, "ad", domain, name)).unwrap();
+        Ask { assumed: Rules { threshold: 10, ..Rules::ASSUMED }, ..Ask::ldap(principal, name, "dc1") }
+    };
+    let goes = |ask: &Ask, minute: i32| match spend_at(&rig.store, ask, rig.start + MINUTE * minute) {
+        Ok(Spent::Written(attempt)) => answered(&rig.store, attempt, Answer::Wrong).is_ok(),
+        Ok(Spent::Wait) => panic!("nothing is in flight"),
+        Err(_) => false,
+    };
+    let known = asks("lab.test", "known@lab.test");
+    rig.store.write(|t| principals::learn(t, known.principal, "g-1")).unwrap();
+    assert!(goes(&known, 0));
+    assert!(goes(&asks("lab.test", DN), 0), "what is known to be another one does not count");
+    assert!(!goes(&asks("lab.test", "cn=svc, cn=users, dc=lab, dc=test"), 1));
+    assert!(!goes(&asks("lab.test", "CN=other,CN=Users,DC=lab,DC=test"), 1), "nor another DN");
+    assert!(goes(&asks("other.test", DN), 1), "but in another domain");
+    assert!(goes(&known, 1), "and an account that is known is not hindered");
+    let strict = Ask { assumed: Rules::ASSUMED, ..rig.ask.clone() };
+    lockout::learn_principal(&rig.store, strict.principal, Rules::ASSUMED).unwrap();
+    let refused = spend_at(&rig.store, &strict, rig.start + MINUTE).unwrap_err();
+    assert_eq!(
+        refused.message(),
+        "not tried: svc@lab.test has 1 sign-in that was not accepted within 30 minutes, counted with what may be the same \
+         account: the directory was not asked yet which one it is, and 1 may be; 3 wrong passwords lock it"
+    );
 }
 
 fn proven_version(rig: &Rig) -> CredentialId {

@@ -31,6 +31,11 @@ pub fn unsettled(store: &Store) -> Result<Vec<Rotation>> {
     store.read(|c| select(c, rest, &[]))
 }
 
+/// The transactions that a run began, oldest first.
+pub fn of_run(store: &Store, run: &str) -> Result<Vec<Rotation>> {
+    store.read(|c| select(c, "WHERE run = ?1 ORDER BY started_at", &[&run]))
+}
+
 /// What was left of a transaction that had ended is settled: its verdict is another one now.
 pub fn settle(store: &Store, rotation: &str, verdict: Verdict, data: &Value) -> Result<()> {
     store.write(|t| {

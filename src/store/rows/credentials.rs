@@ -83,6 +83,13 @@ impl Credential {
         }
     }
 
+    /// Whether it was ever the account's password, as far as is known: a target has accepted it, or a write that carries it was
+    /// sent. One that was only given, and perhaps refused, was not.
+    #[must_use]
+    pub fn was_in_force(&self) -> bool {
+        self.proven_at.is_some() || self.sent_at.is_some()
+    }
+
     /// Whether a write that carries this version was sent less than `time` before `now`.
     #[must_use]
     pub fn was_sent_within(&self, time: time::Duration, now: time::OffsetDateTime) -> bool {

@@ -1,5 +1,6 @@
 //! Rows as the rooms above read and write them.
 
+pub(crate) mod account_name;
 pub mod agents;
 pub(crate) mod connections;
 pub mod credentials;

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 use time::Duration;
 
-use super::{ConnectionId, PrincipalId, credentials};
+use super::{ConnectionId, PrincipalId, account_name, credentials};
 use crate::{
     error::{Error, Result},
     store::{failed, journal, locks::Holder, moment},
@@ -11,6 +11,9 @@ use crate::{
 
 /// How long a replaced password still binds, over simple bind and NTLM (KB 906305).
 pub const GRACE: Duration = Duration::hours(1);
+
+/// By how much the clocks of a domain may differ (MS-KILE 3.1.1.2, the usual skew).
+pub const SKEW: Duration = Duration::minutes(5);
 
 /// Makes a provisional principal: one that no directory has been asked about yet.
 pub(crate) fn insert(c: &Connection, kind: &str, domain: &str, label: &str) -> Result<PrincipalId> {
@@ -90,25 +93,21 @@ pub(crate) fn domain(c: &Connection, principal: PrincipalId) -> Result<String> {
     c.query_row("SELECT domain FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
 }
 
-/// A name without its domain: the same account whether it is written `LAB\svc` or `svc@lab.test`.
-pub(crate) fn bare_name(name: &str) -> String {
-    let name = name.rsplit('\\').next().unwrap_or(name);
-    name.split('@').next().unwrap_or(name).to_lowercase()
-}
-
 /// All principals that may be the same account as this one, itself among them, in the order of their numbers: while its
 /// objectGUID is unknown, those whose connections in the domain use the same name.
 pub(crate) fn namesakes(c: &Connection, principal: PrincipalId, name: &str) -> Result<Vec<PrincipalId>> {
     let mut found = vec![principal];
     if guid(c, principal)?.is_none() {
-        let (domain, name) = (domain(c, principal)?, bare_name(name));
+        let (domain, name) = (domain(c, principal)?, account_name::bare(name));
         let mut query = c
             .prepare_cached("SELECT DISTINCT principal, username FROM connection WHERE domain = ?1 AND kind = 'ad'")
             .map_err(failed)?;
         let rows = query.query_map([domain], |row| Ok((row.get(0)?, row.get::<_, String>(1)?))).map_err(failed)?;
         let all: Vec<(PrincipalId, String)> = rows.collect::<Result<_, _>>().map_err(failed)?;
         found.extend(
-            all.into_iter().filter(|(_, username)| bare_name(username) == name).map(|(principal, _)| principal),
+            all.into_iter()
+                .filter(|(_, username)| account_name::bare(username) == name)
+                .map(|(principal, _)| principal),
         );
     }
     found.sort_unstable();
@@ -118,7 +117,7 @@ pub(crate) fn namesakes(c: &Connection, principal: PrincipalId, name: &str) -> R
 
 /// Connections whose account nobody has asked the directory about yet, and that go by this name in the principal's domain.
 pub(crate) fn unsettled(c: &Connection, principal: PrincipalId, name: &str) -> Result<Vec<(ConnectionId, String)>> {
-    let (domain, name) = (domain(c, principal)?, bare_name(name));
+    let (domain, name) = (domain(c, principal)?, account_name::bare(name));
     let mut query = c
         .prepare_cached(
             "SELECT c.id, c.username FROM connection c JOIN principal p ON p.uid = c.principal
@@ -127,7 +126,7 @@ pub(crate) fn unsettled(c: &Connection, principal: PrincipalId, name: &str) -> R
         .map_err(failed)?;
     let rows = query.query_map((domain, principal), |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
     let all: Vec<(ConnectionId, String)> = rows.collect::<Result<_, _>>().map_err(failed)?;
-    Ok(all.into_iter().filter(|(_, username)| bare_name(username) == name).collect())
+    Ok(all.into_iter().filter(|(_, username)| account_name::bare(username) == name).collect())
 }
 
 /// Who took the principal's lock last and has not given it back.
@@ -185,10 +184,12 @@ fn merge(c: &Connection, from: PrincipalId, to: PrincipalId) -> Result<()> {
     Ok(())
 }
 
-/// When `one` was proven, unless `other` had been set in the directory less than an hour before: the password that a change
-/// replaces still binds for that long, so its sign-in proves nothing.
+/// When `one` was proven, unless `other` may have been set in the directory less than an hour before: the password that a
+/// change replaces still binds for that long, so its sign-in proves nothing. One that somebody else has set and that was
+/// accepted was set by the time that it was stored.
 fn proof(one: &credentials::Credential, other: &credentials::Credential) -> Option<String> {
     let proven = one.proven_at.as_ref()?;
-    let graced = other.sent_at.as_ref().is_some_and(|sent| sent < proven && moment::before(proven, GRACE) < *sent);
+    let set = other.sent_at.as_ref().or(other.proven_at.as_ref().map(|_| &other.created_at));
+    let graced = set.is_some_and(|set| set < proven && moment::before(proven, GRACE + SKEW) < *set);
     (!graced).then(|| proven.clone())
 }

@@ -1,26 +1,18 @@
 //! Any interleaving of crash, recovery and a second operator keeps one recorded secret valid.
 
 use super::*;
-use crate::rotation::abandoned::Cut;
+use crate::{rotation::abandoned::Cut, support::chance::Chance};
 
-/// A small generator of our own (`SplitMix64`, Steele et al. 2014): a seed that fails can be printed and tried again.
-struct Dice(u64);
+/// An operator, who acts by chance.
+struct Operator(Chance);
 
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % sides
-    }
-
+impl Operator {
     /// An operator's act, which may be cut short.
     async fn act(&mut self, rig: &Rig, via: &Via) -> String {
-        let (polls, over_admin) = (self.roll(90) as usize + 1, self.roll(2) == 0);
+        let (polls, over_admin) = (self.0.below(90) as usize + 1, self.0.below(2) == 0);
         let via = over_admin.then(|| via.clone());
         let (what, ended) = match open(rig).first() {
-            Some(_) if self.roll(3) > 0 => {
+            Some(_) if self.0.below(3) > 0 => {
                 let recovery = Recovery { via, ..recovery(rig) };
                 ("recover", Cut::after(settle(&recovery), polls).await.map(|ended| ended.map(drop)))
             }
@@ -49,13 +41,13 @@ async fn valid(rig: &Rig) -> Option<u32> {
 }
 
 async fn interleave(seed: u64) {
-    let mut dice = Dice(seed);
+    let mut chance = Chance(seed);
     let rig = Rig::new(Flavour::Samba, &["replication=10ms"]);
     let via = rig.via();
     let mut history = Vec::new();
     for _ in 0..6 {
-        let (mut one, mut other) = (Dice(dice.roll(u64::MAX)), Dice(dice.roll(u64::MAX)));
-        if dice.roll(3) == 0 {
+        let (mut one, mut other) = (Operator(Chance(chance.below(u64::MAX))), Operator(Chance(chance.below(u64::MAX))));
+        if chance.below(3) == 0 {
             let (one, other) = tokio::join!(one.act(&rig, &via), other.act(&rig, &via));
             history.push(format!("{one} beside {other}"));
         } else {

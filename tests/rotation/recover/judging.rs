@@ -106,7 +106,7 @@ async fn a_password_that_somebody_set_after_the_change_is_told() {
     let limits = Limits { operation: Duration::from_millis(500), ..Limits::default() };
     let request = request(&rig.store, &rig.connection, endpoints(rig.connection.ad().unwrap(), limits));
     assert_eq!(run(&request).await.unwrap_err().code(), "rotation.unsettled");
-    clock.advance(Duration::from_mins(20));
+    earlier(&rig, 20);
     let mut second = administrator(&rig.lab, 2).await;
     crate::lab::reset(&mut second, SERVICE, "Somebody-Elses-1").await.success().unwrap();
     crate::lab::until("it is replicated", || async { rig.says(1, "Somebody-Elses-1").await.is_empty() }).await;

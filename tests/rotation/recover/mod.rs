@@ -1,10 +1,15 @@
 //! Recovery: whatever a rotation left, one call finds out which password is valid and settles it.
 
 mod abandoned;
+mod claims;
 mod given;
 mod interleaved;
 mod judging;
+mod leftovers;
+mod reading;
 mod revoked;
+mod servers;
+mod spent;
 mod targets;
 
 pub use libretto::rotation::recover::Request as Recovery;
@@ -77,6 +82,15 @@ pub async fn unanswered(flavour: Flavour, fault: &str) -> Rig {
     let request = request(&rig.store, &rig.connection, endpoints(rig.connection.ad().unwrap(), limits));
     assert_eq!(run(&request).await.unwrap_err().code(), "rotation.unsettled");
     rig
+}
+
+/// What the journal has happened so many minutes earlier, the write too.
+pub fn earlier(rig: &Rig, minutes: u32) {
+    let raw = rusqlite::Connection::open(rig.store.home().join("store.db")).unwrap();
+    for (table, time) in [("rotation_event", "at"), ("credential", "sent_at")] {
+        let sql = format!("UPDATE {table} SET {time} = strftime('%Y-%m-%dT%H:%M:%fZ', {time}, '-{minutes} minutes')");
+        raw.execute(&sql, ()).unwrap();
+    }
 }
 
 /// The secrets that were tried on the pinned target, in order: `2 accepted`.

@@ -1,9 +1,9 @@
 //! A revocation that was cut short after the first of its two changes.
 
-use libretto::rotation::{Found, NewSecret, OtherConnection, retry_dependents};
+use libretto::rotation::{Found, OtherConnection};
 
 use super::*;
-use crate::rotation::dependents::{Stand, found, told};
+use crate::rotation::dependents::{Stand, found, retry, told};
 
 const HALF: &str = "only the first of two changes was made: the password that was known binds for an hour after it";
 
@@ -103,28 +103,12 @@ async fn dependents_that_take_the_first_password_do_not_make_it_ok() {
     unlocked(&rig).await;
     let recovery = recovery(&rig);
     let recovered = settle(&recovery).await.unwrap();
-    let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
-    let secret = NewSecret {
-        identity: Identity { name: current.username.clone(), password: rig.password(2) },
-        principal: current.principal,
-        credential: current.id,
-        version: 2,
-        unproven: Vec::new(),
-    };
     let others = found(&[&pool]).others.clone();
-    let witness = Witness::default();
-    let reports = retry_dependents(
-        &rig.store,
-        &recovery.identity,
-        "bob",
-        LockoutOptions::default(),
-        &recovery.transaction,
-        (&secret, others.as_slice()),
-        &witness,
-    );
-    let recovered = recovered.handed(reports.await.unwrap());
+    let recovered = recovered.handed(retry(&rig, &others).await);
     assert_eq!((recovered.verdict, recovered.error.unwrap().code.as_str()), (Verdict::Partial, "rotation.not_revoked"));
     assert_eq!(pool.took(), [rig.password(2).expose().to_owned()]);
+    // One verdict, at one stroke.
+    assert_eq!(rig.events().last().unwrap(), "dependents-retried");
     assert_told(&rig).await;
 }
 
@@ -149,6 +133,9 @@ async fn what_lags_behind_the_first_change_is_carried_along_and_left_alone() {
     let alone = Recovery { wait: Duration::from_secs(20), ..recovery(&rig) };
     let recovered = settle(&alone).await.unwrap();
     assert_eq!(recovered.verdict, Verdict::Inconclusive);
+    for target in &recovered.targets {
+        assert!(target.note.starts_with("it may lack two changes"), "{target:?}");
+    }
     assert_eq!(rig.bad_counts(&[1, 2, 3]).await, ["0", "0", "0"]);
     let recovered = settle(&Recovery { via: request.via, ..alone }).await.unwrap();
     assert_eq!(recovered.verdict, Verdict::Ok, "{recovered:?}");

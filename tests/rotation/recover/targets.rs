@@ -23,7 +23,7 @@ async fn targets_that_lagged_are_proven_later() {
             let (name, password) = rig.lab.administrator();
             let identity = Identity { name: name.to_owned(), password: password.clone() };
             let connection = connection::get(&rig.store, "admin", &Scope::all()).unwrap();
-            Via { connection: "admin".to_owned(), identity, principal: connection.principal }
+            administering(&rig.store, &connection, identity)
         });
         // Too early: nothing is tried with the new password, and nothing is lost.
         let early = Recovery { via, wait: Duration::from_millis(50), ..recovery(&rig) };
@@ -46,8 +46,7 @@ async fn a_later_change_makes_it_moot() {
     assert_eq!(open(&rig).len(), 1);
     let (name, password) = rig.lab.administrator();
     let identity = Identity { name: name.to_owned(), password: password.clone() };
-    let principal = connection::get(&rig.store, "admin", &Scope::all()).unwrap().principal;
-    let via = Some(Via { connection: "admin".to_owned(), identity, principal });
+    let via = Some(administering(&rig.store, &connection::get(&rig.store, "admin", &Scope::all()).unwrap(), identity));
     let outcome = run(&Request { via, ..rig.request() }).await.unwrap();
     assert_eq!((outcome.version, outcome.verdict.as_str()), (3, "ok"));
     assert!(open(&rig).is_empty());
@@ -98,4 +97,44 @@ async fn a_refusal_of_the_previous_password_is_its_own() {
         raw.query_row(sql, [version], |row| row.get::<_, bool>(0)).unwrap()
     };
     assert_eq!((refused(2), refused(1)), (false, true));
+}
+
+/// How many sign-ins as the administrator were refused.
+fn refused(rig: &Rig) -> u32 {
+    let raw = rusqlite::Connection::open(rig.store.home().join("store.db")).unwrap();
+    let sql = "SELECT count(*) FROM attempt a JOIN connection c ON c.principal = a.principal
+        WHERE c.name = 'admin' AND a.answer = 'wrong'";
+    raw.query_row(sql, (), |row| row.get(0)).unwrap()
+}
+
+/// The administrator's new password has not come to the other targets: the first that refuses it is the last to be asked.
+#[tokio::test]
+async fn a_target_that_refuses_the_administrator_is_the_last_one_to_be_asked() {
+    let rig = Rig::new(Flavour::Windows, &["replication=off"]);
+    let via = rig.via();
+    let request = Request { wait: Duration::from_millis(150), via: Some(via.clone()), ..rig.request() };
+    assert_eq!(verdicts(&run(&request).await.unwrap()), ["ok", "inconclusive", "inconclusive"]);
+    let password = Secret::new("Somebody-Elses-Next-1").unwrap();
+    let mut first = administrator(&rig.lab, 1).await;
+    crate::lab::reset(&mut first, "CN=Administrator,CN=Users,DC=lab,DC=test", password.expose())
+        .await
+        .success()
+        .unwrap();
+    let via = Via { identity: Identity { password, ..via.identity }, ..via };
+    let recovered = settle(&Recovery { via: Some(via), ..recovery(&rig) }).await.unwrap();
+    assert_eq!((recovered.verdict, refused(&rig)), (Verdict::Inconclusive, 1), "{:?}", recovered.targets);
+    let told: Vec<_> = recovered.targets.iter().filter(|one| one.note.contains("which is not tried again")).collect();
+    assert_eq!(told.len(), 1, "{:?}", recovered.targets);
+}
+
+/// Refused where it was to tell when the password was set, it is not tried where it was to read: the account reads itself.
+#[tokio::test]
+async fn an_administrator_that_was_refused_before_the_judgement_is_not_asked_after_it() {
+    let rig = unanswered(Flavour::Windows, "hang:modify").await;
+    let via = rig.via();
+    let stale = Identity { password: Secret::new("Somebody-Elses-Last-1").unwrap(), ..via.identity };
+    let recovery = Recovery { via: Some(Via { identity: stale, ..via }), ..recovery(&rig) };
+    let recovered = settle(&recovery).await.unwrap();
+    assert_eq!((recovered.verdict, recovered.valid, refused(&rig)), (Verdict::Ok, Some(2), 1), "{recovered:?}");
+    assert_settled(&rig).await;
 }

@@ -30,15 +30,22 @@ impl OfAccount {
 
     async fn find(&self, connections: &[Connection]) -> Result<Found> {
         let mut found = Found::default();
-        for (index, connection) in connections.iter().enumerate() {
-            if index > 0 {
-                let endpoints = access::endpoints(&self.context, connection).await;
-                let endpoints = endpoints.map_err(|error| error.context(format!("targets of {}", connection.name)))?;
-                found.connections.push(OtherConnection { name: connection.name.clone(), endpoints });
-            }
-            self.add(&mut found.others, connection)?;
+        for connection in connections.iter().skip(1) {
+            let endpoints = access::endpoints(&self.context, connection).await;
+            let endpoints = endpoints.map_err(|error| error.context(format!("targets of {}", connection.name)))?;
+            found.connections.push(OtherConnection { name: connection.name.clone(), endpoints });
         }
+        found.others = self.others(connections)?;
         Ok(found)
+    }
+
+    /// All but the connections themselves. Nobody is asked, DNS included.
+    pub(in crate::api) fn others(&self, connections: &[Connection]) -> Result<Vec<Arc<dyn Dependent>>> {
+        let mut others = Vec::new();
+        for connection in connections {
+            self.add(&mut others, connection)?;
+        }
+        Ok(others)
     }
 
     /// One file server may serve several connections.

@@ -85,6 +85,11 @@ impl Dependent for Declared {
         &self.name
     }
 
+    /// By the connection's own number: it may be given another name.
+    fn id(&self) -> String {
+        format!("{} for connection {}", self.script, self.connection.id.0)
+    }
+
     fn kind(&self) -> &'static str {
         "procedure"
     }

@@ -4,12 +4,22 @@ use super::Judge;
 use crate::{connection::credentials::Credential, directory::outcome, error::Error, store::journal};
 
 impl Judge<'_> {
-    pub(super) fn not_applied(&self) -> String {
+    pub(super) fn unapplied(&self) -> String {
         format!("when its password was set on {} is what it was before the write: it was not applied", self.case.pinned)
     }
 
     pub(super) fn signed_in(&self, accepted: &Credential) -> String {
         format!("version {} signed in on {}", accepted.version, self.case.pinned)
+    }
+
+    /// Why nothing is known of when the password was set.
+    pub(super) fn untold(&self, mark: Option<i64>) -> &'static str {
+        if self.case.acknowledged && mark.is_some() && mark == self.case.before {
+            "when its password was set is what it was before the write that was acknowledged, as if another server answered \
+             or this one was set back"
+        } else {
+            "when its password was set may not be read"
+        }
     }
 
     pub(super) fn again(&self) -> String {
@@ -22,7 +32,15 @@ impl Judge<'_> {
             "rotation.target_down",
             format!("{} cannot be asked which password is valid: {}", self.case.pinned, error.message()),
         )
-        .hint(format!("every secret is kept; once the target answers: {}", self.again()))
+        .hint(match error.remedy().filter(|_| error.code() == "rotation.other_server") {
+            Some(remedy) => {
+                format!(
+                    "every secret is kept; {remedy}; then {} (--insist, if that server is gone for good)",
+                    self.again()
+                )
+            }
+            None => format!("every secret is kept; once the target answers: {}", self.again()),
+        })
         .with("cause", error.code())
     }
 
@@ -48,6 +66,15 @@ impl Judge<'_> {
                 "every secret is kept; try again later, or with the password that somebody has set (--password env:NAME): {}",
                 self.again()
             ))
+    }
+
+    /// The given password signs in, and so may another one.
+    pub(super) fn ambiguous(&self, why: &str) -> Error {
+        Error::in_doubt("rotation.still_in_doubt", why).hint(format!(
+            "every secret is kept; an hour after the last change only the valid one signs in: {}; or have an administrator set \
+             yet another password, and give that one (--password env:NAME)",
+            self.again()
+        ))
     }
 
     pub(super) fn none_valid(&self, why: &str) -> Error {

@@ -11,11 +11,14 @@ use crate::{
 };
 
 /// A refusal on the pinned target.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Refusal {
     pub(super) credential: CredentialId,
     pub(super) at: OffsetDateTime,
     /// `pwdLastSet` there, where it was known.
     pub(super) mark: Option<i64>,
+    /// Whether an earlier recovery met it.
+    pub(super) is_of_before: bool,
 }
 
 /// Those that earlier recoveries met.
@@ -27,17 +30,18 @@ pub(super) fn journalled(case: &Case) -> Vec<Refusal> {
     });
     let refusals = tried.filter_map(|event| {
         let (credential, at) = (id(&event.data["credential"])?, moment(&event.at)?);
-        Some(Refusal { credential, at, mark: event.data["pwd_last_set"].as_i64() })
+        Some(Refusal { credential, at, mark: event.data["pwd_last_set"].as_i64(), is_of_before: true })
     });
     refusals.collect()
 }
 
 impl Judge<'_> {
-    /// Whether a secret may be tried: never again after a refusal, unless the password was set anew since then. Where nobody
-    /// can tell that, the candidate gets one more bind when its write can land no more.
+    /// Whether a secret may be tried: never again after a refusal, unless the password was set anew since then, or somebody
+    /// insists that an earlier recovery was mistaken. Where nobody can tell, the candidate gets one more bind when its write
+    /// can land no more.
     pub(super) fn may_try(&self, credential: CredentialId, mark: Option<i64>) -> bool {
-        let Some((at, then)) = self.last_refusal(credential) else { return true };
-        if self.request.insist {
+        let Some(Refusal { at, mark: then, is_of_before, .. }) = self.last_refusal(credential) else { return true };
+        if self.request.insist && is_of_before {
             return true;
         }
         let was_early = credential == self.case.candidate.id && self.could_land(at);
@@ -48,18 +52,31 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether the candidate was refused while its write could still land, and gets one more bind for that.
+    pub(super) fn was_refused_early(&self) -> bool {
+        let candidate = self.case.candidate.id;
+        !self.case.acknowledged && self.last_refusal(candidate).is_some_and(|refusal| self.could_land(refusal.at))
+    }
+
     /// Whether the candidate, though it was refused, may be valid yet: its write could still land then, and may still, or
     /// nothing shows that it has not.
     pub(super) fn may_yet_be_valid(&self, mark: Option<i64>) -> bool {
         let refused = self.last_refusal(self.case.candidate.id);
         !self.case.acknowledged
-            && refused.is_some_and(|(at, _)| self.could_land(at))
+            && refused.is_some_and(|refusal| self.could_land(refusal.at))
             && (mark.is_none() || self.could_land(OffsetDateTime::now_utc()))
     }
 
-    fn last_refusal(&self, credential: CredentialId) -> Option<(OffsetDateTime, Option<i64>)> {
+    pub(super) fn refused(&self, refusal: Refusal) {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(refusal);
+    }
+
+    /// A refusal of the given secret is one of every version that holds the same.
+    fn last_refusal(&self, credential: CredentialId) -> Option<Refusal> {
+        let given = self.case.given.as_ref().filter(|_| self.given_like.contains(&credential)).map(|given| given.id);
         let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.iter().rfind(|refusal| refusal.credential == credential).map(|last| (last.at, last.mark))
+        let of_it = |refusal: &&Refusal| refusal.credential == credential || Some(refusal.credential) == given;
+        refusals.iter().rfind(of_it).copied()
     }
 
     /// Whether the write could still land at that moment.
