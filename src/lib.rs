@@ -14,6 +14,7 @@ pub mod homes;
 pub mod host;
 pub mod lab;
 pub mod names;
+pub(crate) mod net;
 pub mod report;
 pub mod rotation;
 pub mod run;

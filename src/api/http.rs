@@ -14,6 +14,10 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
+    net::{
+        cause::innermost,
+        http::{LARGEST, NoBody, USER_AGENT, is_safe, whole},
+    },
     script::{
         context::Context,
         operation::{Namespace, Spec},
@@ -23,8 +27,6 @@ use crate::{
 
 /// Within one place, with a secret.
 const MOST_REDIRECTIONS: usize = 10;
-/// An answer is held in memory as a whole.
-const LARGEST_ANSWER: usize = 16 << 20;
 
 pub(super) fn namespace() -> Namespace {
     Namespace::new("http")
@@ -84,7 +86,7 @@ fn client(holds_secret: bool) -> Result<&'static Client> {
     }
     LazyLock::force(&PROVIDER);
     let client = Client::builder()
-        .user_agent(concat!("libretto/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .tcp_nodelay(true)
         .redirect(if holds_secret { Policy::custom(follow_home) } else { Policy::default() })
         .build()
@@ -169,11 +171,7 @@ async fn answer(
 
 /// A secret that goes over plain HTTP is everybody's, unless it stays on this machine.
 fn refuse_in_the_clear(url: &str) -> Result<()> {
-    let safe = reqwest::Url::parse(url).is_ok_and(|url| {
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        url.scheme() == "https" || here
-    });
+    let safe = reqwest::Url::parse(url).is_ok_and(|url| is_safe(&url));
     if safe {
         return Ok(());
     }
@@ -187,17 +185,11 @@ fn redirected(url: &str, place: &str) -> Error {
 }
 
 async fn read_body(mut response: reqwest::Response, url: &str, read_only: bool) -> Result<String> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|e| failed(&e, url, read_only))? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > LARGEST_ANSWER {
-            return Err(Error::new(
-                "http.too_large",
-                format!("{url} answers with more than {} MB", LARGEST_ANSWER >> 20),
-            )
-            .hint("ask for less at a time: a page, a filter, or fewer fields"));
-        }
-    }
+    let bytes = whole(&mut response).await.map_err(|none| match none {
+        NoBody::TooLarge => Error::new("http.too_large", format!("{url} answers with more than {} MB", LARGEST >> 20))
+            .hint("ask for less at a time: a page, a filter, or fewer fields"),
+        NoBody::Lost(error) => failed(&error, url, read_only),
+    })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -221,12 +213,4 @@ fn failed(error: &reqwest::Error, url: &str, read_only: bool) -> Error {
     } else {
         Error::in_doubt(code, text).hint("see in the service whether it was done before it is sent again")
     }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

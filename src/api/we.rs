@@ -49,7 +49,7 @@ pub(super) fn namespace() -> Namespace {
                 signature: "routes() -> array of records",
                 grant: None,
                 doc: "All routes that the Workflow Engine holds, by connection, as `we::route` shows them.",
-                example: r#"try { print(we::routes().len()) } catch (e) { print(e.code) }"#,
+                example: r"try { print(we::routes().len()) } catch (e) { print(e.code) }",
             },
             routes,
         )
@@ -59,7 +59,7 @@ pub(super) fn namespace() -> Namespace {
                 grant: None,
                 doc: "Routes that differ from what the connections say; empty when none does. `drift` is `no-route`, `differs` (`differs` lists in \
                       what: `domain`, `host`, `port`, `ca`, `token`), or `no-connection`. `we::update_agent` mends the first two.",
-                example: r#"try { for one in we::drift() { print(`${one.connection}: ${one.drift}`) } } catch (e) { print(e.code) }"#,
+                example: r"try { for one in we::drift() { print(`${one.connection}: ${one.drift}`) } } catch (e) { print(e.code) }",
             },
             drift,
         )

@@ -27,10 +27,9 @@ pub(super) fn workflow(session: &Session, command: WorkflowCommand) -> Result<u8
 fn serve(session: &Session, args: &EngineArgs) -> Result<u8> {
     let limits = Config::load(&session.home)?.service;
     let folder = session.home.join(engine::FOLDER);
-    let var = |names: [&str; 2]| names.into_iter().find_map(|name| session.host.var(name)).map(Arc::from);
     let options = Options {
-        proxy: var(["HTTPS_PROXY", "https_proxy"]),
-        no_proxy: var(["NO_PROXY", "no_proxy"]),
+        proxy: session.host.https_proxy().map(Arc::from),
+        no_proxy: session.host.no_proxy().map(Arc::from),
         ..Options::default()
     };
     let service = Engine::open(&folder, &session.host.operator(), options, &limits)?.service(limits)?;

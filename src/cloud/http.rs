@@ -1,13 +1,6 @@
 //! One HTTP client for all clouds: sizes, times and redirects bounded, and what a connection that does not work means.
 
-use std::sync::Arc;
-
-use reqwest::{Client, NoProxy, Proxy, RequestBuilder, header::HeaderMap, redirect::Policy};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use reqwest::{Client, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 use url::Url;
 
@@ -15,13 +8,15 @@ use super::{
     Options,
     errors::{bad_answer, quotable},
 };
+pub(super) use crate::net::http::authority;
 use crate::{
     error::{Error, Result},
-    secret::Secret,
+    net::{
+        cause::{innermost, tls_refusal},
+        http::{LARGEST, NoBody, client, is_safe, through, whole},
+        trust,
+    },
 };
-
-/// An answer is held in memory as a whole.
-const LARGEST: usize = 16 << 20;
 
 /// What a request does, for the case that its answer is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,20 +44,17 @@ pub(super) struct Answer {
 
 impl Http {
     pub(super) fn new(options: &Options) -> Result<Self> {
-        let mut builder = Client::builder()
-            .user_agent(concat!("libretto/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls(options.ca_pem.as_deref())?)
-            // One HTTP/2 connection carries at most some hundred requests at a time, and a pool opens no second one.
-            .http1_only()
-            .tcp_nodelay(true)
-            .timeout(options.timeout)
-            .connect_timeout(options.timeout.min(std::time::Duration::from_secs(10)))
-            // A token goes where it was meant to go, nowhere else.
-            .redirect(Policy::none())
-            .no_proxy();
+        let tls = trust::client(options.ca_pem.as_deref()).map_err(|why| {
+            Error::new("cloud.bad_ca", format!("the CA certificates cannot be used: {why}"))
+                .hint("give the PEM text of the CA, BEGIN and END lines included")
+        })?;
+        let mut builder = client(tls).timeout(options.timeout);
         let mut name = None;
         if let Some(proxy) = &options.proxy {
-            let (way, host) = through(proxy, options.no_proxy.as_deref())?;
+            let (way, host) = through(proxy, options.no_proxy.as_deref()).ok_or_else(|| {
+                Error::new("cloud.bad_proxy", "the proxy's address cannot be read")
+                    .hint("HTTPS_PROXY is http://host:port, with user:password@ before the host where it wants them")
+            })?;
             builder = builder.proxy(way);
             name = Some(host);
         }
@@ -85,13 +77,10 @@ impl Http {
         let host = authority(request.url());
         let mut response = self.client.execute(request).await.map_err(|error| self.failed(&error, &host, effect))?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error, &host, effect))? {
-            if body.len() + chunk.len() > LARGEST {
-                return Err(too_large(&host, effect));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = whole(&mut response).await.map_err(|none| match none {
+            NoBody::TooLarge => too_large(&host, effect),
+            NoBody::Lost(error) => self.failed(&error, &host, effect),
+        })?;
         Ok(Answer { status, headers, body, host })
     }
 
@@ -184,7 +173,7 @@ fn title(text: &str) -> Option<&str> {
 /// What a connection that did not come about means.
 fn unreachable(error: &reqwest::Error, text: &str, cause: &str) -> Error {
     let lower = cause.to_lowercase();
-    if lower.contains("certificate") || tls_error(error) {
+    if lower.contains("certificate") || tls_refusal(error).is_some() {
         let result = Error::inconclusive("cloud.tls", format!("{text}: its certificate is not accepted: {cause}"));
         return result.hint("if a proxy opens TLS, trust its CA; else compare the clocks of both sides");
     }
@@ -196,91 +185,11 @@ fn unreachable(error: &reqwest::Error, text: &str, cause: &str) -> Error {
         .hint("look at name resolution, firewall and proxy: the sign-in and Graph hosts have to be reachable by 443")
 }
 
-fn tls_error(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let of_tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if error.is::<rustls::Error>() || of_tls.is_some() {
-            return true;
-        }
-        next = error.source();
-    }
-    false
-}
-
-fn tls(ca_pem: Option<&str>) -> Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    match ca_pem {
-        Some(pem) => {
-            let bad = |why: String| {
-                Error::new("cloud.bad_ca", format!("the CA certificates cannot be used: {why}"))
-                    .hint("give the PEM text of the CA, BEGIN and END lines included")
-            };
-            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-                roots.add(certificate).map_err(|error| bad(error.to_string()))?;
-            }
-            if roots.is_empty() {
-                return Err(bad("there is no certificate in the text".to_owned()));
-            }
-        }
-        None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-    }
-    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map(|builder| builder.with_root_certificates(roots).with_no_client_auth())
-        .map_err(|error| Error::new("cloud.client", format!("TLS cannot be set up: {error}")))
-}
-
-/// The proxy, and its name without what signs in to it.
-fn through(proxy: &str, no_proxy: Option<&str>) -> Result<(Proxy, String)> {
-    let bad = || {
-        Error::new("cloud.bad_proxy", "the proxy's address cannot be read")
-            .hint("HTTPS_PROXY is http://host:port, with user:password@ before the host where it wants them")
-    };
-    let address = if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") };
-    let url = Url::parse(&address).map_err(|_| bad())?;
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err(bad());
-    }
-    // Known to the redactor from now on; one that is too short to be looked for is too short to be one.
-    if let Some(password) = url.password() {
-        let _ = Secret::new(password);
-    }
-    // A proxy does not reach this machine's own addresses.
-    let mut except = "localhost,127.0.0.0/8,::1".to_owned();
-    if let Some(more) = no_proxy {
-        except = format!("{except},{more}");
-    }
-    let way = Proxy::https(address.as_str()).map_err(|_| bad())?.no_proxy(NoProxy::from_string(&except));
-    Ok((way, authority(&url)))
-}
-
 /// What is said in confidence goes over TLS, unless it stays on this machine.
 pub(super) fn refuse_in_the_clear(url: &Url) -> Result<()> {
-    let here = url.host().is_some_and(|host| match host {
-        url::Host::Domain(name) => name == "localhost",
-        url::Host::Ipv4(address) => address.is_loopback(),
-        url::Host::Ipv6(address) => address.is_loopback(),
-    });
-    if url.scheme() == "https" || (url.scheme() == "http" && here) {
+    if is_safe(url) {
         return Ok(());
     }
     Err(Error::new("cloud.in_the_clear", format!("nobody signs in at {url}: the connection is not encrypted"))
         .hint("use https"))
-}
-
-/// `host` or `host:port`.
-pub(super) fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

@@ -303,7 +303,7 @@ pub(super) fn refuse_unfinished_in(c: &rusqlite::Connection, connection: &Connec
 }
 
 /// Whether a version holds just what is given. One that cannot be opened holds something else.
-pub(super) fn is_given(
+pub(crate) fn is_given(
     identity: &mut Option<Identity>,
     store: &Store,
     credential: &Credential,

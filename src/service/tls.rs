@@ -15,7 +15,10 @@ use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    net::trust::provider,
+};
 
 /// What a listener needs to speak TLS, and what a client needs to know of it.
 #[derive(Debug, Clone)]
@@ -72,7 +75,7 @@ fn loaded(
     wrong: impl Fn(String) -> Error,
 ) -> Result<Certificate> {
     let fingerprint = chain.first().map(|first| HEXLOWER.encode(&Sha256::digest(first))).unwrap_or_default();
-    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
         .map_err(|e| wrong(format!("certificate and key cannot be used: {e}")))?;

@@ -74,7 +74,7 @@ async fn takes_and_closes(hangs: bool) -> u16 {
                 } else if hangs {
                     std::future::pending::<()>().await;
                 } else {
-                    stream.read(&mut [0; 4096]).await.unwrap();
+                    let _ = stream.read(&mut [0; 4096]).await.unwrap();
                 }
             });
         }

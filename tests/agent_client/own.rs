@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use super::contoso;
 
 /// An agent whose cloud cannot be reached; with TLS, or without.
-async fn serve(with_tls: bool) -> (TempDir, Address, Options, Secret) {
+fn serve(with_tls: bool) -> (TempDir, Address, Options, Secret) {
     let folder = tempfile::tempdir().unwrap();
     let login = Some("https://127.0.0.1:9/".parse().unwrap());
     let cloud = cloud::Options { login, ..cloud::Options::default() };
@@ -50,7 +50,7 @@ fn app(secret: &str) -> Values {
 #[tokio::test]
 async fn a_copy_is_added_changed_listed_and_removed() {
     for with_tls in [false, true] {
-        let (_folder, address, options, token) = serve(with_tls).await;
+        let (_folder, address, options, token) = serve(with_tls);
         let agent = Agent::new(address, &options).unwrap();
         let ask = async |wanted, values: &Values| agent.ask(Which::Wanted(wanted), values, Some(&token)).await;
         assert_eq!(agent.found(None).await.unwrap().place, "/swagger/docs/v1");
@@ -82,7 +82,7 @@ async fn a_copy_is_added_changed_listed_and_removed() {
 
 #[tokio::test]
 async fn a_body_that_is_too_large_says_so() {
-    let (_folder, address, options, token) = serve(false).await;
+    let (_folder, address, options, token) = serve(false);
     let agent = Agent::new(address, &options).unwrap();
     let values = Values { body: Some(json!({ "domain": "x".repeat(2 << 20) })), ..contoso() };
     let error = agent.ask(Which::Named("Connections_Add"), &values, Some(&token)).await.unwrap_err();

@@ -155,7 +155,7 @@ async fn what_is_neither_tls_nor_http() {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::spawn(async move {
-                stream.read(&mut [0; 16]).await.unwrap();
+                let _ = stream.read(&mut [0; 16]).await.unwrap();
                 let _ = stream.write_all(b"220 mail.example ESMTP\r\n").await;
             });
         }

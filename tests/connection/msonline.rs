@@ -25,6 +25,7 @@ struct Desk {
     store: Store,
 }
 
+#[allow(clippy::unnecessary_wraps)] // as fields are
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -219,7 +220,7 @@ fn a_file_gives_an_app_one_secret() {
     desk.import(&format!("{head}e,msonline,e.example,{APP},file:two\na,,,,file:two\n")).unwrap();
     let second = (vec![(2, State::Current), (1, State::Previous)], text("app secret number 2"));
     assert_eq!(desk.stands("e"), second, "an edit in the file brings the new one");
-    let command = desk.import(&format!("name,agent_token\na,command:cat token\n")).unwrap_err();
+    let command = desk.import("name,agent_token\na,command:cat token\n").unwrap_err();
     assert_eq!(
         faults(&command),
         ["row 2, column agent_token: command: is not taken from a file: it would run a program at each use"]

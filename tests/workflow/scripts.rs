@@ -7,6 +7,7 @@ use crate::{
     agent::served::{Served, token_of},
     support::{
         program::Output,
+        text::operator,
         world::{World, assert_nowhere},
     },
 };
@@ -82,12 +83,12 @@ fn update_agent_writes_reads_back_and_acts() {
     let result = office.result(UPDATE);
     let expected = json!(["contoso", office.agent.address, "GET /api/Agent/Status", 200]);
     assert_eq!(json!([result["connection"], result["agent"], result["operation"], result["code"]]), expected);
-    assert!(result["written_by"].as_str().unwrap().starts_with("tester, run "), "{result}");
+    assert!(result["written_by"].as_str().unwrap().starts_with(&format!("{}, run ", operator())), "{result}");
     let route = office.result(r#"we::route(conn::get("contoso"))"#);
     assert_eq!(json!([route["host"], route["has_token"]]), json!(["127.0.0.1", true]));
     assert_eq!(office.result("we::routes()"), json!([route]));
-    let list = office.result(r#"we::act(conn::get("contoso"), "Connections_List")"#);
-    assert_eq!(json!([list["verdict"], list["answer"]]), json!(["ok", []]));
+    let held = office.result(r#"we::act(conn::get("contoso"), "Connections_List")"#);
+    assert_eq!(json!([held["verdict"], held["answer"]]), json!(["ok", []]));
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn drift_tells_what_differs_and_how() {
         told.collect::<Vec<_>>()
     };
     assert_eq!(drift(&office), [json!(["contoso", "no-route", []]), json!(["fabrikam", "no-route", []])]);
-    office.result(r#"conn::list().map(|conn| we::update_agent(conn))"#);
+    office.result(r"conn::list().map(|conn| we::update_agent(conn))");
     assert_eq!(drift(&office), Vec::<Value>::new());
     let other = closed_port();
     office.libretto(&format!("connections edit contoso --agent 127.0.0.1:{other}")).ok();

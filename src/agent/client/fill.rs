@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    net::http::segment,
     secret::Secret,
 };
 
@@ -304,24 +305,6 @@ fn is_ours(header: &str) -> bool {
 
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn hex(digit: u8) -> char {
-    char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase()
-}
-
-/// A text as one segment of a path (RFC 3986, 3.3): everything but the unreserved characters is escaped.
-fn segment(text: &str) -> String {
-    let mut escaped = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.extend(['%', hex(byte >> 4), hex(byte & 15)]);
-        }
-    }
-    // A dot alone would be a step in the path.
-    if escaped.chars().all(|c| c == '.') { escaped.replace('.', "%2E") } else { escaped }
 }
 
 fn cannot(operation: &Operation, said: &str) -> Error {

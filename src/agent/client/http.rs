@@ -1,13 +1,6 @@
 //! One HTTP client per agent: times and sizes bounded, no redirects, a token only over TLS or to this machine.
 
-use std::{error::Error as _, sync::Arc};
-
-use reqwest::{Client, NoProxy, Proxy, RequestBuilder, header, redirect::Policy};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use reqwest::{Client, RequestBuilder, header};
 
 use super::{
     Address, Options,
@@ -16,11 +9,13 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    net::{
+        cause::{innermost, tls_refusal},
+        http::{LARGEST, NoBody, client, escaped, through, whole},
+        trust,
+    },
     secret::Secret,
 };
-
-/// An answer is held in memory as a whole.
-const LARGEST: usize = 16 << 20;
 
 /// The way to one agent.
 pub(super) struct Http {
@@ -51,24 +46,17 @@ impl Reply {
 
 impl Http {
     pub(super) fn new(address: &Address, options: &Options) -> Result<Self> {
-        let mut builder = Client::builder()
-            .user_agent(concat!("libretto/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls(options.ca_pem.as_deref())?)
-            .http1_only()
-            .tcp_nodelay(true)
-            .timeout(options.timeout)
-            .connect_timeout(options.timeout.min(std::time::Duration::from_secs(10)))
-            // A token goes where it was meant to go, nowhere else.
-            .redirect(Policy::none())
-            .no_proxy();
+        let tls = trust::client(options.ca_pem.as_deref()).map_err(|why| {
+            Error::new("agent.bad_ca", format!("the agent's CA certificates cannot be used: {why}"))
+                .hint("give the PEM file of the CA that signed the agent's certificate")
+        })?;
+        let mut builder = client(tls).timeout(options.timeout);
         if let Some(proxy) = options.proxy.as_deref().filter(|_| !address.is_here()) {
-            let proxy = if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") };
-            if let Some(password) = url::Url::parse(&proxy).ok().as_ref().and_then(url::Url::password) {
-                // Known to the redactor from now on; one that is too short to be looked for is too short to be one.
-                let _ = Secret::new(password);
-            }
-            let through = Proxy::https(proxy).map_err(|_| bad_proxy())?;
-            builder = builder.proxy(through.no_proxy(options.no_proxy.as_deref().and_then(NoProxy::from_string)));
+            let (way, _) = through(proxy, options.no_proxy.as_deref()).ok_or_else(|| {
+                Error::new("agent.bad_proxy", "HTTPS_PROXY is not the address of a proxy")
+                    .hint("give it as http://host:port")
+            })?;
+            builder = builder.proxy(way);
         }
         let client =
             builder.build().map_err(|e| Error::new("agent.client", format!("no HTTP client can be made: {e}")))?;
@@ -106,8 +94,11 @@ impl Http {
         self.refuse_in_the_clear(&url, token.is_some() || request.holds_secret)?;
         let mut asked = self.client.request(operation.method.clone(), &url).header(header::ACCEPT, "application/json");
         if !request.query.is_empty() {
-            let pairs: Vec<String> =
-                request.query.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
+            let pairs: Vec<String> = request
+                .query
+                .iter()
+                .map(|(name, value)| format!("{}={}", escaped(name, b""), escaped(value, b"")))
+                .collect();
             asked = self
                 .client
                 .request(operation.method.clone(), format!("{url}?{}", pairs.join("&")))
@@ -160,16 +151,10 @@ impl Http {
             location: text(header::LOCATION),
             body: Vec::new(),
         };
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(&e, writes))? {
-            if reply.body.len() + chunk.len() > LARGEST {
-                return Err(Error::new(
-                    "agent.answer_too_large",
-                    format!("{} answers with more than {} MB", self.address, LARGEST >> 20),
-                )
-                .hint("see that host and port are the Remote Agent's"));
-            }
-            reply.body.extend_from_slice(&chunk);
-        }
+        reply.body = whole(&mut response).await.map_err(|none| match none {
+            NoBody::TooLarge => too_large(&self.address, writes),
+            NoBody::Lost(error) => self.failed(&error, writes),
+        })?;
         Ok(reply)
     }
 
@@ -225,31 +210,12 @@ impl Http {
     }
 }
 
-/// What is trusted: these certificates alone, or the system's.
-pub(crate) fn tls(ca_pem: Option<&str>) -> Result<ClientConfig> {
-    let bad = |said: String| {
-        Error::new("agent.bad_ca", format!("the agent's CA certificates cannot be used: {said}"))
-            .hint("give the PEM file of the CA that signed the agent's certificate")
-    };
-    let mut roots = RootCertStore::empty();
-    match ca_pem {
-        Some(pem) => {
-            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                let certificate = certificate.map_err(|e| bad(e.to_string()))?;
-                roots.add(certificate).map_err(|e| bad(e.to_string()))?;
-            }
-            if roots.is_empty() {
-                return Err(bad("there is no certificate in the text".to_owned()));
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|e| bad(e.to_string()))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+/// A write whose answer is not read to its end may have been done.
+fn too_large(address: &Address, writes: bool) -> Error {
+    let said = format!("{address} answers with more than {} MB", LARGEST >> 20);
+    let code = "agent.answer_too_large";
+    if writes { Error::in_doubt(code, said) } else { Error::new(code, said) }
+        .hint("see that host and port are the Remote Agent's")
 }
 
 fn sensitive(token: &Secret) -> Result<header::HeaderValue> {
@@ -259,48 +225,4 @@ fn sensitive(token: &Secret) -> Result<header::HeaderValue> {
     })?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// A text in a query (RFC 3986, 3.4), the unreserved characters as they are.
-fn escaped(text: &str) -> String {
-    text.bytes()
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect()
-}
-
-/// The proxy is not repeated: a password may stand in it.
-fn bad_proxy() -> Error {
-    Error::new("agent.bad_proxy", "HTTPS_PROXY is not the address of a proxy").hint("give it as http://host:port")
-}
-
-/// What TLS had against a connection, if it was that.
-pub(crate) fn tls_refusal(error: &reqwest::Error) -> Option<rustls::Error> {
-    let mut at = error.source();
-    while let Some(cause) = at {
-        if let Some(found) = wrapped(cause) {
-            return Some(found.clone());
-        }
-        at = cause.source();
-    }
-    None
-}
-
-/// An `io::Error` shows what it wraps, perhaps another one, to nobody who follows `source`.
-fn wrapped<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    cause.downcast_ref().or_else(|| wrapped(cause.downcast_ref::<std::io::Error>()?.get_ref()?))
-}
-
-/// The first cause, in words.
-pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

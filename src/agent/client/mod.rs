@@ -9,13 +9,12 @@ pub(crate) mod answer;
 pub mod document;
 pub mod fill;
 pub mod find;
-pub(crate) mod http;
+mod http;
 pub mod read;
 pub mod schema;
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     sync::{Arc, LazyLock, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -32,6 +31,7 @@ use self::{
 };
 use crate::{
     error::{Error, Result},
+    net::http::is_here,
     secret::Secret,
 };
 
@@ -67,7 +67,7 @@ impl Address {
     /// Whether it is this machine, so that nothing is on the way.
     #[must_use]
     pub fn is_here(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost") || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        is_here(&self.host)
     }
 }
 

@@ -175,10 +175,10 @@ impl Inner {
 
     /// Whether a secret is the one in use: a client that did not hear the answer sends it again.
     fn is_current(&self, found: &Connection, given: &Given) -> bool {
-        let Given::Secret(given) = given else { return false };
         let current = credentials::current(&self.store, found).ok().flatten();
-        let opened = current.and_then(|current| credentials::open(&self.store, &self.identity, &current).ok());
-        opened.is_some_and(|opened| opened.expose() == given.expose())
+        let mut identity = Some(self.identity.clone());
+        current
+            .is_some_and(|current| credentials::is_given(&mut identity, &self.store, &current, given).unwrap_or(false))
     }
 }
 

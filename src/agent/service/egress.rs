@@ -4,10 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{extract::State, http::Uri};
 use futures_util::future::join_all;
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
+use rustls::pki_types::ServerName;
 use serde::Serialize;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
@@ -18,6 +15,7 @@ use super::Agent;
 use crate::{
     cloud::Options,
     error::{Error, Result},
+    net::trust,
     service::{Answer, Problem, body},
 };
 
@@ -112,19 +110,9 @@ impl Egress {
     }
 
     fn connector(&self) -> Result<TlsConnector> {
-        let failed = |said: String| Error::new("agent.no_tls", format!("no TLS client can be made: {said}"));
-        let mut roots = RootCertStore::empty();
-        match &self.ca_pem {
-            None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-            Some(pem) => {
-                let own = CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(Result::ok);
-                roots.add_parsable_certificates(own);
-            }
-        }
-        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|e| failed(e.to_string()))?;
-        Ok(TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
+        let config = trust::client(self.ca_pem.as_deref())
+            .map_err(|why| Error::new("agent.no_tls", format!("no TLS client can be made: {why}")))?;
+        Ok(TlsConnector::from(Arc::new(config)))
     }
 }
 

@@ -35,11 +35,10 @@ impl Way {
                 let (store, host) = (&context.world.store, &context.world.host);
                 let connection = connection::by_id(store, id)?;
                 let online = connection.msonline()?;
-                let var = |names: [&str; 2]| names.into_iter().find_map(|name| host.var(name)).map(Arc::from);
                 let options = Options {
                     ca_pem: online.agent_ca_pem.clone(),
-                    proxy: var(["HTTPS_PROXY", "https_proxy"]),
-                    no_proxy: var(["NO_PROXY", "no_proxy"]),
+                    proxy: host.https_proxy().map(Arc::from),
+                    no_proxy: host.no_proxy().map(Arc::from),
                     ..Options::default()
                 };
                 let address = Address { host: online.agent_host.clone(), port: online.agent_port };

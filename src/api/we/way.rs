@@ -47,7 +47,6 @@ fn open(said: &config::Workflow, context: &Context) -> Result<Arc<Engine>> {
         return Err(Error::new("workflow.not_configured", format!("config.toml has no [workflow] {missing}"))
             .hint("say there where the Workflow Engine is: url = \"https://...\", token = \"file:...\""));
     };
-    let var = |names: [&str; 2]| names.into_iter().find_map(|name| world.host.var(name)).map(Arc::from);
     let ca_pem = said.ca.as_ref().map(|path| {
         let path = world.home.join(path);
         std::fs::read_to_string(&path).map(Arc::from).map_err(|e| {
@@ -59,8 +58,8 @@ fn open(said: &config::Workflow, context: &Context) -> Result<Arc<Engine>> {
         url: url.clone(),
         token: token(reference, context)?,
         ca_pem: ca_pem.transpose()?,
-        proxy: var(["HTTPS_PROXY", "https_proxy"]),
-        no_proxy: var(["NO_PROXY", "no_proxy"]),
+        proxy: world.host.https_proxy().map(Arc::from),
+        no_proxy: world.host.no_proxy().map(Arc::from),
     })?);
     ENGINES.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&engine));
     Ok(engine)

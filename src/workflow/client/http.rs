@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, NoProxy, Proxy, Response, header, redirect::Policy};
+use reqwest::{Client, Method, Response, header};
 use serde_json::Value;
 
 use super::Options;
 use crate::{
-    agent::client::{
-        answer::{learnt_code, quotable},
-        http::{innermost, tls, tls_refusal},
-    },
+    agent::client::answer::{learnt_code, quotable},
     error::{Error, Result},
+    net::{
+        cause::{innermost, tls_refusal},
+        http::{LARGEST, NoBody, client, is_safe, through, whole},
+        trust,
+    },
     secret::Secret,
     verdict::Verdict,
 };
-
-/// An answer is held in memory as a whole.
-const LARGEST: usize = 16 << 20;
 
 /// Whose codes are passed on: the engine's own, and those of an agent behind it.
 const ROOMS: [&str; 7] = ["agent", "cloud", "connection", "secret", "service", "store", "workflow"];
@@ -33,6 +32,16 @@ pub(super) enum Effect {
     Writes,
 }
 
+impl Effect {
+    /// The error of an answer that is lost.
+    fn lost(self, code: &'static str, text: String, hint: &str) -> Error {
+        match self {
+            Self::Reads => Error::inconclusive(code, text).hint(hint),
+            Self::Writes => Error::in_doubt(code, text).hint(hint),
+        }
+    }
+}
+
 /// The way to one engine.
 pub(super) struct Http {
     client: Client,
@@ -44,36 +53,24 @@ pub(super) struct Http {
 impl Http {
     pub(super) fn new(options: &Options) -> Result<Self> {
         let base = options.url.as_str().trim_end_matches('/').to_owned();
-        let host = options.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let here = host.eq_ignore_ascii_case("localhost")
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        if options.url.scheme() != "https" && !(here && options.url.scheme() == "http") {
+        if !is_safe(&options.url) {
             return Err(Error::new(
                 "workflow.in_the_clear",
                 format!("{base} is asked over https only: a token goes there"),
             )
             .hint("begin [workflow] url in config.toml with https://, and name the engine's CA by [workflow] ca"));
         }
-        let config = tls(options.ca_pem.as_deref()).map_err(|_| {
-            Error::new("workflow.bad_ca", "the Workflow Engine's CA certificates cannot be used")
+        let tls = trust::client(options.ca_pem.as_deref()).map_err(|why| {
+            Error::new("workflow.bad_ca", format!("the Workflow Engine's CA certificates cannot be used: {why}"))
                 .hint("let [workflow] ca in config.toml be the PEM file of the engine's CA, or of its own certificate")
         })?;
-        let mut builder = Client::builder()
-            .user_agent(concat!("libretto/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(config)
-            .http1_only()
-            .tcp_nodelay(true)
-            .connect_timeout(Duration::from_secs(10))
-            // The token goes where it was meant to go, nowhere else.
-            .redirect(Policy::none())
-            .no_proxy();
-        if let Some(proxy) = options.proxy.as_deref().filter(|_| !here) {
-            // The proxy is not repeated: a password may stand in it.
-            let through = Proxy::https(proxy).map_err(|_| {
+        let mut builder = client(tls);
+        if let Some(proxy) = options.proxy.as_deref() {
+            let (way, _) = through(proxy, options.no_proxy.as_deref()).ok_or_else(|| {
                 Error::new("workflow.bad_proxy", "HTTPS_PROXY is not the address of a proxy")
                     .hint("give it as http://host:port")
             })?;
-            builder = builder.proxy(through.no_proxy(options.no_proxy.as_deref().and_then(NoProxy::from_string)));
+            builder = builder.proxy(way);
         }
         let client =
             builder.build().map_err(|e| Error::new("workflow.client", format!("no HTTP client can be made: {e}")))?;
@@ -111,26 +108,21 @@ impl Http {
     }
 
     async fn whole(&self, mut response: Response, effect: Effect) -> Result<Vec<u8>> {
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(&e, effect))? {
-            if body.len() + chunk.len() > LARGEST {
-                return Err(Error::new(
-                    "workflow.answer_too_large",
-                    format!("{} answers with more than {} MB", self.base, LARGEST >> 20),
-                )
-                .hint("ask the operation for less at a time"));
+        whole(&mut response).await.map_err(|none| match none {
+            NoBody::TooLarge => {
+                let said = format!("{} answers with more than {} MB", self.base, LARGEST >> 20);
+                let error = match effect {
+                    Effect::Reads => Error::new("workflow.answer_too_large", said),
+                    Effect::Writes => Error::in_doubt("workflow.answer_too_large", said),
+                };
+                error.hint("ask the operation for less at a time")
             }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+            NoBody::Lost(error) => self.failed(&error, effect),
+        })
     }
 
     fn failed(&self, error: &reqwest::Error, effect: Effect) -> Error {
         let (base, cause) = (&self.base, innermost(error));
-        let lost = |code, text: String, hint: &str| match effect {
-            Effect::Reads => Error::inconclusive(code, text).hint(hint),
-            Effect::Writes => Error::in_doubt(code, text).hint(hint),
-        };
         let made = if let Some(refusal) = tls_refusal(error) {
             Error::new("workflow.tls", format!("there is no TLS connection to the Workflow Engine {base}: {refusal}"))
                 .hint("name the engine's CA by [workflow] ca in config.toml, and the engine as its certificate does")
@@ -139,13 +131,13 @@ impl Http {
             Error::inconclusive("workflow.unreachable", format!("the Workflow Engine {base} cannot be reached: {said}"))
                 .hint("see that `libretto workflow serve` runs there, then [workflow] url in config.toml, name, port and firewall")
         } else if error.is_timeout() {
-            lost(
+            effect.lost(
                 "workflow.timeout",
                 format!("the Workflow Engine {base} did not answer in time"),
                 "see in its log what it waits for",
             )
         } else {
-            lost(
+            effect.lost(
                 "workflow.broken",
                 format!("the Workflow Engine {base} broke off: {cause}"),
                 "try again; if it stays so, look into its log",

@@ -14,6 +14,7 @@ use self::http::{Effect, Http};
 use super::records::{Compared, Done, Held};
 use crate::{
     error::{Error, Result},
+    net::http::segment,
     secret::Secret,
 };
 
@@ -132,15 +133,7 @@ impl Engine {
 
 /// Where a route is. Names of connections may have letters of any script.
 fn path(connection: &str) -> String {
-    let mut path = "/api/Routes/".to_owned();
-    for byte in connection.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) || (byte == b'.' && !connection.starts_with('.')) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
+    format!("/api/Routes/{}", segment(connection))
 }
 
 fn read<T: DeserializeOwned>(answer: Value) -> Result<T> {

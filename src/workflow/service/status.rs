@@ -12,6 +12,7 @@ use crate::{
 };
 
 /// How the engine is.
+#[allow(clippy::struct_field_names)] // the members' names are for clients
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Status {
