@@ -27,9 +27,9 @@ step("Test the targets", || checks::all_ok(ad::test_targets(args::connection)));
 Both are constants of literals, read without running the script. A parameter is read as `args::name`, also in functions and
 closures; one that was left out and has no `preset` is `()`. Types: `text`, `int`, `bool`, `secret`, `choice`, `connection`,
 `connections` (a selector), `domain`, `duration` (seconds as a number), `file` (a path), `csv` (an array of maps). Grants:
-`connection:write`, `directory:test`, `directory:write`, `home:test`, `http`, `we:write`. Modules are imported from the home's `stdlib/`,
-from the bundled ones, and from beside the script; bundled is `checks` with `all_ok(records)`, `is_fine(record)` and
-`tally(records)`.
+`agent:write`, `connection:secret`, `connection:write`, `directory:test`, `directory:write`, `home:test`, `http`, `we:write`.
+Modules are imported from the home's `stdlib/`, from the bundled ones, and from beside the script; bundled is `checks` with
+`all_ok(records)`, `is_fine(record)` and `tally(records)`.
 
 What an operation or `throw #{ ... }` raises is caught as a map of `code`, `message`, `hint`, `retryable`, `verdict`, `details`
 and `origin` (a thrown map as it was thrown). What the language itself raises (a division by zero, an index that is not

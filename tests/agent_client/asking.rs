@@ -4,7 +4,7 @@ use libretto::{
     agent::client::{
         Which,
         fill::{Credential, Values},
-        find::{ADD, UPDATE},
+        find::{ADD, DELETE, UPDATE},
     },
     secret::Secret,
     verdict::Verdict,
@@ -127,6 +127,44 @@ async fn a_connection_is_written_into_whatever_members_the_agent_has() {
     let none = agent.ask(Which::Wanted(&UPDATE), &values, None).await.unwrap_err();
     assert_eq!(none.code(), "agent.no_operation");
     assert_eq!(fake.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_write_that_broke_on_the_agents_side_is_in_doubt() {
+    let mut operation = test_operation(&json!({ "type": "object", "properties": { "domain": { "type": "string" } } }));
+    operation["operationId"] = json!("Connections_Delete");
+    let fake = Fake::with_document(&swagger("/api/Connections/Delete", &operation)).await;
+    let (agent, place) = (fake.agent(), "POST /api/Connections/Delete");
+    let told = async || {
+        let error = agent.ask(Which::Wanted(&DELETE), &contoso(), Some(&token())).await.unwrap_err();
+        (error.code(), error.verdict())
+    };
+    for (status, verdict) in [(500, Verdict::InDoubt), (504, Verdict::InDoubt), (503, Verdict::Inconclusive)] {
+        fake.json(place, status, &json!({ "Message": "An error" }));
+        assert_eq!(told().await, ("agent.failed", verdict), "{status}");
+    }
+    fake.page(place, 200, "text/html", "<html>Sign in</html>");
+    assert_eq!(told().await, ("agent.bad_answer", Verdict::InDoubt));
+}
+
+#[tokio::test]
+async fn no_secret_is_put_into_an_address() {
+    let mut operation = test_operation(&json!({ "type": "object", "properties": { "domain": { "type": "string" } } }));
+    operation["operationId"] = json!("Connections_Add");
+    let parameter = json!({ "name": "clientSecret", "in": "query", "required": true, "type": "string" });
+    operation["parameters"].as_array_mut().unwrap().push(parameter);
+    let fake = Fake::with_document(&swagger("/api/Connections/Add", &operation)).await;
+    let secret = Credential::ClientSecret(Secret::new("an app's secret").unwrap());
+    let values = Values { credential: Some(secret), ..contoso() };
+    let error = fake.agent().ask(Which::Wanted(&ADD), &values, Some(&token())).await.unwrap_err();
+    assert_eq!(
+        (error.code(), error.message()),
+        (
+            "agent.cannot_fill",
+            "POST /api/Connections/Add cannot be asked for: it wants clientSecret, and that is not known"
+        )
+    );
+    assert!(fake.seen().is_empty());
 }
 
 #[tokio::test]

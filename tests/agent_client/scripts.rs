@@ -186,3 +186,16 @@ async fn writing_needs_its_grant() {
     assert!(output.stderr.contains("agent:write"), "{}", output.stderr);
     assert!(place.fake.seen().is_empty());
 }
+
+#[tokio::test]
+async fn an_app_without_its_secret_is_told_how_to_give_it() {
+    let place = Place::new().await;
+    let add = format!(
+        "connections add msonline --name fabrikam --domain fabrikam.example --client-id app-2 --agent 127.0.0.1:{}",
+        place.fake.port
+    );
+    place.command(&add).await;
+    let (end, code) = place.script("agent::update(conn::get(\"fabrikam\"));").await;
+    let told = json!(["connection.no_credential", "libretto connections edit fabrikam --secret env:NAME"]);
+    assert_eq!((json!([end["error"]["code"], end["error"]["hint"]]), code), (told, Some(1)), "{end}");
+}

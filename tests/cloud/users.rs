@@ -134,6 +134,10 @@ async fn a_change_whose_answer_is_lost_is_in_doubt_and_not_sent_twice() {
         assert!(error.message().ends_with(words), "{error}");
     }
     assert_eq!(fake.count("POST", "/v1.0/users"), 2);
+    // A 503 that names no pause may come from anything on the way.
+    fake.on("POST", "/v1.0/users", [world::graph_error(503, "UnknownError", "")]);
+    assert_eq!(graph.create_user(&new_user()).await.unwrap_err().code(), "cloud.in_doubt");
+    assert_eq!(fake.count("POST", "/v1.0/users"), 3);
     // What does the same twice is sent again.
     fake.on("PATCH", PATH, [world::graph_error(500, "InternalServerError", "Oops.")]);
     graph.disable_user(ADA).await.unwrap();

@@ -1,5 +1,6 @@
 //! Connections: adding, finding, importing, and what happens to their credentials.
 
+mod apps;
 mod changing;
 mod credentials;
 mod finding;

@@ -17,25 +17,25 @@ use tempfile::TempDir;
 
 use super::{ad, add, raw};
 
-const APP: &str = "11111111-2222-3333-4444-555555555555";
+pub(super) const APP: &str = "11111111-2222-3333-4444-555555555555";
 
-struct Desk {
+pub(super) struct Desk {
     folder: TempDir,
     host: Host,
-    store: Store,
+    pub(super) store: Store,
 }
 
 #[allow(clippy::unnecessary_wraps)] // as fields are
-fn text(text: &str) -> Option<String> {
+pub(super) fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn app(name: &str, domain: &str) -> Fields {
+pub(super) fn app(name: &str, domain: &str) -> Fields {
     Fields { name: text(name), kind: text("msonline"), domain: text(domain), client_id: text(APP), ..Fields::default() }
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut host = Host::real();
         host.stdin_is_terminal = false;
@@ -47,32 +47,32 @@ impl Desk {
         desk
     }
 
-    fn file(&self, name: &str, text: &str) {
+    pub(super) fn file(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).unwrap();
     }
 
-    fn add(&self, fields: &Fields) -> Result<Connection> {
+    pub(super) fn add(&self, fields: &Fields) -> Result<Connection> {
         let new = fields.check(&self.host).map_err(|faults| as_error(&faults))?;
         connection::add(&self.store, &new)
     }
 
-    fn edit(&self, name: &str, fields: &Fields) -> Result<Connection> {
+    pub(super) fn edit(&self, name: &str, fields: &Fields) -> Result<Connection> {
         let before = connection::get(&self.store, name, &Scope::all())?;
         let change = fields.check_change(&self.host, &before).map_err(|faults| as_error(&faults))?;
         connection::edit(&self.store, name, &Scope::all(), &change)
     }
 
-    fn import(&self, text: &str) -> Result<connection::Imported> {
+    pub(super) fn import(&self, text: &str) -> Result<connection::Imported> {
         self.file("c.csv", text);
         connection::import(&self.store, &self.host, &self.folder.path().join("c.csv"))
     }
 
-    fn get(&self, name: &str) -> Connection {
+    pub(super) fn get(&self, name: &str) -> Connection {
         connection::get(&self.store, name, &Scope::all()).unwrap()
     }
 
     /// Versions, newest first, with their states, and the secret of the current one.
-    fn stands(&self, name: &str) -> (Vec<(u32, State)>, Option<String>) {
+    pub(super) fn stands(&self, name: &str) -> (Vec<(u32, State)>, Option<String>) {
         let connection = self.get(name);
         let history = credentials::history(&self.store, &connection).unwrap();
         let current = credentials::current(&self.store, &connection).unwrap();

@@ -17,10 +17,17 @@ use crate::{
 const QUOTED: usize = 400;
 
 /// The answer, or the error that the reply is.
-pub(super) fn of(address: &Address, operation: &Operation, reply: &Reply, has_token: bool) -> Result<Answer> {
+pub(super) fn of(
+    address: &Address,
+    operation: &Operation,
+    reply: &Reply,
+    (has_token, writes): (bool, bool),
+) -> Result<Answer> {
     let error = match reply.status {
-        200..=299 if reply.is_html() => Error::new("agent.bad_answer", format!("{operation} answers with a web page"))
-            .hint("see that host and port are the Remote Agent's, and that nothing between answers in its place"),
+        200..=299 if reply.is_html() => {
+            told(writes, "agent.bad_answer", format!("{operation} answers with a web page"))
+                .hint("see that host and port are the Remote Agent's, and that nothing between answers in its place")
+        }
         200..=299 => {
             let body = body(reply);
             return Ok(Answer { operation: operation.to_string(), status: reply.status, body });
@@ -29,9 +36,14 @@ pub(super) fn of(address: &Address, operation: &Operation, reply: &Reply, has_to
         401 | 403 => no_entry(reply.status, has_token),
         413 => Error::new("agent.too_large", format!("the body of {operation} is too large for the agent"))
             .hint("send less at a time, or raise the agent's limit"),
-        status => refused(operation, status, reply),
+        status => refused(operation, status, reply, writes),
     };
     Err(error.with("agent", address.to_string()).with("operation", operation.to_string()))
+}
+
+/// The error of an answer that says nothing of what was asked for.
+fn told(writes: bool, code: &'static str, said: String) -> Error {
+    if writes { Error::in_doubt(code, said) } else { Error::new(code, said) }
 }
 
 fn body(reply: &Reply) -> Value {
@@ -61,7 +73,7 @@ fn redirected(operation: &Operation, reply: &Reply) -> Error {
 }
 
 /// An error with the code, the words and the remedy that the agent gives (RFC 9457), where it gives any.
-fn refused(operation: &Operation, status: u16, reply: &Reply) -> Error {
+fn refused(operation: &Operation, status: u16, reply: &Reply, writes: bool) -> Error {
     let said = body(reply);
     let text = |name: &str| said.get(name).and_then(Value::as_str).map(quotable).filter(|text| !text.is_empty());
     let words = ["detail", "message", "Message", "error", "title"].iter().find_map(|name| text(name));
@@ -76,7 +88,9 @@ fn refused(operation: &Operation, status: u16, reply: &Reply) -> Error {
     });
     let message = words.unwrap_or_else(|| format!("{operation} answers {status}"));
     let verdict = said.get("verdict").and_then(Value::as_str);
-    let error = if verdict == Some(Verdict::InDoubt.as_str()) {
+    // What broke on the way through a write may have broken after it; a server that is too busy, or not started, has done nothing.
+    let in_the_middle = writes && status >= 500 && status != 503 && verdict.is_none();
+    let error = if in_the_middle || verdict == Some(Verdict::InDoubt.as_str()) {
         Error::in_doubt(code, message)
     } else if status == 429 || verdict == Some(Verdict::Inconclusive.as_str()) || (status >= 500 && verdict.is_none()) {
         Error::inconclusive(code, message)

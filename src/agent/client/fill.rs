@@ -117,7 +117,10 @@ pub fn fill(document: &Document, operation: &Operation, values: &Values) -> Resu
         // What somebody wrote may name the parameters as well.
         let written = given.as_mut().and_then(Value::as_object_mut).and_then(|map| map.shift_remove(&parameter.name));
         let only_one = operation.parameters.iter().filter(|one| one.place == Place::Path).count() == 1;
-        let known = written.as_ref().map(text_of).or_else(|| values.known(&parameter.name, true).map(str::to_owned));
+        // Addresses are kept in logs all along the way.
+        let may_know = parameter.place == Place::Header || !is_secret(&parameter.name);
+        let known = values.known(&parameter.name, true).filter(|_| may_know).map(str::to_owned);
+        let known = written.as_ref().map(text_of).or(known);
         let value = known.or_else(|| (parameter.place == Place::Path && only_one).then(|| values.domain.clone()));
         match (parameter.place, value.filter(|value| !value.is_empty())) {
             (Place::Path, Some(value)) => path = path.replace(&format!("{{{}}}", parameter.name), &segment(&value)),
@@ -259,9 +262,7 @@ impl Filling<'_> {
             return Ok(filled);
         }
         let Some(text) = self.values.known(name, alone) else { return Ok(None) };
-        if [CLIENT_SECRET, CERTIFICATE, PASSWORD].iter().any(|names| names.contains(&plain(name).as_str())) {
-            self.took_secret = true;
-        }
+        self.took_secret |= is_secret(name);
         Ok(if whole.kind.takes("string") || !whole.choices.is_empty() {
             Some(text.into())
         } else if whole.kind.takes("integer") {
@@ -296,6 +297,11 @@ fn media(operation: &Operation, media: &[String]) -> Result<String> {
     other
         .cloned()
         .ok_or_else(|| cannot(operation, &format!("it takes {}, and bodies are sent as JSON", media.join(", "))))
+}
+
+/// What is called so takes a connection's secret.
+fn is_secret(name: &str) -> bool {
+    [CLIENT_SECRET, CERTIFICATE, PASSWORD].iter().any(|names| names.contains(&plain(name).as_str()))
 }
 
 /// The token's own header is not a parameter to fill.

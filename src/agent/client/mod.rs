@@ -195,7 +195,7 @@ impl Agent {
             fill::fill(&found.document, operation, values).map_err(|e| e.with("agent", self.address.to_string()))?;
         let way = (token, which.writes(operation));
         let reply = self.http.send(&found.base, &found.document, operation, &request, way).await?;
-        answer::of(&self.address, operation, &reply, token.is_some())
+        answer::of(&self.address, operation, &reply, (token.is_some(), which.writes(operation)))
     }
 }
 

@@ -13,7 +13,12 @@ use serde_json::{Value, json};
 
 use super::{Graph, permissions};
 use crate::{
-    cloud::{answer::Object, errors, http::Effect, throttle::Patience},
+    cloud::{
+        answer::Object,
+        errors,
+        http::Effect,
+        throttle::{Patience, is_throttled},
+    },
     error::{Error, Result},
     verdict::Verdict,
 };
@@ -149,7 +154,7 @@ impl Graph {
         self.0.cloud.0.limits.heed(&self.0.scopes, &headers);
         match status {
             200..300 => Ok(body.cloned().unwrap_or_default()),
-            429 | 503 => {
+            429 | 503 if ask.repeatable || is_throttled(status, &headers) => {
                 self.0.cloud.0.limits.pause(&self.0.scopes, &headers, 0);
                 self.send(ask.clone()).await
             }

@@ -29,7 +29,7 @@ use super::{
     errors,
     http::{self, Answer},
     signin::{self, Wanted},
-    throttle::{Cost, Patience, Scope, back_off},
+    throttle::{Cost, Patience, Scope, back_off, is_throttled},
     tokens::Token,
 };
 use crate::{
@@ -149,7 +149,7 @@ impl Graph {
                     self.renew(Wanted::Other(&token)).await?;
                     continue;
                 }
-                Ok(answer) if busy(&answer) => {
+                Ok(answer) if busy(ask, &answer) => {
                     let pause = self.0.cloud.0.limits.pause(&self.0.scopes, &answer.headers, attempt);
                     attempt += 1;
                     if attempt < 2 * ATTEMPTS {
@@ -233,9 +233,10 @@ impl Graph {
     }
 }
 
-/// Graph has too much to do and has done nothing.
-fn busy(answer: &Answer) -> bool {
-    answer.status == 429 || answer.status == 503
+/// Graph has too much to do and has done nothing. A 503 that says nothing of when to come again may be anything that is broken:
+/// a write that does not do the same twice is not sent again then.
+fn busy(ask: &Ask, answer: &Answer) -> bool {
+    is_throttled(answer.status, &answer.headers) || (answer.status == 503 && ask.is_repeatable())
 }
 
 fn refused(ask: &Ask, answer: &Answer, token: &Token) -> Error {

@@ -102,6 +102,11 @@ impl Http {
                 .hint("`libretto workflow token` prints the right one on its host; [workflow] token in config.toml says where it is read")
                 .with("url", self.base.clone())),
             (_, Some(said)) if said.get("code").is_some_and(Value::is_string) => Err(refused(status, &said)),
+            // Something between has lost the engine's answer.
+            (500.., _) if effect == Effect::Writes && status != 503 => {
+                let said = format!("the Workflow Engine {} broke off: {status}", self.base);
+                Err(effect.lost("workflow.broken", said, "see whether it was done before it is sent again"))
+            }
             _ => Err(Error::new("workflow.foreign", format!("what is at {} is not the Workflow Engine: it answers {status}", self.base))
                 .hint("see that [workflow] url in config.toml is the engine's")),
         }
