@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -265,7 +266,8 @@ impl Batch {
 
 /// Gives each item its key, by default its value, and tells equal keys apart by their occurrence.
 fn identify(items: Array) -> impl Iterator<Item = Item> {
-    let mut seen: HashMap<String, u32> = HashMap::new();
+    // By hash: ten thousand keys held twice would be a megabyte. Two keys of one hash would only count as equal ones.
+    let mut seen: HashMap<u64, u32> = HashMap::new();
     items.into_iter().enumerate().map(move |(index, value)| {
         let value = value.flatten();
         let key = match value.read_lock::<Connection>() {
@@ -275,7 +277,9 @@ fn identify(items: Array) -> impl Iterator<Item = Item> {
                 other => other.to_string(),
             },
         };
-        let next = seen.entry(key.clone()).or_insert(0);
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let next = seen.entry(hasher.finish()).or_insert(0);
         let occurrence = *next;
         *next += 1;
         Item { index, key, occurrence, value }

@@ -14,7 +14,10 @@ use super::{
     http::{self, Answer, Effect},
     throttle::{ONE, Patience, Scope, back_off, is_throttled},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    names::is_dns_name,
+};
 
 /// How often a sign-in host that cannot answer now is asked.
 const ATTEMPTS: u32 = 3;
@@ -151,15 +154,8 @@ pub(super) fn ascii(domain: &str) -> Result<String> {
         && !name.contains(|c: char| c.is_whitespace() || c.is_control() || "/\\?#@:[]%".contains(c));
     let host = if plain { url::Host::parse(name).ok() } else { None };
     match host {
-        Some(url::Host::Domain(host)) if host.split('.').all(label) => Ok(host.to_lowercase()),
+        Some(url::Host::Domain(host)) if is_dns_name(&host) => Ok(host.to_lowercase()),
         _ => Err(Error::new("cloud.bad_domain", format!("'{}' is no domain name", errors::quotable(domain, &[])))
             .hint("give it as contoso.com, without a protocol or a mail address's first part")),
     }
-}
-
-fn label(label: &str) -> bool {
-    (1..=63).contains(&label.len())
-        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-        && !label.starts_with('-')
-        && !label.ends_with('-')
 }

@@ -244,12 +244,14 @@ fn refuse_stale(t: &Transaction<'_>, before: &Connection) -> Result<()> {
     if connections::changed_at(t, before.id)?.is_some_and(|changed_at| changed_at == before.changed_at) {
         return Ok(());
     }
-    Err(Error::new(
-        "connection.changed_meanwhile",
-        format!("{} was changed by somebody else in the meantime", before.name),
-    )
-    .hint("do it again")
-    .retryable())
+    Err(changed_meanwhile(&before.name))
+}
+
+/// The connection, or its stored credential, is not what it was when it was read.
+pub(crate) fn changed_meanwhile(name: &str) -> Error {
+    Error::new("connection.changed_meanwhile", format!("{name} was changed by somebody else in the meantime"))
+        .hint("do it again")
+        .retryable()
 }
 
 /// `via` and `ad` must name connections of kind `ad`, `app_home` one of kind `msonline`.

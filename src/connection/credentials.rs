@@ -183,9 +183,7 @@ pub fn promote_tested(store: &Store, id: CredentialId, proven_on: &str, who: &st
     let candidate = by_id(store, id)?;
     let _lock = PrincipalLock::take(store, candidate.principal, who)?;
     store.read(|c| journal::refuse_unfinished(c, principals::surviving(c, candidate.principal)?))?;
-    let set_since =
-        |one: &&Credential| one.id != id && one.sent_at.as_ref().is_some_and(|sent| *sent > candidate.created_at);
-    if let Some(later) = versions_of(store, candidate.principal)?.iter().find(set_since) {
+    if let Some(later) = set_since(store, &candidate)? {
         return Err(Error::new(
             "connection.superseded",
             format!(
@@ -197,6 +195,18 @@ pub fn promote_tested(store: &Store, id: CredentialId, proven_on: &str, who: &st
         .hint("nothing is to be done if the later one is right; else set a new password"));
     }
     promote(store, id, proven_on)
+}
+
+/// The version that was set in the directory after a candidate was recorded, where there is one. A write that was sent and
+/// surely not made has set nothing.
+fn set_since(store: &Store, candidate: &Credential) -> Result<Option<Credential>> {
+    let is_later = |one: &Credential| one.sent_at.as_ref().is_some_and(|sent| *sent > candidate.created_at);
+    for later in versions_of(store, candidate.principal)?.into_iter().filter(is_later) {
+        if later.id != candidate.id && !store.read(|c| journal::was_not_made(c, later.id))? {
+            return Ok(Some(later));
+        }
+    }
+    Ok(None)
 }
 
 /// Takes a version that is not current out of use. It is kept, 30 days at least.

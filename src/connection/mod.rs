@@ -18,6 +18,7 @@ mod trail;
 
 use serde::Serialize;
 
+pub(crate) use change::changed_meanwhile;
 pub use change::{add, edit, remove};
 pub use credentials::Credential;
 pub use export::{as_json, export};

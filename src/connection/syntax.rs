@@ -1,9 +1,12 @@
 //! What the parts of a connection may look like. Pure: nothing is asked or read here.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use super::{HomeServer, Provider};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    names,
+};
 
 /// A connection's name: letters, digits and `. _ - @`, so that it needs no quotes in a shell, a selector or a script.
 pub(crate) fn name(text: &str) -> Result<String> {
@@ -25,13 +28,12 @@ pub(super) fn label(text: &str) -> Result<String> {
         .hint("use up to 128 characters, no spaces and none of , & * ? [ ] { } : ;"))
 }
 
-/// A domain's DNS name (RFC 1035, 2.3.1, and underscores, which Active Directory takes), in lower case.
+/// A domain's DNS name, in lower case.
 pub(crate) fn domain(text: &str) -> Result<String> {
-    if is_dns_name(text) && text.parse::<IpAddr>().is_err() {
-        return Ok(text.trim_end_matches('.').to_ascii_lowercase());
-    }
-    Err(Error::new("connection.bad_domain", format!("{text:?} is not a domain's DNS name"))
-        .hint("give the full name, e.g. corp.example.com; one with other than ASCII letters in its xn-- form"))
+    names::domain(text).ok_or_else(|| {
+        Error::new("connection.bad_domain", format!("{text:?} is not a domain's DNS name"))
+            .hint("give the full name, e.g. corp.example.com; one with other than ASCII letters in its xn-- form")
+    })
 }
 
 /// The name of a script, not its path: a path would be looked up in whatever folder somebody works in.
@@ -67,7 +69,7 @@ pub(crate) fn host_port(text: &str) -> Result<(String, Option<u16>)> {
         }
         None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
     };
-    if !host.contains(':') && !is_dns_name(host) {
+    if !host.contains(':') && !names::is_dns_name(host.strip_suffix('.').unwrap_or(host)) {
         return Err(bad());
     }
     let digits = |port: &&str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
@@ -146,18 +148,6 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<String> {
     }
     let text = str::from_utf8(pem).map_err(|_| bad("it is not text"))?;
     if found == 0 { Err(bad("it has no CERTIFICATE block")) } else { Ok(text.to_owned()) }
-}
-
-fn is_dns_name(text: &str) -> bool {
-    let text = text.strip_suffix('.').unwrap_or(text);
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(label)
 }
 
 #[cfg(test)]

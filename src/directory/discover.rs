@@ -10,7 +10,10 @@ use super::{
     dns::{Dns, Srv},
     target::{LDAPS_PORT, Target},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    names,
+};
 
 /// What was found of a domain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -70,8 +73,7 @@ impl Discovery {
 /// # Errors
 /// `ad.bad_domain`, `ad.no_controllers` when DNS knows none, `ad.dns_failed` when DNS does not answer.
 pub async fn discover(domain: &str, dns: &Dns) -> Result<Discovery> {
-    let domain = domain.trim().trim_end_matches('.').to_lowercase();
-    refuse_no_name(&domain)?;
+    let domain = names::domain(domain.trim()).ok_or_else(|| no_name(domain))?;
     let (dc, pdc) = (format!("_ldap._tcp.dc._msdcs.{domain}"), format!("_ldap._tcp.pdc._msdcs.{domain}"));
     let (services, pdcs) = futures_util::future::join(dns.services(&dc), dns.services(&pdc)).await;
     let (mut services, pdcs) = (services?, pdcs?);
@@ -98,15 +100,9 @@ pub async fn discover(domain: &str, dns: &Dns) -> Result<Discovery> {
 }
 
 /// A name that cannot be one is not the DNS server's fault.
-fn refuse_no_name(domain: &str) -> Result<()> {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len()) && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
-    };
-    if domain.len() <= 253 && domain.split('.').all(is_label) {
-        return Ok(());
-    }
-    Err(Error::new("ad.bad_domain", format!("\"{domain}\" is no domain name"))
-        .hint("give the domain's DNS name, e.g. corp.example.com"))
+fn no_name(domain: &str) -> Error {
+    Error::new("ad.bad_domain", format!("\"{domain}\" is no domain name"))
+        .hint("give the domain's DNS name, e.g. corp.example.com; one with other than ASCII letters in its xn-- form")
 }
 
 async fn ask(service: &Srv, domain: &str, dns: &Dns) -> Result<(Option<IpAddr>, Option<Pong>)> {

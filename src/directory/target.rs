@@ -6,7 +6,10 @@ use std::{
     str::FromStr,
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    names::is_dns_name,
+};
 
 /// The port of LDAP over TLS.
 pub const LDAPS_PORT: u16 = 636;
@@ -48,7 +51,7 @@ impl Target {
         let (host, port) = split(text).ok_or_else(|| bad("a bracket is not closed"))?;
         let host = host.strip_suffix('.').unwrap_or(host);
         let address = host.parse().ok();
-        if address.is_none() && !is_host_name(host) {
+        if address.is_none() && !is_dns_name(host) {
             return Err(bad("there is no valid host name in it"));
         }
         let port = match port {
@@ -72,17 +75,6 @@ fn split(text: &str) -> Option<(&str, Option<&str>)> {
         return Some((text, None));
     }
     Some(text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))))
-}
-
-/// RFC 1123, 2.1, and the underscore that real domains have.
-fn is_host_name(host: &str) -> bool {
-    host.len() <= 253
-        && host.split('.').all(|label| {
-            !label.is_empty()
-                && label.len() <= 63
-                && !label.starts_with('-')
-                && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
-        })
 }
 
 impl FromStr for Target {

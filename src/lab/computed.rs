@@ -83,6 +83,9 @@ impl View<'_> {
             "lockoutduration",
             "lockoutobservationwindow",
         ];
+        if key == "pwdlastset" {
+            return entry.login.as_ref().is_some_and(|login| login.age_hidden);
+        }
         self.policy_hidden && ((entry.is_a("domainDNS") && POLICY.contains(&key)) || key == "msds-resultantpso")
     }
 

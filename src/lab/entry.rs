@@ -50,6 +50,8 @@ pub(super) struct Login {
     pub bad_count: i64,
     pub bad_time: i64,
     pub last_logon: i64,
+    /// Whether nobody may read when the password was set.
+    pub age_hidden: bool,
 }
 
 /// A password and since when it was the current one, in ticks.

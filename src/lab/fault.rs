@@ -66,7 +66,7 @@ pub enum Stage {
     Modify,
 }
 
-/// States of the service account that keep it from signing in.
+/// States of the service account: what keeps it from signing in, and what is not shown of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountFault {
     /// Too many wrong passwords.
@@ -79,6 +79,8 @@ pub enum AccountFault {
     MustChange,
     /// The password is older than the policy allows.
     PasswordExpired,
+    /// Nobody may read when the password was set.
+    AgeUnreadable,
 }
 
 /// What is unusual about the password policy.
@@ -157,6 +159,7 @@ fn account(how: &str) -> Option<AccountFault> {
         "expired" => AccountFault::Expired,
         "must-change" => AccountFault::MustChange,
         "password-expired" => AccountFault::PasswordExpired,
+        "age-unreadable" => AccountFault::AgeUnreadable,
         _ => return None,
     })
 }

@@ -190,6 +190,11 @@ fn afflict(entry: &mut Entry, fault: Fault, now: i64) {
         AccountFault::Expired => entry.put("accountExpires", now - DAY),
         AccountFault::MustChange => entry.put("pwdLastSet", 0),
         AccountFault::PasswordExpired => entry.put("pwdLastSet", now - 43 * DAY),
+        AccountFault::AgeUnreadable => {
+            if let Some(login) = &mut entry.login {
+                login.age_hidden = true;
+            }
+        }
     }
 }
 

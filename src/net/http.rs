@@ -19,8 +19,6 @@ pub(crate) fn client(tls: ClientConfig) -> ClientBuilder {
     Client::builder()
         .user_agent(USER_AGENT)
         .tls_backend_preconfigured(tls)
-        // One HTTP/2 connection carries at most some hundred requests at a time, and a pool opens no second one.
-        .http1_only()
         .tcp_nodelay(true)
         .connect_timeout(Duration::from_secs(10))
         .redirect(Policy::none())

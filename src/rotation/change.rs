@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::{
     books::Books,
-    pinned,
+    lockout, pinned,
     preflight::Plan,
     report::{Announcement, Observer, Stage, Staged},
     request::{Mode, Request},
-    unsettled,
+    stored, unsettled,
 };
 use crate::{
     connection::credentials::{self, Credential},
@@ -65,16 +65,22 @@ async fn candidate(request: &Request, plan: &Plan, books: &Books) -> Result<Cred
         request.run.clone(),
         plan.account.guid.clone(),
     );
+    let (policy, known) = (plan.policy.clone(), plan.stored.principal);
     books
         .with(move |books| {
             let store = &books.store;
             let recorded =
                 credentials::record_candidate(store, &books.identity, &connection, &username, &secret, run.as_deref())?;
             // Another name: the same account, or another one, whose lock is then the one to hold as well.
-            let settled =
-                credentials::bind_credential(store, recorded.id, &guid).and_then(|principal| books.lock(principal));
+            let settled = credentials::bind_credential(store, recorded.id, &guid)
+                .and_then(|principal| books.lock(principal))
+                .and_then(|principal| match policy.filter(|_| principal != known) {
+                    // Preflight could not tell the store what locks an account that this did not know.
+                    Some(policy) => lockout::learn(store, Some(principal), principal, &policy),
+                    None => Ok(()),
+                });
             match settled {
-                Ok(_) => credentials::by_id(store, recorded.id),
+                Ok(()) => credentials::by_id(store, recorded.id),
                 Err(error) => {
                     let _ = credentials::retire(store, recorded.id, "never sent");
                     Err(error)
@@ -98,19 +104,10 @@ async fn begin(request: &Request, plan: &Plan, books: &Books, candidate: &Creden
     let (connection, seen) = (request.connection.clone(), plan.stored.current.as_ref().map(|current| current.id));
     books
         .with(move |books| {
-            let current = credentials::current(&books.store, &connection)?.map(|current| current.id);
-            if current != seen {
-                return Err(changed_meanwhile(&connection.name));
-            }
+            stored::refuse_changed(books, &connection, seen)?;
             journal::begin(&books.store, &new)
         })
         .await
-}
-
-fn changed_meanwhile(name: &str) -> Error {
-    Error::new("connection.changed_meanwhile", format!("the stored credential of {name} was changed in the meantime"))
-        .hint("do it again")
-        .retryable()
 }
 
 /// The one write.

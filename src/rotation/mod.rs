@@ -34,7 +34,7 @@
 //! | no journal | nothing, or a candidate that was never marked as sent | the old password | nothing; such a candidate is left, for it cannot be told from one of `conn::set_credentials` that waits to be tested |
 //! | `record` | candidate, journal with pinned target and the server that it led to, `pwdLastSet` per target, previous version | the old password | retire the candidate, end the journal: nothing was sent |
 //! | `record`, candidate marked as sent | the same | the old password | as the next line, which it cannot be told from with certainty |
-//! | `change`, `change-sent` | candidate marked as sent | the old or the new one; a late write may still land | over an administrative account compare `pwdLastSet` on the pinned target, again when no write can land any more: unchanged is not applied. Else one bind with the candidate, else one with the previous version, which counts only where `pwdLastSet` bears it out |
+//! | `change`, `change-sent` | candidate marked as sent | the old or the new one; a late write may still land | over an administrative account compare `pwdLastSet` on the pinned target, again when no write can land any more: unchanged is not applied. Else one bind with the candidate, else one with the previous version, which counts only where `pwdLastSet` bears it out; where the candidate was refused while its write could still land, the previous version goes first and the candidate after it |
 //! | `change`, `change-unanswered` | the same, with what went wrong | the old or the new one | the same |
 //! | ended, `failed`: `change-refused`, `not-sent`, `not-applied`, `superseded` | candidate retired, kept | the old password | nothing |
 //! | `prove`, `change-acknowledged` | the same | the new password | one bind with the candidate there (`tried`), then as below |
@@ -48,6 +48,7 @@
 //! | ended, `promoted`, `inconclusive` | all connections switched; `not-converged` events name targets | the new password; named targets may lag | look at the named targets; when all are proven the journal says `settled`, `ok`. Moot once another version is current |
 //! | ended, `promoted`, `partial` | all connections switched; `dependent-failed` and `dependent-open` events name dependents | the new password | hand it to those that are open; with `on_failure: undo` in the options nobody begins the undo anew |
 //! | ended, `promoted`, `partial`, options `revoke: true`, and no later rotation | all connections switched | the first of two new passwords; the one that was known binds for an hour | hand it to the dependents; say that access has not ended, and to revoke again; once the hour is over the journal says `settled`, `ok` |
+//! | ended, `promoted`, not `ok`, and no target or dependent is open (killed between the last event and the verdict) | all connections switched, an event per target and dependent | the new password everywhere | the journal says `settled`, `ok` |
 //! | ended, `dependents-retried`, any | an event per dependent that was tried again | the new password | as the verdict says |
 //! | ended, `undone`, `failed` (options of a later one: `undo_of`) | the new version retired, the old password in a later one | the old password | nothing |
 //! | ended, `revoked` (options of a later one: `revoke_of`) | the version that was known retired | the later one's | nothing |
@@ -117,10 +118,22 @@ use crate::{
 /// # Errors
 /// With verdict `failed` or `inconclusive`: the directory has the old password, and so has the store. With verdict
 /// `in-doubt`: the new one was sent, both are kept, and the journal waits for a recovery.
-/// `rotation.busy`, `rotation.unfinished`, `rotation.target_down`, `rotation.never_rotated`, `rotation.break_glass`,
-/// `rotation.other_account`, `rotation.other_customer`, `rotation.too_young`, `rotation.near_lockout`, `rotation.budget_spent`,
-/// `rotation.password_policy`, `rotation.password_history`, `rotation.password_filter`, `rotation.dependent_down`,
-/// `rotation.undo_impossible`, `rotation.revoke_impossible`, `rotation.unsettled` and the directory's own.
+///
+/// - Who is at work, and what the store has: `rotation.busy`, `rotation.unfinished`, `rotation.kept_elsewhere`,
+///   `rotation.credential_replaced`, `rotation.break_glass`, `rotation.other_customer`, `connection.no_credential`,
+///   `connection.changed_meanwhile`, `connection.version_in_use`, and the store's own.
+/// - The targets: `rotation.target_down`, `rotation.no_writable_target`, `rotation.other_domain`, and the directory's own.
+/// - The account: `rotation.never_rotated`, `rotation.other_account`, `rotation.smartcard_required`, `rotation.too_young`,
+///   `rotation.near_lockout`, `rotation.budget_spent`.
+/// - The new password: `rotation.password_policy`, `rotation.password_history`, `rotation.password_filter`,
+///   `rotation.no_password`, and those of a recipe.
+/// - What is to come after: `rotation.dependent_down`, `rotation.undo_impossible`, `rotation.revoke_impossible`.
+/// - A going back that needs no change: `rotation.changed_elsewhere`, `rotation.still_in_doubt` (inconclusive: nothing was sent).
+/// - After the change was sent: `rotation.unsettled`, in doubt; its `cause` may be `rotation.other_server`.
+/// - A fault of Libretto's own: `rotation.internal`.
+///
+/// An [`Outcome`] that is not `ok` has one of these in its `error`: `rotation.not_converged`, `rotation.target_refuses`,
+/// `rotation.dependents_open`, `rotation.dependents_failed`, `rotation.undone`, `rotation.not_undone`, `rotation.not_revoked`.
 pub async fn rotate(request: &Request, observer: &dyn Observer) -> Result<Outcome> {
     let books = Books::new(&request.store, &request.identity, &request.who, request.lockout);
     let mut log = Log { observer, stages: Vec::new(), of: "" };

@@ -21,6 +21,15 @@ pub(super) async fn server_of(session: &Session) -> Result<Option<String>> {
     Ok(dn.and_then(|dn| dn.split(',').next()?.split_once('=')).map(|(_, name)| name.trim().to_owned()))
 }
 
+/// Whether two names are those of one server, or neither is known. Case does not count.
+pub(super) fn is_one_server(one: Option<&str>, other: Option<&str>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
 /// A fresh connection to the pinned target: to the server that it was, where that is known.
 ///
 /// # Errors
@@ -41,7 +50,7 @@ async fn open(endpoint: &Endpoint, server: Option<&str>) -> Result<Session> {
     let session = Session::open(endpoint).await?;
     let Some(wanted) = server else { return Ok(session) };
     match server_of(&session).await? {
-        Some(found) if !found.eq_ignore_ascii_case(wanted) => Err(other_server(endpoint, &found, wanted)),
+        Some(found) if !is_one_server(Some(&found), server) => Err(other_server(endpoint, &found, wanted)),
         _ => Ok(session),
     }
 }
@@ -55,4 +64,17 @@ fn other_server(endpoint: &Endpoint, found: &str, wanted: &str) -> Error {
     .hint(format!("see that {target} leads to {wanted} again, and give controllers by their own names as targets"))
     .with("target", target.to_string())
     .retryable()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_one_server;
+
+    #[test]
+    fn a_servers_name_is_the_same_in_any_case() {
+        assert!(is_one_server(Some("DC1"), Some("dc1")));
+        assert!(!is_one_server(Some("DC1"), Some("DC2")));
+        assert!(!is_one_server(Some("DC1"), None));
+        assert!(is_one_server(None, None));
+    }
 }

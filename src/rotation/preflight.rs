@@ -20,7 +20,7 @@ use super::{
     stored::{self, Stored},
 };
 use crate::{
-    directory::{self, Endpoint, Policy, Principal, outcome},
+    directory::{self, Endpoint, Policy, Principal, Session, outcome},
     error::{Error, Result},
     secret::Secret,
     verdict::Verdict,
@@ -131,7 +131,7 @@ async fn look_at_all(request: &Request, books: &Books, sequel: Option<&Sequel>) 
         None => account::judge(&known, request, books, &open[pinned].session).await?,
     };
     sequel::refuse_impossible(&known, request, &open[pinned].session, &stored, books).await?;
-    open[pinned].before = mark(&open[pinned], &known.account.principal.dn).await?;
+    open[pinned].before = mark(&open[pinned].session, &known.account.principal.dn).await?;
     let Found { connections, others: dependents } = dependents::find(request, &stored, &known, books).await?;
     let mut connections = dependents::join(request, connections, &mut open, &mut down).await?;
     let (pinned, others) = others(request, books, &stored, &known, open, (pinned, canary), &mut down).await?;
@@ -206,8 +206,8 @@ async fn sign_in(request: &Request, books: &Books, stored: &Stored, controller: 
 }
 
 /// `pwdLastSet`; `None` where it may not be read.
-async fn mark(controller: &Controller, dn: &str) -> Result<Option<i64>> {
-    match directory::pwd_last_set(&controller.session, dn).await {
+pub(super) async fn mark(session: &Session, dn: &str) -> Result<Option<i64>> {
+    match directory::pwd_last_set(session, dn).await {
         Ok(ticks) => Ok(Some(ticks)),
         Err(error) if error.code() == "ad.no_rights" => Ok(None),
         Err(error) => Err(error),
@@ -262,6 +262,6 @@ async fn look(
         let moment = (OffsetDateTime::now_utc(), account::spares(request));
         standing::refuse_near_lockout(&state, &rules, &controller.name, moment)?;
     }
-    controller.before = mark(controller, dn).await?;
+    controller.before = mark(&controller.session, dn).await?;
     Ok(())
 }

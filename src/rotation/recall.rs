@@ -1,19 +1,20 @@
 //! Going back without a change: the directory still has the earlier password, for the version that is current was only given,
 //! never sent, and no target has accepted it.
 
-use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     books::Books,
     controllers::{self, Controller},
-    former,
+    former, preflight,
     report::{Announcement, Log, Outcome, Stage, Staged, TargetReport},
     request::Request,
     stored::{self, Stored},
 };
 use crate::{
     connection::{
-        credentials::{self, Credential},
+        self,
+        credentials::{self, Credential, SKEW},
         former::in_force,
     },
     directory::{self, Identity, ticks},
@@ -21,9 +22,6 @@ use crate::{
     store::rows::CredentialId,
     verdict::Verdict,
 };
-
-/// The clocks of the directory and of this machine differ by no more (Kerberos would not work either).
-const SKEW: Duration = Duration::minutes(5);
 
 /// What [`announce`](super::Observer::change_announced) is told such a going back is of.
 pub(super) const RECALL: &str = "recall";
@@ -41,18 +39,20 @@ fn is_in_force(books: &Books, versions: &[Credential], id: CredentialId) -> Resu
     let unproven = versions.iter().find(|one| one.state == credentials::State::Current && !one.was_in_force());
     // One that holds the same secret is refused as ever.
     let Some(current) = unproven.filter(|_| latest.reference.is_none()) else { return Ok(None) };
-    crate::connection::former::open(&books.store, &books.identity, latest, Some(current))?;
+    connection::former::open(&books.store, &books.identity, latest, Some(current))?;
     Ok(Some(latest.clone()))
 }
 
 /// Brings the version back where no write is needed; `None` where one is.
 ///
 /// # Errors
-/// Those of a preflight; `rotation.changed_elsewhere`.
+/// Those of a preflight; `rotation.changed_elsewhere`, `rotation.still_in_doubt`, `connection.changed_meanwhile`.
 pub(super) async fn recall(request: &Request, books: &Books, log: &mut Log<'_>) -> Result<Option<Outcome>> {
-    let Some(version) = recalled(request, books).await? else { return Ok(None) };
-    let found = log.stage(Stage::Preflight, Box::pin(look(request, books, &version))).await?;
-    let promoted = log.stage(Stage::Promote, Box::pin(promote(request, books, log.observer, &version, &found))).await;
+    if recalled(request, books).await?.is_none() {
+        return Ok(None);
+    }
+    let found = log.stage(Stage::Preflight, Box::pin(look(request, books))).await?;
+    let promoted = log.stage(Stage::Promote, Box::pin(promote(request, books, log.observer, &found))).await;
     let (current, connections) = promoted?;
     let target = TargetReport {
         target: found.target.clone(),
@@ -66,7 +66,7 @@ pub(super) async fn recall(request: &Request, books: &Books, log: &mut Log<'_>) 
         principal: current.username,
         guid: found.guid,
         version: current.version,
-        restores: Some(version.version),
+        restores: Some(found.version.version),
         pinned: found.target,
         connections,
         targets: vec![target],
@@ -81,46 +81,82 @@ struct Found {
     target: String,
     guid: String,
     identity: Identity,
+    /// What comes back.
+    version: Credential,
+    /// What was current when it was chosen.
+    seen: Option<CredentialId>,
 }
 
-/// Signs in once with the version, and sees that nobody has changed the password since it was proven.
-async fn look(request: &Request, books: &Books, version: &Credential) -> Staged<Found> {
-    let Stored { principal, .. } = stored::read(request, books).await?;
+/// Signs in with the version, on the target that a change would go to, and sees that nobody has changed the password since it
+/// was proven. A target that lags takes one that is no longer valid.
+async fn look(request: &Request, books: &Books) -> Staged<Found> {
+    let Stored { principal, current, .. } = stored::read(request, books).await?;
+    // Once more, for nobody else is at work on the account from here on.
+    let Some(version) = recalled(request, books).await? else {
+        return Err(connection::changed_meanwhile(&request.connection.name));
+    };
     let of = version.clone();
     let password = books.with(move |books| credentials::open(&books.store, &books.identity, &of)).await?;
     let identity = Identity { name: request.connection.username.clone(), password };
-    let (open, down) = controllers::open_all(&request.endpoints).await;
-    super::preflight::refuse_down(&down, request.allow_down || !open.is_empty())?;
-    let controller = &open[controllers::first_writable(&open)?];
-    let signed_in = books.sign_in(&controller.session, &identity, principal, Some(version.id)).await;
-    signed_in.map_err(|error| error.context(format!("version {} does not sign in either", version.version)))?;
-    let guid = refuse_changed(controller, &identity.name, version).await?;
+    let (mut open, down) = controllers::open_all(&request.endpoints).await;
+    // The one that is down may be the only one that does not lag.
+    preflight::refuse_down(&down, request.allow_down)?;
+    controllers::one_domain(&open)?;
+    let sign_in = async |on: &Controller| {
+        let signed_in = books.sign_in(&on.session, &identity, principal, Some(version.id)).await;
+        signed_in.map_err(|error| error.context(format!("version {} does not sign in either", version.version)))
+    };
+    let canary = controllers::first_writable(&open)?;
+    sign_in(&open[canary]).await?;
+    let pinned = controllers::pin(&mut open, canary).await?;
+    if pinned != canary {
+        sign_in(&open[pinned]).await?;
+    }
+    let controller = &open[pinned];
+    let guid = refuse_changed(controller, &identity.name, &version).await?;
     let note =
         format!("the password of version {} signs in on {}: no change is needed", version.version, controller.name);
-    Ok((Found { target: controller.name.clone(), guid, identity }, Verdict::Ok, note))
+    let (target, seen) = (controller.name.clone(), current.map(|current| current.id));
+    Ok((Found { target, guid, identity, version, seen }, Verdict::Ok, note))
 }
 
 /// A password that was replaced signs in for an hour more, so a sign-in alone proves nothing.
 async fn refuse_changed(controller: &Controller, name: &str, version: &Credential) -> Result<String> {
     let account = directory::resolve(&controller.session, name).await?;
-    let set = match directory::pwd_last_set(&controller.session, &account.dn).await {
-        Err(error) if error.code() == "ad.no_rights" => None,
-        set => ticks::moment(set?),
-    };
+    let set = preflight::mark(&controller.session, &account.dn).await?.and_then(ticks::moment);
     let proven = version.proven_at.as_deref().and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok());
-    match (set, proven) {
-        (Some(set), Some(proven)) if set > proven + SKEW => Err(Error::new(
-            "rotation.changed_elsewhere",
-            format!(
-                "the password was changed in the directory at {}, after version {} was proven: that one signs in for an \
-                 hour more at most",
-                ticks::text(set),
-                version.version
-            ),
-        )
-        .hint("give the present password, or name an administrative connection (via), which can set the earlier one again")),
-        _ => Ok(account.guid),
+    match set.zip(proven) {
+        Some((set, proven)) if set <= proven + SKEW => Ok(account.guid),
+        Some((set, _)) => Err(changed_elsewhere(version, set)),
+        None => Err(in_doubt(version, &controller.name)),
     }
+}
+
+fn changed_elsewhere(version: &Credential, set: OffsetDateTime) -> Error {
+    Error::new(
+        "rotation.changed_elsewhere",
+        format!(
+            "the password was changed in the directory at {}, after version {} was proven: that one signs in for an hour more \
+             at most",
+            ticks::text(set),
+            version.version
+        ),
+    )
+    .hint("give the present password, or name an administrative connection (via), which can set the earlier one again")
+}
+
+/// Not `in-doubt`: nothing was sent, and there is nothing to recover.
+fn in_doubt(version: &Credential, target: &str) -> Error {
+    Error::inconclusive(
+        "rotation.still_in_doubt",
+        format!(
+            "version {} signs in on {target}, and when the password was set may not be read: for an hour after a change that \
+             proves nothing",
+            version.version
+        ),
+    )
+    .hint("give the account the right to read pwdLastSet, or name an administrative connection (via), which can set the password again")
+    .with("target", target.to_owned())
 }
 
 /// A new version with the earlier password is current; nothing is sent.
@@ -128,11 +164,12 @@ async fn promote(
     request: &Request,
     books: &Books,
     observer: &dyn super::Observer,
-    version: &Credential,
     found: &Found,
 ) -> Staged<(Credential, Vec<String>)> {
     let (connection, run, identity) = (request.connection.clone(), request.run.clone(), found.identity.clone());
+    let seen = found.seen;
     let record = move |books: &Books| {
+        stored::refuse_changed(books, &connection, seen)?;
         let Identity { name, password } = &identity;
         credentials::record_candidate(&books.store, &books.identity, &connection, name, password, run.as_deref())
     };
@@ -141,7 +178,7 @@ async fn promote(
         account: recorded.username.clone(),
         pinned: found.target.clone(),
         version: recorded.version,
-        restores: Some(version.version),
+        restores: Some(found.version.version),
         of: RECALL,
     };
     let (id, on) = (recorded.id, found.target.clone());

@@ -5,7 +5,7 @@ use crate::{
     connection::{self, Connection, Scope, credentials, credentials::Credential},
     directory::Identity,
     error::{Error, Result},
-    store::rows::{PrincipalId, principals},
+    store::rows::{CredentialId, PrincipalId, principals},
 };
 
 /// An emergency account's tag: it is rotated by hand.
@@ -80,6 +80,13 @@ pub(super) fn learn(
     stored.principal = books.lock(survivor)?;
     stored.current = credentials::current(&books.store, connection)?;
     refuse_bystanders(books, stored.principal, scope, insist)
+}
+
+/// Refuses where the connection's credential is not the one that was seen: an edit that had begun before the account was locked
+/// is not overruled. Blocks.
+pub(super) fn refuse_changed(books: &Books, connection: &Connection, seen: Option<CredentialId>) -> Result<()> {
+    let current = credentials::current(&books.store, connection)?.map(|current| current.id);
+    if current == seen { Ok(()) } else { Err(connection::changed_meanwhile(&connection.name)) }
 }
 
 /// Looks at every connection of the account: all of them get the new password.

@@ -4,6 +4,7 @@
 //! of its sealed row.
 
 mod refuse;
+mod unmade;
 mod unsettled;
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 pub use refuse::recovery;
 pub(crate) use refuse::{refuse_unfinished, refuse_unfinished_for};
+pub(crate) use unmade::was_not_made;
 pub use unsettled::{count_unfinished, is_alive, of_run, settle, unsettled};
 
 use super::{

@@ -61,10 +61,14 @@ fn an_empty_id_is_no_run() {
 #[test]
 fn what_is_no_domain_name_is_not_put_to_dns() {
     let world = World::new();
-    world.file("odd.rhai", "ad::discover(\"not a domain\");\n");
-    let ran = world.run("run odd.rhai");
-    assert_eq!(ran.code, Some(1));
-    assert!(ran.stdout.contains("error[ad.bad_domain]: \"not a domain\" is no domain name"), "{}", ran.text());
+    // As for a connection's domain: no hyphen at either end of a label, and no address.
+    for name in ["not a domain", "corp-.test", "10.0.0.1"] {
+        world.file("odd.rhai", &format!("ad::discover(\"{name}\");\n"));
+        let ran = world.run("run odd.rhai");
+        assert_eq!(ran.code, Some(1));
+        let said = format!("error[ad.bad_domain]: \"{name}\" is no domain name");
+        assert!(ran.stdout.contains(&said), "{}", ran.text());
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use libretto::{
         Store,
         journal::{self, NewRotation},
         locks::PrincipalLock,
-        rows::PrincipalId,
+        rows::{CredentialId, PrincipalId},
     },
     verdict::Verdict,
 };
@@ -38,13 +38,17 @@ fn states(store: &Store, name: &str) -> Vec<(u32, State)> {
 }
 
 fn begin(store: &Store, principal: PrincipalId) -> String {
+    begin_with(store, principal, None)
+}
+
+fn begin_with(store: &Store, principal: PrincipalId, candidate: Option<CredentialId>) -> String {
     let new = NewRotation {
         principal,
         connection: "corp".to_owned(),
         run: None,
         stage: "preflight".to_owned(),
         pinned_target: None,
-        candidate: None,
+        candidate,
         before: json!({}),
         options: json!({}),
     };
@@ -255,6 +259,28 @@ fn a_candidate_is_not_promoted_over_a_password_that_was_set_since() {
     assert!(error.message().starts_with("version 2 was accepted, and version 3 was set in the directory meanwhile"));
     assert_eq!(opened(&store, "corp"), "set since");
     assert_eq!(credentials::by_id(&store, tested).unwrap().state.as_str(), "candidate");
+}
+
+/// A write that was sent and surely not made has set nothing: the candidate that signs in is valid by itself.
+#[test]
+fn a_candidate_is_promoted_after_a_write_that_was_surely_not_made() {
+    for (what, is_promoted) in [("change-refused", true), ("not-applied", true), ("superseded", false)] {
+        let store = Store::temporary().unwrap();
+        let corp = add(&store, &with_password("corp", "the first"));
+        let identity = Identity::load(&store).unwrap();
+        let record = |text: &str| {
+            credentials::record_candidate(&store, &identity, &corp, &corp.username, &secret(text), None).unwrap().id
+        };
+        let (tested, sent) = (record("tested"), record("sent"));
+        let rotation = begin_with(&store, corp.principal, Some(sent));
+        credentials::mark_sent(&store, sent).unwrap();
+        credentials::retire(&store, sent, what).unwrap();
+        journal::finish(&store, &rotation, Verdict::Failed, what, &json!({})).unwrap();
+        let promoted = credentials::promote_tested(&store, tested, "dc1", "bob");
+        let code = promoted.err().map(|error| error.code());
+        assert_eq!(code, (!is_promoted).then_some("connection.superseded"), "{what}");
+        assert_eq!(opened(&store, "corp"), if is_promoted { "tested" } else { "the first" }, "{what}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod back;
+mod codes;
 mod customers;
 mod dependents;
 mod faults;
@@ -9,6 +10,7 @@ mod filters;
 mod given;
 mod never;
 mod operators;
+mod recalled;
 mod recover;
 mod refusals;
 mod revoke;

@@ -1,6 +1,9 @@
 //! When all goes well.
 
-use libretto::connection::{self, Scope};
+use libretto::{
+    connection::{self, Scope},
+    store::lockout::applying,
+};
 
 use super::*;
 
@@ -91,6 +94,19 @@ async fn every_connection_of_the_account_is_switched() {
     let password = password(&rig.store, &corp, both.version);
     for target in 1..=3 {
         assert_eq!(rig.says(target, password.expose()).await, "");
+    }
+}
+
+/// Nobody has asked the directory about that account before: what locks it is known from the first sign-in on.
+#[tokio::test]
+async fn the_lockout_rules_of_an_account_that_a_connection_moves_to_are_learnt() {
+    for (account, threshold) in [("alice", 5), ("carol", 3)] {
+        let rig = Rig::new(Flavour::Windows, &[]);
+        let username = Some(format!("{account}@lab.test"));
+        run(&Request { username, via: Some(rig.via()), ..rig.request() }).await.unwrap();
+        let moved = connection::get(&rig.store, "corp", &Scope::all()).unwrap();
+        let applying = applying(&rig.store, moved.principal, Rules::ASSUMED).unwrap();
+        assert_eq!((applying.rules.threshold, applying.assumed), (threshold, None), "{account}");
     }
 }
 

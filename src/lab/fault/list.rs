@@ -20,6 +20,7 @@ pub(super) const LIST: &[(&str, &str)] = &[
     ("account=expired", "the service account has expired"),
     ("account=must-change", "the service account must change its password"),
     ("account=password-expired", "the service account's password is too old"),
+    ("account=age-unreadable", "nobody may read when the service account's password was set"),
     ("policy=strict", "passwords need 64 characters"),
     ("policy=unreadable", "nobody may read the password policy"),
     ("policy=lockout:N", "N wrong passwords lock an account (5 otherwise); 0: nothing does"),

@@ -12,6 +12,7 @@ use crate::{
         journal::{self, Rotation, RotationEvent},
         rows::CredentialId,
     },
+    verdict::Verdict,
 };
 
 /// How far a transaction is known.
@@ -27,7 +28,8 @@ pub(super) enum Standing {
     Current,
     /// A recovery has found out that the candidate is not the valid one; which is, where the store has it.
     Judged(Option<CredentialId>),
-    /// It has ended with targets that are not proven, or with dependents that have not taken the new secret.
+    /// It has ended with targets that are not proven, or with dependents that have not taken the new secret; or all have, and
+    /// the journal does not say so.
     Lagging,
     /// Nothing is left to do.
     Ended,
@@ -133,7 +135,7 @@ impl Case {
     fn stand(&self) -> Standing {
         if self.rotation.finished_at.is_some() {
             let lacks = !self.pending().is_empty() || !self.open.is_empty() || self.half_revoked().is_some();
-            let lagging = self.candidate.state == State::Current && lacks;
+            let lagging = self.candidate.state == State::Current && (lacks || self.ended_short());
             return if lagging { Standing::Lagging } else { Standing::Ended };
         }
         match last(&self.events, "judged") {
@@ -159,6 +161,12 @@ impl Case {
             self.events.iter().any(|event| event.what == "converged" && event.target.as_deref() == Some(name))
         };
         names.filter(|name| !proven(name)).map(str::to_owned).collect()
+    }
+
+    /// Whether it has ended with another verdict than `ok`. Where nothing is left to do, whoever did that was cut short before
+    /// it could say so.
+    pub(super) fn ended_short(&self) -> bool {
+        self.rotation.verdict.is_some_and(|verdict| verdict != Verdict::Ok) && last(&self.events, "promoted").is_some()
     }
 
     /// Until when the password that somebody knew binds, where this is the first of two changes and the second was not made.

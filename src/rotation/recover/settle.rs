@@ -175,7 +175,7 @@ impl Settling<'_> {
     async fn settle(&self, targets: &[TargetReport]) -> Result<()> {
         let rotation = self.case.rotation.id.clone();
         let (binds, half) = (self.case.binds_until().is_some(), self.case.half_revoked().is_some());
-        if targets.is_empty() && (binds || !half) {
+        if targets.is_empty() && (binds || !(half || self.case.ended_short())) {
             return Ok(());
         }
         if !binds && self.case.open.is_empty() && worst(targets) == Verdict::Ok {

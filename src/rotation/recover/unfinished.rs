@@ -185,28 +185,31 @@ fn known(case: &Case) -> String {
             let why = last(&case.events, "judged").and_then(|event| event.data["why"].as_str().map(str::to_owned));
             format!("version {new} is not the valid one: {}", why.unwrap_or_default())
         }
-        Standing::Lagging => {
-            let targets = case.pending();
-            let mut lacks = Vec::new();
-            if !targets.is_empty() {
-                lacks.push(format!("{} not proven yet: {}", count(targets.len()), targets.join(", ")));
-            }
-            if case.binds_until().is_some() {
-                let said =
-                    "only the first of two changes was made: the password that was known binds for an hour after it";
-                lacks.push(said.to_owned());
-            } else if case.half_revoked().is_some() {
-                lacks.push(
-                    "only the first of two changes was made; the password that was known binds no more".to_owned(),
-                );
-            }
-            if !case.open.is_empty() {
-                lacks.push(format!("not taken by {}", case.open.join(", ")));
-            }
-            format!("version {new} is current, and {}", lacks.join("; "))
-        }
+        Standing::Lagging => format!("version {new} is current, and {}", lacks(case)),
         Standing::Ended => "it has ended".to_owned(),
     }
+}
+
+/// What is left of a transaction that has ended.
+fn lacks(case: &Case) -> String {
+    let targets = case.pending();
+    let mut lacks = Vec::new();
+    if !targets.is_empty() {
+        lacks.push(format!("{} not proven yet: {}", count(targets.len()), targets.join(", ")));
+    }
+    if case.binds_until().is_some() {
+        let said = "only the first of two changes was made: the password that was known binds for an hour after it";
+        lacks.push(said.to_owned());
+    } else if case.half_revoked().is_some() {
+        lacks.push("only the first of two changes was made; the password that was known binds no more".to_owned());
+    }
+    if !case.open.is_empty() {
+        lacks.push(format!("not taken by {}", case.open.join(", ")));
+    }
+    if lacks.is_empty() {
+        lacks.push("everything has it: only the journal does not say so yet".to_owned());
+    }
+    lacks.join("; ")
 }
 
 fn plan(case: &Case, via: Option<&str>, connections: &[String]) -> String {
@@ -238,7 +241,8 @@ fn plan(case: &Case, via: Option<&str>, connections: &[String]) -> String {
             if case.binds_until().is_some() {
                 plans.push(format!("says that access has not ended ({})", sequel::again(&case.rotation.connection)));
             } else if plans.is_empty() {
-                plans.push("ends the transaction: access has ended by itself".to_owned());
+                let by_itself = case.half_revoked().map_or("", |_| ": access has ended by itself");
+                plans.push(format!("ends the transaction{by_itself}"));
             }
             plans.join("; then ")
         }

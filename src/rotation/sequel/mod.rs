@@ -27,7 +27,7 @@ use super::{
     books::Books,
     controllers::Controller,
     dependents::{self, Found, Handing, OtherConnection},
-    outcome, promote_verdict,
+    outcome, pinned, promote_verdict,
     report::{DependentReport, Log, Outcome},
     request::{Mode, OnFailure, Request},
     transaction, unsettled,
@@ -62,7 +62,10 @@ pub(super) struct Sequel {
 
 impl Sequel {
     pub(super) fn pinned(&self, open: &[Controller]) -> Result<usize> {
-        let is_it = |one: &Controller| one.name == self.pinned && one.own_name == self.server;
+        let is_it = |one: &Controller| {
+            let is_server = pinned::is_one_server(one.own_name.as_deref(), self.server.as_deref());
+            one.name.eq_ignore_ascii_case(&self.pinned) && is_server
+        };
         open.iter().position(is_it).ok_or_else(|| {
             Error::new("rotation.target_down", format!("{}, which has the first change, does not answer", self.pinned))
                 .retryable()

@@ -69,6 +69,22 @@ async fn it_waits_while_a_later_rotation_is_unfinished() {
     assert!(still_open(&rig, &earlier.transaction).is_empty());
 }
 
+/// Killed between the last dependent's entry and the verdict.
+#[tokio::test]
+async fn what_has_been_done_since_becomes_its_verdict() {
+    let rig = left_open(Stand { name: "pool", ..Stand::default() }).await;
+    journal::event(&rig.store, &latest(&rig).id, "dependent-ok", Some("pool"), &serde_json::json!({})).unwrap();
+    let [one] = open(&rig).try_into().unwrap();
+    assert_eq!(
+        (one.known.as_str(), one.plan.as_str()),
+        ("version 3 is current, and everything has it: only the journal does not say so yet", "ends the transaction")
+    );
+    let recovered = settle(&recovery(&rig)).await.unwrap();
+    assert_eq!((recovered.verdict, recovered.valid), (Verdict::Ok, Some(3)));
+    assert_eq!((latest(&rig).verdict, rig.events().pop().unwrap()), (Some(Verdict::Ok), "settled".to_owned()));
+    assert_settled(&rig).await;
+}
+
 #[tokio::test]
 async fn one_that_goes_by_another_name_now_is_still_open() {
     let stand = Stand { name: "pool for corp", id: Some("pool for connection 1"), ..Stand::default() };
