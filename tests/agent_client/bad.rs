@@ -182,3 +182,20 @@ async fn tokens_that_are_wrong_or_missing() {
     let seen = fake.seen.lock().unwrap().pop().unwrap();
     assert_eq!(seen.header("authorization"), None, "the last place was asked without a token as well");
 }
+
+/// The path is a key of the agent's document: before it stands `http://127.0.0.1:PORT`.
+#[tokio::test]
+async fn a_path_that_names_another_host_takes_nothing_there() {
+    let elsewhere = Fake::start().await;
+    elsewhere.json(&format!("POST {TEST}"), 200, &json!({ "id": "1" }));
+    let operation = test_operation(&json!({ "type": "string" }));
+    for path in [format!("@127.0.0.1:{}{TEST}", elsewhere.port), format!(":{}@{TEST}", elsewhere.port)] {
+        let mut document = swagger(&path, &operation);
+        document["paths"]["/api/Agent/Status"] = json!({ "get": { "tags": ["Agent"] } });
+        let error = Fake::with_document(&document).await.test().await.unwrap_err();
+        assert_eq!(error.code(), "agent.no_operation", "{error}");
+        let said = format!("POST {path}: the agent's document is wrong: a path of it does not begin with /");
+        assert_eq!(error.facts()["unreadable"], said);
+    }
+    assert!(elsewhere.seen().is_empty(), "{:?}", elsewhere.seen());
+}

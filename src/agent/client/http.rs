@@ -1,6 +1,7 @@
 //! One HTTP client per agent: times and sizes bounded, no redirects, a token only over TLS or to this machine.
 
 use reqwest::{Client, RequestBuilder, header};
+use url::Url;
 
 use super::{
     Address, Options,
@@ -11,7 +12,7 @@ use crate::{
     error::{Error, Result},
     net::{
         cause::{innermost, tls_refusal},
-        http::{LARGEST, NoBody, client, escaped, through, whole},
+        http::{LARGEST, NoBody, client, escaped, is_safe, through, whole},
         trust,
     },
     secret::Secret,
@@ -74,7 +75,7 @@ impl Http {
 
     /// Fetches what is at a place.
     pub(super) async fn get(&self, base: &str, place: &str, token: Option<&Secret>) -> Result<Reply> {
-        let mut request = self.client.get(format!("{base}{place}")).header(header::ACCEPT, "application/json");
+        let mut request = self.client.get(there(base, place)?).header(header::ACCEPT, "application/json");
         if let Some(token) = token {
             request = request.bearer_auth(token.expose());
         }
@@ -90,20 +91,18 @@ impl Http {
         request: &Request,
         (token, writes): (Option<&Secret>, bool),
     ) -> Result<Reply> {
-        let url = format!("{base}{}{}", document.base_path, request.path);
-        self.refuse_in_the_clear(&url, token.is_some() || request.holds_secret)?;
-        let mut asked = self.client.request(operation.method.clone(), &url).header(header::ACCEPT, "application/json");
+        let mut place = format!("{}{}", document.base_path, request.path);
         if !request.query.is_empty() {
             let pairs: Vec<String> = request
                 .query
                 .iter()
                 .map(|(name, value)| format!("{}={}", escaped(name, b""), escaped(value, b"")))
                 .collect();
-            asked = self
-                .client
-                .request(operation.method.clone(), format!("{url}?{}", pairs.join("&")))
-                .header(header::ACCEPT, "application/json");
+            place = format!("{place}?{}", pairs.join("&"));
         }
+        let url = there(base, &place)?;
+        self.refuse_in_the_clear(&url, token.is_some() || request.holds_secret)?;
+        let mut asked = self.client.request(operation.method.clone(), url).header(header::ACCEPT, "application/json");
         for (name, value) in &request.headers {
             asked = asked.header(name, value);
         }
@@ -126,8 +125,8 @@ impl Http {
     }
 
     /// What is secret and goes over plain HTTP is everybody's, unless it stays on this machine.
-    fn refuse_in_the_clear(&self, url: &str, is_secret: bool) -> Result<()> {
-        if !is_secret || url.starts_with("https://") || self.address.is_here() {
+    fn refuse_in_the_clear(&self, url: &Url, is_secret: bool) -> Result<()> {
+        if !is_secret || is_safe(url) {
             return Ok(());
         }
         Err(Error::new(
@@ -208,6 +207,17 @@ impl Http {
             .hint(hint)
             .with("agent", self.address.to_string())
     }
+}
+
+/// A place below the agent's root. What comes of putting them together is read again: the token goes to the address that was
+/// meant and to no other, whatever stands in the agent's document.
+fn there(base: &str, place: &str) -> Result<Url> {
+    let root = Url::parse(base).ok();
+    let url = Url::parse(&format!("{base}{place}")).ok().filter(|url| {
+        let is_bare = url.username().is_empty() && url.password().is_none();
+        is_bare && root.as_ref().is_some_and(|root| root.origin() == url.origin())
+    });
+    url.ok_or_else(|| super::schema::bad("a path of it leads to another host"))
 }
 
 /// A write whose answer is not read to its end may have been done.

@@ -198,6 +198,10 @@ impl Raw {
     }
 
     fn operation(&self, method: Method, path: &str, shared: &[RawParameter], raw: RawOperation) -> Result<Operation> {
+        // It is put behind `http://host:port`: anything else could make that the user of another host.
+        if !path.starts_with('/') {
+            return Err(bad("a path of it does not begin with /"));
+        }
         let mut parameters: Vec<Parameter> = Vec::new();
         let mut body = None;
         for parameter in raw.parameters.iter().chain(shared) {
