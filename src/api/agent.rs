@@ -104,7 +104,7 @@ async fn look(way: &Way, report: &mut Status) -> Result<()> {
         Ok(answer) => report.status = answer.body,
         // An agent without such an operation has published its document: read again, for this one may be of long ago.
         Err(error) if error.code() == "agent.no_operation" => {
-            way.agent.forget().await;
+            way.agent.forget();
             way.agent.found(way.token.as_ref()).await?;
         }
         Err(error) => return Err(error),

@@ -199,3 +199,27 @@ async fn a_path_that_names_another_host_takes_nothing_there() {
     }
     assert!(elsewhere.seen().is_empty(), "{:?}", elsewhere.seen());
 }
+
+/// Forty that wait for a document share the one attempt to read it, and what comes of it.
+#[tokio::test]
+async fn an_agent_that_hangs_is_asked_once_for_all_that_wait() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let taken = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&taken);
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            held.push(listener.accept().await.unwrap());
+            count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+    });
+    let options = Options { timeout: Duration::from_millis(300), ..Options::default() };
+    let agent = Agent::new(at(port), &options).unwrap();
+    for error in futures_util::future::join_all((0..40).map(|_| test(&agent))).await {
+        assert_eq!(error.unwrap_err().code(), "agent.timeout");
+    }
+    assert_eq!(taken.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(test(&agent).await.unwrap_err().code(), "agent.timeout", "who comes later tries for himself");
+    assert_eq!(taken.load(std::sync::atomic::Ordering::SeqCst), 2);
+}

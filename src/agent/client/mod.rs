@@ -15,7 +15,7 @@ pub mod schema;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -96,7 +96,9 @@ pub struct Answer {
 pub struct Agent {
     address: Address,
     http: Http,
-    known: tokio::sync::Mutex<Known>,
+    known: Mutex<Known>,
+    /// Who holds it reads the document.
+    reading: tokio::sync::Mutex<()>,
 }
 
 /// What is known of an agent.
@@ -105,6 +107,8 @@ struct Known {
     found: Option<Arc<Found>>,
     /// When the document was read again last.
     again: Option<Instant>,
+    /// When the last attempt to read it ended, and with what, where it came to nothing.
+    failed: Option<(Instant, Error)>,
 }
 
 /// A document that was read again less than this ago is not read again: ten thousand unknown domains are no reason to.
@@ -116,7 +120,8 @@ impl Agent {
     /// # Errors
     /// `agent.bad_ca`, `agent.bad_proxy`.
     pub fn new(address: Address, options: &Options) -> Result<Self> {
-        Ok(Self { http: Http::new(&address, options)?, address, known: tokio::sync::Mutex::default() })
+        let http = Http::new(&address, options)?;
+        Ok(Self { http, address, known: Mutex::default(), reading: tokio::sync::Mutex::default() })
     }
 
     /// Where it listens.
@@ -131,32 +136,62 @@ impl Agent {
     /// `agent.unreachable`, `agent.timeout`, `agent.tls`, `agent.html`, `agent.empty_document`, `agent.foreign_document`,
     /// `agent.no_document`, `agent.wrong_token`.
     pub async fn found(&self, token: Option<&Secret>) -> Result<Arc<Found>> {
-        let mut known = self.known.lock().await;
-        if let Some(found) = &known.found {
-            return Ok(Arc::clone(found));
+        if let Some(found) = self.known().found.clone() {
+            return Ok(found);
         }
-        let found = Arc::new(read::find(&self.http, &self.address, token).await?);
-        known.found = Some(Arc::clone(&found));
-        Ok(found)
+        let came = Instant::now();
+        let _turn = self.reading.lock().await;
+        if let Some(found) = self.known().found.clone() {
+            return Ok(found);
+        }
+        self.read(token, came).await
     }
 
     /// Its document, read again unless somebody else has done so since, or just now.
     async fn found_again(&self, stale: &Arc<Found>, token: Option<&Secret>) -> Result<Option<Arc<Found>>> {
-        let mut known = self.known.lock().await;
-        match &known.found {
-            Some(found) if !Arc::ptr_eq(found, stale) => return Ok(Some(Arc::clone(found))),
-            _ if known.again.is_some_and(|again| again.elapsed() < FRESH) => return Ok(None),
-            _ => {}
+        let came = Instant::now();
+        let _turn = self.reading.lock().await;
+        {
+            let mut known = self.known();
+            match &known.found {
+                Some(found) if !Arc::ptr_eq(found, stale) => return Ok(Some(Arc::clone(found))),
+                _ if known.again.is_some_and(|again| again.elapsed() < FRESH) => return Ok(None),
+                _ => {}
+            }
+            known.again = Some(Instant::now());
         }
-        known.again = Some(Instant::now());
-        let found = Arc::new(read::find(&self.http, &self.address, token).await?);
-        known.found = Some(Arc::clone(&found));
-        Ok(Some(found))
+        self.read(token, came).await.map(Some)
+    }
+
+    /// Reads the document, for all that wait for it: who came before an attempt ended has its end, good or bad. One that only
+    /// another's token has spoilt is made again.
+    async fn read(&self, token: Option<&Secret>, came: Instant) -> Result<Arc<Found>> {
+        if let Some((ended, error)) = &self.known().failed
+            && *ended >= came
+            && !matches!(error.code(), "agent.wrong_token" | "agent.no_token" | "agent.forbidden")
+        {
+            return Err(error.clone());
+        }
+        match read::find(&self.http, &self.address, token).await {
+            Ok(found) => {
+                let found = Arc::new(found);
+                self.known().found = Some(Arc::clone(&found));
+                Ok(found)
+            }
+            Err(error) => {
+                self.known().failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets the document.
-    pub async fn forget(&self) {
-        self.known.lock().await.found = None;
+    pub fn forget(&self) {
+        self.known().found = None;
     }
 
     /// Asks for an operation, its parameters and body filled from `values`. When the agent does not know the path any more,
