@@ -18,7 +18,7 @@ use crate::{
     },
     verdict::Verdict,
     workflow::{
-        client::{Drifted, Engine, Route, drift as compare_all},
+        client::{Drifted, Engine, Route, Whom, drift as compare_all},
         records::{Compared, Done, Held},
     },
 };
@@ -82,7 +82,7 @@ async fn update_agent(context: Context, (connection,): (Connection,)) -> Result<
     let route = expected(&context, &connection).await?;
     let held = write(&context, &engine, &route).await?;
     let agent = held.agent();
-    let done = harmless(&engine, &route.connection).await.map_err(|e| {
+    let done = harmless(&engine, Whom { connection: &route.connection, domain: &route.domain }).await.map_err(|e| {
         e.context(format!("the route of {} to {agent} is written, and no action goes through it", route.connection))
     })?;
     let note = format!("route to {agent} written and read back; {} answers {}", done.operation, done.status);
@@ -121,16 +121,16 @@ fn is_same(found: &Compared) -> bool {
 }
 
 /// The agent's status; of an agent that tells none, its connections.
-async fn harmless(engine: &Engine, connection: &str) -> Result<Done> {
-    match engine.act(connection, STATUS.ids[0], None, false).await {
-        Err(e) if e.code() == "agent.no_operation" => engine.act(connection, LIST.ids[0], None, false).await,
+async fn harmless(engine: &Engine, whom: Whom<'_>) -> Result<Done> {
+    match engine.act(whom, STATUS.ids[0], None, false).await {
+        Err(e) if e.code() == "agent.no_operation" => engine.act(whom, LIST.ids[0], None, false).await,
         done => done,
     }
 }
 
 async fn route(context: Context, (connection,): (Connection,)) -> Result<Record<Value>> {
     let engine = engine(&context).await?;
-    let name = route_of(&context, &connection).await?;
+    let (name, _) = route_of(&context, &connection).await?;
     engine.get(&name).await.map(|held| Record(shown(&held)))
 }
 
@@ -170,14 +170,15 @@ async fn act(
     (connection, operation, body): (Connection, String, Option<Body>),
 ) -> Result<Record<Done>> {
     let engine = engine(&context).await?;
-    let name = route_of(&context, &connection).await?;
+    let (name, domain) = route_of(&context, &connection).await?;
+    let whom = Whom { connection: &name, domain: &domain };
     let body = body.map(|body| body.0);
     let reads = [&STATUS, &LIST, &TEST_CONNECTION];
     if reads.iter().any(|one| one.ids[0].eq_ignore_ascii_case(&operation)) {
-        return engine.act(&name, &operation, body.as_ref(), false).await.map(Record);
+        return engine.act(whom, &operation, body.as_ref(), false).await.map(Record);
     }
     let (did, did_not) =
         (format!("{operation} done by the agent of {name}"), format!("{operation} not done by the agent of {name}"));
     let write = context.write("we.act", &name, &did, &did_not).await?;
-    write.settle_by(engine.act(&name, &operation, body.as_ref(), true).await).await.map(Record)
+    write.settle_by(engine.act(whom, &operation, body.as_ref(), true).await).await.map(Record)
 }

@@ -105,7 +105,8 @@ fn status(error: &Error) -> StatusCode {
         | "connection.in_use"
         | "rotation.busy"
         | "rotation.unfinished"
-        | "agent.no_secret" => StatusCode::CONFLICT,
+        | "agent.no_secret"
+        | "workflow.route_differs" => StatusCode::CONFLICT,
         "store.locked" | "store.full" => StatusCode::SERVICE_UNAVAILABLE,
         "service.not_json" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "secret.too_short" | "secret.too_long" | "cloud.bad_name" | "cloud.bad_domain" | "cloud.password_policy" => {

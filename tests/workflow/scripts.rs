@@ -159,6 +159,25 @@ fn what_goes_wrong_is_told_apart() {
     assert_eq!(office.error("we::routes()")["code"], "service.unknown_path");
 }
 
+/// Two homes may call different connections the same.
+#[test]
+fn an_action_goes_through_no_route_of_another_homes() {
+    let office = Office::new();
+    office.result(UPDATE);
+    let mut route = super::engine::route_to(&office.agent);
+    route["domain"] = json!("other.example");
+    office.engine.put("contoso", &route);
+    let acts = r#"we::act(conn::get("contoso"), "Connections_List")"#;
+    let error = office.error(acts);
+    assert_eq!(error["code"], "workflow.route_differs");
+    assert_eq!(
+        error["message"],
+        "the Workflow Engine's route of contoso is for other.example, and the action is for contoso.example"
+    );
+    office.result(UPDATE);
+    assert_eq!(office.result(acts)["status"], 200);
+}
+
 #[test]
 fn a_lab_never_reaches_the_real_engine() {
     let office = Office::new();

@@ -81,15 +81,15 @@ fn token(reference: &str, context: &Context) -> Result<Secret> {
     reference.read(&world.host, "token of the Workflow Engine")
 }
 
-/// The connection's name now, if it is one that has an agent.
+/// The connection's name and domain now, if it is one that has an agent.
 ///
 /// # Errors
 /// `connection.wrong_kind`, `connection.unknown`.
-pub(super) async fn route_of(context: &Context, connection: &Connection) -> Result<String> {
+pub(super) async fn route_of(context: &Context, connection: &Connection) -> Result<(String, String)> {
     let id = connection.id;
     let found = context.blocking(move |context| connection::by_id(&context.world.store, id)).await?;
     found.msonline()?;
-    Ok(found.name)
+    Ok((found.name, found.domain))
 }
 
 /// What the connection's route should be.

@@ -122,13 +122,23 @@ impl Engine {
     /// Has a connection's agent do something.
     ///
     /// # Errors
-    /// As [`Engine::get`]; the agent's own, and those of the engine's way to it (`agent.unreachable`, `agent.wrong_token`);
-    /// in doubt when it `writes` and there is no answer.
-    pub async fn act(&self, connection: &str, operation: &str, body: Option<&Value>, writes: bool) -> Result<Done> {
-        let action = json!({ "connection": connection, "operation": operation, "body": body });
+    /// As [`Engine::get`]; `workflow.route_differs` when the route is for another domain; the agent's own, and those of the
+    /// engine's way to it (`agent.unreachable`, `agent.wrong_token`); in doubt when it `writes` and there is no answer.
+    pub async fn act(&self, whom: Whom<'_>, operation: &str, body: Option<&Value>, writes: bool) -> Result<Done> {
+        let action =
+            json!({ "connection": whom.connection, "domain": whom.domain, "operation": operation, "body": body });
         let effect = if writes { Effect::Writes } else { Effect::Reads };
         read(self.0.ask("POST", "/api/Actions", Some(&action), effect, ACTION).await?)
     }
+}
+
+/// Whose agent is meant.
+#[derive(Debug, Clone, Copy)]
+pub struct Whom<'a> {
+    /// The connection's name, which others may have too.
+    pub connection: &'a str,
+    /// Its mail domain.
+    pub domain: &'a str,
 }
 
 /// Where a route is. Names of connections may have letters of any script.

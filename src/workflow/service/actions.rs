@@ -72,7 +72,8 @@ impl Ways {
 
 /// Has an action done by a connection's agent
 ///
-/// It goes to the agent that the connection's route names, with the route's token. What the agent refuses comes back as a
+/// It goes to the agent that the connection's route names, with the route's token; a route for another domain than the action's
+/// is not taken (`workflow.route_differs`, 409), for two homes may call different connections the same. What the agent refuses comes back as a
 /// problem with status 424 and with the agent's own code, verdict and remedy; so does an agent that is down
 /// (`agent.unreachable`) or that refuses the token (`agent.wrong_token`).
 #[utoipa::path(post, path = "/api/Actions", tag = "Actions", operation_id = "Actions_Act",
@@ -83,10 +84,11 @@ pub(super) async fn act(
     bytes: Bytes,
 ) -> Result<Answer<Done>, Problem> {
     let action = Action::read(&headers, &bytes)?;
-    let connection = action.connection.clone();
+    let (connection, domain) = (action.connection.clone(), action.domain.clone());
     let (route, token) = engine
         .stored(move |inner| {
             let route = inner.route(&connection)?;
+            refuse_other_domain(&route, domain.as_deref())?;
             let token = route.token.as_deref().map(|sealed| inner.identity.open(sealed)).transpose()?;
             Ok((route, token))
         })
@@ -97,6 +99,21 @@ pub(super) async fn act(
     // Another's refusal or silence is no fault of this service's, whatever its code.
     let done = engine.0.ways.ask(address, &route, token.as_ref(), action).await;
     done.map(Answer).map_err(|e| Problem::new(StatusCode::FAILED_DEPENDENCY, of_route(e, &route)))
+}
+
+/// Names of connections are one home's own.
+fn refuse_other_domain(route: &Route, domain: Option<&str>) -> Result<()> {
+    match domain {
+        Some(domain) if !domain.eq_ignore_ascii_case(&route.domain) => Err(Error::new(
+            "workflow.route_differs",
+            format!(
+                "the Workflow Engine's route of {} is for {}, and the action is for {domain}",
+                route.connection, route.domain
+            ),
+        )
+        .hint("another home may have a connection of this name: see with `we::route` who wrote it; `we::update_agent` writes it anew")),
+        _ => Ok(()),
+    }
 }
 
 impl Ways {

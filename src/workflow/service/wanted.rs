@@ -58,8 +58,7 @@ impl Wanted {
         let connection = named(connection)?;
         let mut members = Members::of(body::json(headers, bytes)?)?;
         let token = members.secret("token")?;
-        let domain = syntax::domain(members.needed("domain")?.trim())
-            .map_err(|_| body::bad("the domain is not a DNS name").hint("give the full name, e.g. corp.example.com"))?;
+        let domain = mail_domain(&members.needed("domain")?)?;
         let host = host(members.needed("host")?.trim())?;
         let port = members.number("port")?.unwrap_or(AGENT_PORT.into());
         let port = u16::try_from(port).ok().filter(|port| *port > 0);
@@ -87,6 +86,11 @@ pub(super) fn named(text: &str) -> Result<String> {
         .map_err(|e| body::bad("that cannot be a connection's name").hint(e.remedy().unwrap_or_default().to_owned()))
 }
 
+fn mail_domain(text: &str) -> Result<String> {
+    syntax::domain(text.trim())
+        .map_err(|_| body::bad("the domain is not a DNS name").hint("give the full name, e.g. corp.example.com"))
+}
+
 fn host(text: &str) -> Result<String> {
     let wrong =
         || body::bad("host is not a host name or address").hint("give e.g. agent1.corp.example, without a port");
@@ -106,6 +110,9 @@ pub(super) struct ActionReq {
     /// The connection, by name.
     #[schema(example = "contoso")]
     connection: String,
+    /// Its mail domain: a route that is for another one is not taken. Left out, any is.
+    #[schema(example = "contoso.example")]
+    domain: Option<String>,
     /// An operation of the agent's, by its id, by group and end of its path, or as `METHOD /path`.
     #[schema(example = "Agent_Status")]
     operation: String,
@@ -118,6 +125,7 @@ pub(super) struct ActionReq {
 #[derive(Debug)]
 pub(super) struct Action {
     pub(super) connection: String,
+    pub(super) domain: Option<String>,
     pub(super) operation: String,
     pub(super) body: Option<Value>,
 }
@@ -130,13 +138,14 @@ impl Action {
             keep_out_of_outputs(body)?;
         }
         let connection = named(&members.needed("connection")?)?;
+        let domain = members.text("domain")?.map(|domain| mail_domain(&domain)).transpose()?;
         let operation = members.needed("operation")?;
         members.finish()?;
         let fits = |c: char| c.is_ascii_graphic() || c == ' ';
         if operation.is_empty() || operation.len() > 256 || !operation.chars().all(fits) {
             return Err(body::bad("operation cannot be the name of an agent's operation"));
         }
-        Ok(Self { connection, operation, body })
+        Ok(Self { connection, domain, operation, body })
     }
 }
 
