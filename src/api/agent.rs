@@ -1,6 +1,7 @@
 //! `agent::`: the Remote Agent of a Microsoft Online connection.
 
 mod copies;
+mod tested;
 mod way;
 
 use std::time::Instant;

@@ -54,6 +54,13 @@ impl NationalCloud {
             Self::Other => "other",
         }
     }
+
+    /// Reads the word back.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Global, Self::UsGovernment, Self::UsDefense, Self::China, Self::Other];
+        all.into_iter().find(|cloud| cloud.as_str() == word)
+    }
 }
 
 impl std::fmt::Display for NationalCloud {

@@ -72,8 +72,14 @@ impl Place {
     async fn script(&self, body: &str) -> (Value, Option<i32>) {
         let head = "const GRANTS = [\"agent:write\", \"connection:write\"];\nlet conn = conn::get(\"contoso\");\n";
         std::fs::write(self.program.folder_path().join("it.rhai"), format!("{head}{body}")).unwrap();
-        let output = self.run(["run", "./it.rhai", "--json"].map(str::to_owned).to_vec()).await;
+        let output = self.run(["run", "./it.rhai", "--json", "--wait", "1s"].map(str::to_owned).to_vec()).await;
         (output.json_lines().pop().unwrap(), output.code)
+    }
+
+    /// What the agent was given last.
+    fn given(&self) -> Value {
+        let seen = self.fake.seen();
+        seen.iter().rev().find(|seen| seen.what == "PUT /api/Connections/7").unwrap().json()
     }
 
     async fn shown(&self) -> Value {
@@ -113,6 +119,13 @@ async fn a_candidate_goes_to_the_agent_and_becomes_current_by_a_test() {
     let (end, code) = place.script(change).await;
     assert_eq!((code, &end["error"]["code"]), (Some(1), &json!("cloud.wrong_secret")), "{end}");
     assert_eq!(place.shown().await["credential"], "version 1, not yet proven", "the old one stays");
+    assert_eq!(place.given()["AppSecret"], APP_SECRET, "the agent has it again, too");
+    let agent = format!("127.0.0.1:{}", place.fake.port);
+    let did = [
+        format!("the agent {agent} has contoso with version 2 of its credential"),
+        format!("the agent {agent} has contoso with version 1 of its credential again"),
+    ];
+    assert_eq!((&end["changed"], &end["verdict"]), (&json!(did), &json!("partial")), "{end}");
     place.fake.json(&format!("POST {TEST}"), 200, &json!({ "id": "tenant-1" }));
     let (end, code) = place.script(change).await;
     assert_eq!(code, Some(0), "{end}");
@@ -120,6 +133,52 @@ async fn a_candidate_goes_to_the_agent_and_becomes_current_by_a_test() {
     let history = place.command("connections history contoso --json").await.json_lines();
     let states: Vec<&str> = history.iter().map(|one| one["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["current", "retired", "previous"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_that_the_agent_cannot_be_relieved_of_is_told() {
+    let place = Place::new().await;
+    place.fake.json("GET /api/Connections", 200, &json!([{ "ID": 7, "Domain": "contoso.example" }]));
+    place.fake.json("PUT /api/Connections/7", 200, &json!(null));
+    place.fake.json(&format!("POST {TEST}"), 424, &json!({ "code": "cloud.expired_secret", "detail": "expired" }));
+    let fake = place.fake.clone();
+    let refuses = tokio::spawn(async move {
+        while !fake.seen().iter().any(|seen| seen.what == "PUT /api/Connections/7") {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        fake.json("PUT /api/Connections/7", 400, &json!({ "code": "agent.refused", "detail": "no" }));
+    });
+    let change = "conn::set_credentials(conn, \"app-1\", secret::generate()); agent::update(conn); agent::test_connection(conn);";
+    let (end, code) = place.script(change).await;
+    refuses.await.unwrap();
+    assert_eq!((code, &end["error"]["code"]), (Some(1), &json!("cloud.expired_secret")), "{end}");
+    let hint = end["error"]["hint"].as_str().unwrap();
+    let agent = format!("127.0.0.1:{}", place.fake.port);
+    assert!(hint.contains(&format!("the agent {agent} still has the version 2 that was refused")), "{hint}");
+    assert!(hint.contains("`agent::update`"), "{hint}");
+}
+
+/// Every part of the cloud learns of a new secret by and by.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_secret_that_is_not_known_yet_is_tried_again() {
+    let place = Place::new().await;
+    place.fake.json("GET /api/Connections", 200, &json!([{ "ID": 7, "Domain": "contoso.example" }]));
+    place.fake.json("PUT /api/Connections/7", 200, &json!(null));
+    place.fake.json(&format!("POST {TEST}"), 424, &json!({ "code": "cloud.wrong_secret", "detail": "wrong" }));
+    let fake = place.fake.clone();
+    let knows = tokio::spawn(async move {
+        while !fake.seen().iter().any(|seen| seen.what == format!("POST {TEST}")) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        fake.json(&format!("POST {TEST}"), 200, &json!({ "id": "tenant-1" }));
+    });
+    let head = "const GRANTS = [\"agent:write\", \"connection:write\"];\nlet conn = conn::get(\"contoso\");\n";
+    let change = "conn::set_credentials(conn, \"app-1\", secret::generate()); agent::update(conn); agent::test_connection(conn);";
+    std::fs::write(place.program.folder_path().join("it.rhai"), format!("{head}{change}")).unwrap();
+    let output = place.command("run ./it.rhai --json").await;
+    knows.await.unwrap();
+    assert_eq!(output.code, Some(0), "{}", output.stdout);
+    assert_eq!(place.shown().await["credential"], "version 2");
 }
 
 #[tokio::test(flavor = "multi_thread")]

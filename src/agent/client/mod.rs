@@ -29,6 +29,10 @@ use self::{
     http::Http,
     read::Found,
 };
+pub use crate::cloud::{
+    clouds::NationalCloud,
+    errors::{may_not_be_known_yet, refuses_proof},
+};
 use crate::{
     error::{Error, Result},
     net::http::is_here,

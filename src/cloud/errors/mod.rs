@@ -5,6 +5,27 @@ pub mod graph;
 
 use crate::error::Error;
 
+/// Whether an error with this code says that what was shown is not, or no longer, what the account signs in with.
+#[must_use]
+pub fn refuses_proof(code: &str) -> bool {
+    const CODES: [&str; 7] = [
+        "cloud.wrong_secret",
+        "cloud.expired_secret",
+        "cloud.wrong_certificate",
+        "cloud.expired_certificate",
+        "cloud.refused_proof",
+        "cloud.wrong_password",
+        "cloud.dead_refresh_token",
+    ];
+    CODES.contains(&code)
+}
+
+/// Whether it may also say that what is new has not come round everywhere: for some five minutes it does.
+#[must_use]
+pub fn may_not_be_known_yet(code: &str) -> bool {
+    matches!(code, "cloud.wrong_secret" | "cloud.wrong_certificate")
+}
+
 /// As much of a server's own words as is quoted.
 const QUOTED: usize = 600;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{SignIn, Wanted, token};
 use crate::{
-    cloud::Cloud,
+    cloud::{Cloud, errors::may_not_be_known_yet},
     error::{Error, Result},
 };
 
@@ -42,7 +42,7 @@ pub struct Proven {
 
 /// Whether a refusal may mean that the credential is not known everywhere yet.
 fn not_yet(error: &Error) -> bool {
-    matches!(error.code(), "cloud.wrong_secret" | "cloud.wrong_certificate")
+    may_not_be_known_yet(error.code())
 }
 
 pub(in crate::cloud) async fn prove(cloud: &Cloud, sign_in: &SignIn, waiting: &Waiting) -> Result<Proven> {
