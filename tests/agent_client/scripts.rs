@@ -182,6 +182,20 @@ async fn a_fresh_secret_that_is_not_known_yet_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lab_never_reaches_a_real_agent() {
+    let place = Place::new().await;
+    let body = format!(
+        "const GRANTS = [\"connection:write\"];\nlet conn = conn::add(#{{ kind: \"msonline\", name: \"x\", domain: \"x.example\", \
+         client_id: \"app-1\", agent: \"127.0.0.1:{}\" }});\nagent::test_connection(conn)\n",
+        place.fake.port
+    );
+    std::fs::write(place.program.folder_path().join("it.rhai"), body).unwrap();
+    let last = place.command("run ./it.rhai --lab --json").await.json_lines().pop().unwrap();
+    assert_eq!(last["error"]["code"], "agent.no_lab_agent", "{last}");
+    assert_eq!((place.fake.documents_read(), place.fake.seen().len()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn status_list_remove_and_invoke() {
     let place = Place::new().await;
     place.fake.json("GET /api/Connections", 200, &json!([{ "id": 7, "domain": "contoso.example" }]));

@@ -27,8 +27,13 @@ pub(super) struct Way {
 
 impl Way {
     /// # Errors
-    /// `connection.wrong_kind`; those of the token and of the agent's CA.
+    /// `agent.no_lab_agent`; `connection.wrong_kind`; those of the token and of the agent's CA.
     pub(super) async fn to(context: &Context, connection: &Connection) -> Result<Self> {
+        if context.world.options.lab {
+            // Nothing of a lab may reach what is outside of it.
+            return Err(Error::skipped("agent.no_lab_agent", "the lab has no Remote Agent")
+                .hint("`libretto agent serve` is a real one: run without --lab"));
+        }
         let (id, state) = (connection.id, context.credential_state(connection.id));
         context
             .blocking(move |context| {
