@@ -12,7 +12,7 @@ use super::{
     clouds::{NationalCloud, PLACES, by_graph_host},
     errors::{self, aadsts},
     http::{self, Answer, Effect},
-    throttle::{ONE, Patience, Scope, back_off, is_throttled},
+    throttle::{MOST_REFUSALS, ONE, Patience, Scope, back_off, is_throttled},
 };
 use crate::{
     error::{Error, Result},
@@ -70,9 +70,12 @@ async fn ask(cloud: &Cloud, login: &Url, domain: &str, any_graph: bool) -> Resul
         cloud.0.limits.admit(&scopes, ONE, &patience).await?;
         let result = match cloud.0.http.send(cloud.0.http.client().get(url.clone()), Effect::Repeatable).await {
             Ok(answer) if is_throttled(answer.status, &answer.headers) => {
-                cloud.0.limits.pause(&scopes, &answer.headers, attempt);
+                let pause = cloud.0.limits.pause(&scopes, &answer.headers, attempt);
                 attempt += 1;
-                continue;
+                if attempt < MOST_REFUSALS {
+                    continue;
+                }
+                return Err(errors::throttled("the discovery of domains", pause.as_secs()));
             }
             answer => answer.and_then(|answer| read(&answer, login, domain, any_graph)),
         };

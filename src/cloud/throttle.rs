@@ -21,6 +21,12 @@ use crate::error::Result;
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest such pause.
 const LONGEST: Duration = Duration::from_secs(30);
+/// A server that tells a shorter pause has told none.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// So many pauses are as long as a server says; then they grow.
+const BELIEVED: u32 = 3;
+/// A request that was refused so often because there is too much to do is not sent again.
+pub(super) const MOST_REFUSALS: u32 = 10;
 /// No pause is longer, whatever a server says.
 const CAP: Duration = Duration::from_hours(24);
 /// How long "the limit is near" holds.
@@ -180,7 +186,7 @@ impl Limits {
 
     /// Pauses the scope that a refusal is for: the one that `x-ms-throttle-scope` names, else the narrowest. Answers how long.
     pub(super) fn pause(&self, scopes: &[Scope], headers: &HeaderMap, attempt: u32) -> Duration {
-        let length = retry_after(headers, OffsetDateTime::now_utc()).unwrap_or_else(|| back_off(attempt));
+        let length = pause(retry_after(headers, OffsetDateTime::now_utc()), attempt);
         let told = headers.get("x-ms-throttle-scope").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut parts = told.split('/');
         let (whose, which) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -275,6 +281,14 @@ impl Bucket {
 pub(super) fn back_off(attempt: u32) -> Duration {
     let usual = FIRST.saturating_mul(1 << attempt.min(5)).min(LONGEST);
     usual + jitter(usual / 4)
+}
+
+/// How long to pause after a refusal: as long as the server says, unless that is nothing, or has not helped often enough.
+fn pause(told: Option<Duration>, attempt: u32) -> Duration {
+    match told {
+        Some(told) if told >= SHORTEST && attempt < BELIEVED => told,
+        told => told.unwrap_or_default().max(back_off(attempt)),
+    }
 }
 
 /// Something between nothing and `most`.

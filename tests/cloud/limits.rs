@@ -248,3 +248,21 @@ async fn a_batch_is_of_at_most_twenty_and_its_order_is_kept() {
     assert_eq!(ids, (0..45).map(|i| format!("u{i}")).collect::<Vec<_>>());
     assert_eq!(fake.count("POST", "/v1.0/$batch"), 3);
 }
+
+#[tokio::test]
+async fn a_pause_of_nothing_is_none_to_build_on() {
+    let token = format!("/{}/oauth2/v2.0/token", world::TENANT);
+    let configuration = format!("/{}/v2.0/.well-known/openid-configuration", world::DOMAIN);
+    for told in ["0", "Mon, 23 Nov 2015 09:00:00 GMT"] {
+        let fake = FakeCloud::start().await;
+        let busy = || vec![Reply::json(429, &Value::Null).header("retry-after", told); 200];
+        fake.on("GET", &configuration, busy());
+        fake.on("POST", &token, busy());
+        fake.on("GET", ORGANIZATION, busy());
+        let cloud = Cloud::new(Options { patience: seconds(2.5), ..fake.options() }).unwrap();
+        assert_eq!(cloud.discover(world::DOMAIN).await.unwrap_err().code(), "cloud.throttled");
+        assert_eq!(cloud.sign_in(&fake.sign_in(), Freshness::Fresh).await.unwrap_err().code(), "cloud.throttled");
+        let counts = [fake.count("GET", &configuration), fake.count("POST", &token)];
+        assert!(counts.iter().all(|count| (1..=3).contains(count)), "{counts:?}");
+    }
+}

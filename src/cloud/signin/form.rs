@@ -18,7 +18,7 @@ use crate::{
         discovery::join,
         errors::{self, aadsts},
         http::{Answer, Effect},
-        throttle::{ONE, Patience, Scope, back_off, is_throttled},
+        throttle::{MOST_REFUSALS, ONE, Patience, Scope, back_off, is_throttled},
         tokens::Token,
     },
     error::{Error, Result},
@@ -62,9 +62,12 @@ pub(super) async fn fetch(cloud: &Cloud, sign_in: &SignIn) -> Result<Token> {
         // A token that is fetched and lost harms nobody.
         let result = match cloud.0.http.send(request, Effect::Repeatable).await {
             Ok(answer) if is_throttled(answer.status, &answer.headers) => {
-                cloud.0.limits.pause(&scopes, &answer.headers, attempt);
+                let pause = cloud.0.limits.pause(&scopes, &answer.headers, attempt);
                 attempt += 1;
-                continue;
+                if attempt < MOST_REFUSALS {
+                    continue;
+                }
+                return Err(errors::throttled("the sign-in service", pause.as_secs()));
             }
             Ok(answer) => read(&answer, sign_in, &form),
             Err(error) => Err(error),
