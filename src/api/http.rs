@@ -2,7 +2,10 @@
 
 mod options;
 
-use std::sync::{LazyLock, OnceLock};
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 
 use options::{Body, HeaderText, Options, secret_header};
 use reqwest::{
@@ -15,8 +18,10 @@ use serde_json::Value;
 use crate::{
     error::{Error, Result},
     net::{
+        self,
         cause::innermost,
-        http::{LARGEST, NoBody, USER_AGENT, is_safe, whole},
+        http::{LARGEST, NoBody, is_safe, through, whole},
+        trust,
     },
     script::{
         context::Context,
@@ -72,26 +77,33 @@ async fn send(
     call(&context, method, &url, Some(body), options).await
 }
 
-/// Two clients for the process, which keep connections open between calls. The one that carries secrets follows no redirection
-/// to another place: it would hand them on.
-fn client(holds_secret: bool) -> Result<&'static Client> {
-    static CLIENTS: [OnceLock<Client>; 2] = [OnceLock::new(), OnceLock::new()];
-    static PROVIDER: LazyLock<()> = LazyLock::new(|| {
-        // Already set means that somebody set the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
-    let slot = &CLIENTS[usize::from(holds_secret)];
-    if let Some(client) = slot.get() {
-        return Ok(client);
+/// What makes two clients of the process differ: whether they carry secrets, and the way through the proxy.
+type Way = (bool, Option<String>, Option<String>);
+
+/// The clients of the process, which keep connections open between calls. One that carries secrets follows no redirection to
+/// another place: it would hand them on. What is not encrypted goes through no proxy, which could read it.
+fn client(context: &Context, holds_secret: bool) -> Result<Client> {
+    static CLIENTS: LazyLock<Mutex<HashMap<Way, Client>>> = LazyLock::new(Mutex::default);
+    let host = &context.world.host;
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    let way = (holds_secret, text(host.https_proxy()), text(host.no_proxy()));
+    let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(client) = clients.get(&way) {
+        return Ok(client.clone());
     }
-    LazyLock::force(&PROVIDER);
-    let client = Client::builder()
-        .user_agent(USER_AGENT)
-        .tcp_nodelay(true)
-        .redirect(if holds_secret { Policy::custom(follow_home) } else { Policy::default() })
-        .build()
-        .map_err(|e| Error::new("http.client", format!("no HTTP client can be made: {e}")))?;
-    Ok(slot.get_or_init(|| client))
+    let failed = |why: String| Error::new("http.client", format!("no HTTP client can be made: {why}"));
+    let policy = if holds_secret { Policy::custom(follow_home) } else { Policy::default() };
+    let mut builder = net::http::client(trust::client(None).map_err(failed)?).redirect(policy);
+    if let (_, Some(proxy), no_proxy) = &way {
+        let (proxy, _) = through(proxy, no_proxy.as_deref()).ok_or_else(|| {
+            Error::new("http.bad_proxy", "HTTPS_PROXY is not the address of a proxy")
+                .hint("give it as http://host:port")
+        })?;
+        builder = builder.proxy(proxy);
+    }
+    let client = builder.build().map_err(|e| failed(e.to_string()))?;
+    clients.insert(way, client.clone());
+    Ok(client)
 }
 
 fn follow_home(attempt: Attempt) -> Action {
@@ -115,7 +127,7 @@ async fn call(
     if holds_secret {
         refuse_in_the_clear(url)?;
     }
-    let mut request = client(holds_secret)?.request(method.clone(), url).timeout(options.timeout);
+    let mut request = client(context, holds_secret)?.request(method.clone(), url).timeout(options.timeout);
     for (name, value) in &options.headers {
         request = match value {
             HeaderText::Open(text) => request.header(name, text),
