@@ -14,6 +14,14 @@ use crate::{
     secret::Secret,
 };
 
+/// A service's secret has so many bytes at least: shorter ones are parts of ordinary words, and would be looked for in every
+/// answer to anybody.
+pub const SHORTEST_SECRET: usize = 8;
+/// And so many at most: a token of somebody else's may be a long one.
+pub const LONGEST_SECRET: usize = 8 << 10;
+/// A certificate with its chain and its key.
+const LONGEST_PAIR: usize = 48 << 10;
+
 /// Reads a body.
 ///
 /// # Errors
@@ -93,9 +101,28 @@ impl Members {
     }
 
     /// A secret that may be absent.
+    ///
+    /// # Errors
+    /// `service.bad_body` for one that is shorter than [`SHORTEST_SECRET`] or longer than [`LONGEST_SECRET`].
     pub fn secret(&mut self, name: &'static str) -> Result<Option<Secret>> {
-        let secret = self.text(name)?.map(Secret::new).transpose();
-        secret.map_err(|e| e.context(name))
+        self.secret_within(name, LONGEST_SECRET)
+    }
+
+    /// A certificate with its key, PEM, that may be absent: longer than other secrets.
+    pub fn pair(&mut self, name: &'static str) -> Result<Option<Secret>> {
+        self.secret_within(name, LONGEST_PAIR)
+    }
+
+    fn secret_within(&mut self, name: &'static str, longest: usize) -> Result<Option<Secret>> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        // Each is looked for in all that is said from here on.
+        if text.len() < SHORTEST_SECRET {
+            return Err(bad(format!("{name} must have at least {SHORTEST_SECRET} characters")));
+        }
+        if text.len() > longest {
+            return Err(bad(format!("{name} must have at most {longest} characters")));
+        }
+        Secret::new(text).map(Some).map_err(|e| e.context(name))
     }
 
     /// A yes or no that may be absent.

@@ -107,7 +107,7 @@ fn a_body_that_is_not_as_it_must_be_is_refused_by_its_members_name() {
         assert_eq!(said(&body), expected, "{body}");
     }
     let short = served.call("Add", &json!({ "domain": "a.example", "clientId": "a", "clientSecret": "abc" }));
-    assert_eq!(short.problem(), (400, "secret.too_short".to_owned()));
+    assert_eq!(short.problem(), (400, "service.bad_body".to_owned()));
     let no_pair = served.call("Add", &json!({ "domain": "a.example", "clientId": "a", "certificate": "hello there" }));
     assert_eq!(no_pair.problem(), (400, "connection.bad_certificate".to_owned()));
     assert_eq!(served.post("/api/Connections/Add", "{").problem(), (400, "service.bad_body".to_owned()));

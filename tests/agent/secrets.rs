@@ -76,3 +76,26 @@ impl Each for Vec<String> {
         std::array::from_fn(|at| &self[at])
     }
 }
+
+/// What is told of a connection is not what somebody calls a secret.
+#[test]
+fn a_secret_that_is_a_domains_name_hides_no_domain() {
+    let served = Served::new();
+    let short = served.call("Add", &json!({ "domain": "a.example", "clientId": "app", "clientSecret": "example" }));
+    assert_eq!(short.problem(), (400, "service.bad_body".to_owned()));
+    assert_eq!(short.json()["detail"], "clientSecret must have at least 8 characters");
+    for long in ["x".repeat(8193), "y".repeat(200_000)] {
+        let long = served.call("Add", &json!({ "domain": "a.example", "clientId": "app", "clientSecret": long }));
+        assert_eq!(long.problem(), (400, "service.bad_body".to_owned()));
+        assert_eq!(long.json()["detail"], "clientSecret must have at most 8192 characters");
+    }
+    let added = served
+        .call("Add", &json!({ "domain": "contoso.example", "clientId": "app", "clientSecret": "contoso.example" }));
+    assert_eq!(added.status, 200, "{added:?}");
+    served.call("Add", &json!({ "domain": "b.contoso.example", "clientId": "contoso.example" }));
+    let all = served.get("/api/Connections/List").json();
+    assert_eq!(json!([all[0]["domain"], all[1]["domain"]]), json!(["b.contoso.example", "contoso.example"]));
+    assert_eq!(all[0]["signInAs"], "[secret]", "anything may stand there");
+    assert_eq!(served.get("/api/Connections/Get?domain=contoso.example").json()["domain"], "contoso.example");
+    assert_eq!(served.call("Delete", &json!("contoso.example")).json(), json!({ "deleted": "contoso.example" }));
+}

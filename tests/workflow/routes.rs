@@ -85,7 +85,7 @@ fn what_is_not_as_it_must_be_is_refused_by_its_members_name() {
     assert_eq!(engine.put("a%20b", &route()).problem(), (400, "service.bad_body".to_owned()));
     assert_eq!(
         engine.put("a", &json!({ "domain": "a.example", "host": "a", "token": "abc" })).problem().1,
-        "secret.too_short"
+        "service.bad_body"
     );
     let unnamed = engine.0.post("/api/Actions", r#"{"connection":"a"}"#);
     assert_eq!(unnamed.problem(), (400, "service.bad_body".to_owned()));

@@ -85,7 +85,7 @@ impl Wanted {
         let domain = named_domain(&members.needed("domain")?)?;
         let client_id = members.text("clientId")?.map(|id| name(&id, "clientId")).transpose()?;
         let client_secret = members.secret("clientSecret")?;
-        let certificate = members.secret("certificate")?;
+        let certificate = members.pair("certificate")?;
         let username = members.text("username")?.map(|user| name(&user, "username")).transpose()?;
         let password = members.secret("password")?;
         members.finish()?;

@@ -150,13 +150,17 @@ impl Action {
 }
 
 /// Lets the redactor know the texts that are secrets by their members' names: an agent may repeat them.
-fn keep_out_of_outputs(body: &Value) -> Result<()> {
-    match body {
+fn keep_out_of_outputs(given: &Value) -> Result<()> {
+    match given {
         Value::Array(all) => all.iter().try_for_each(keep_out_of_outputs),
         Value::Object(all) => all.iter().try_for_each(|(name, value)| match value {
-            Value::String(text) if is_secret(name) && !text.is_empty() => {
-                Secret::new(text.as_str()).map(drop).map_err(|e| e.context("the body"))
-            }
+            Value::String(text) if is_secret(name) && !text.is_empty() => match text.len() {
+                ..body::SHORTEST_SECRET => Err(body::bad(format!(
+                    "a secret in the body must have at least {} characters",
+                    body::SHORTEST_SECRET
+                ))),
+                _ => Secret::new(text.as_str()).map(drop).map_err(|e| e.context("the body")),
+            },
             value => keep_out_of_outputs(value),
         }),
         _ => Ok(()),
