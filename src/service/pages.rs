@@ -1,9 +1,14 @@
 //! What is open: the status page, the document and the Swagger page.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use axum::{
     Router,
+    body::Bytes,
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
@@ -11,7 +16,7 @@ use axum::{
 };
 use serde_json::json;
 use utoipa::openapi::OpenApi;
-use utoipa_swagger_ui::Config;
+use utoipa_swagger_ui::{Config, SwaggerFile};
 
 use super::{Answer, Problem};
 use crate::error::{Error, Result};
@@ -20,6 +25,8 @@ use crate::error::{Error, Result};
 const DOCUMENTS: [&str; 2] = ["/swagger/docs/v1", "/openapi.json"];
 /// Where the files of the Swagger page are.
 const FILES: &str = "/swagger/ui/";
+/// The page itself among them.
+const INDEX: &str = "index.html";
 
 /// Nothing from elsewhere, nothing to elsewhere, in nobody's frame. Swagger's page sets styles of its own.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; \
@@ -28,9 +35,18 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
 /// The open pages of a service.
 pub(super) struct Pages {
     name: &'static str,
-    document: String,
+    document: Bytes,
     since: Instant,
     swagger: Arc<Config<'static>>,
+    /// What was served once: anybody may ask for the same at any time, and take as long over it as the listener allows.
+    files: Mutex<HashMap<String, File>>,
+}
+
+/// A file of the Swagger page; clones share its bytes.
+#[derive(Clone)]
+struct File {
+    kind: Option<HeaderValue>,
+    bytes: Bytes,
 }
 
 impl Pages {
@@ -40,7 +56,8 @@ impl Pages {
             .map_err(|e| Error::new("service.document", format!("the OpenAPI document cannot be written: {e}")))?;
         // "none": the page would else send the document's address to a validator on the internet.
         let swagger = Config::from(DOCUMENTS[0]).validator_url("none").display_operation_id(true).deep_linking(true);
-        Ok(Self { name, document, since: Instant::now(), swagger: Arc::new(swagger) })
+        let (since, swagger) = (Instant::now(), Arc::new(swagger));
+        Ok(Self { name, document: document.into(), since, swagger, files: Mutex::default() })
     }
 
     pub(super) fn router(self) -> Router {
@@ -57,17 +74,42 @@ impl Pages {
     }
 
     fn file(&self, name: &str) -> Response {
-        let Ok(Some(found)) = utoipa_swagger_ui::serve(name, Arc::clone(&self.swagger)) else {
+        let Some(file) = self.found(name, File::whole) else {
             let error =
                 Error::new("service.unknown_path", "there is nothing under this path").hint("the page is at /swagger");
             return Problem::new(StatusCode::NOT_FOUND, error).into_response();
         };
-        let kind = HeaderValue::from_str(&found.content_type);
-        let mut response = found.bytes.into_owned().into_response();
-        if let Ok(kind) = kind {
+        let mut response = file.bytes.into_response();
+        if let Some(kind) = file.kind {
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
         }
         guarded(response)
+    }
+
+    /// A file, made from the page's own once.
+    fn found(&self, name: &str, made: impl FnOnce(&Self, SwaggerFile<'_>) -> File) -> Option<File> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = files.get(name) {
+            return Some(file.clone());
+        }
+        let file = made(self, utoipa_swagger_ui::serve(name, Arc::clone(&self.swagger)).ok()??);
+        files.insert(name.to_owned(), file.clone());
+        Some(file)
+    }
+}
+
+impl File {
+    fn whole(_: &Pages, found: SwaggerFile<'_>) -> Self {
+        Self { kind: HeaderValue::from_str(&found.content_type).ok(), bytes: found.bytes.into_owned().into() }
+    }
+
+    /// The page itself, whose files are named from the root, so that it may be had at several places.
+    fn index(pages: &Pages, found: SwaggerFile<'_>) -> Self {
+        let page = String::from_utf8_lossy(&found.bytes)
+            .replace("\"./", &format!("\"{FILES}"))
+            .replace("\"index.css\"", &format!("\"{FILES}index.css\""))
+            .replace("<title>Swagger UI</title>", &format!("<title>{}</title>", pages.name));
+        Self { kind: Some(HeaderValue::from_static("text/html; charset=utf-8")), bytes: page.into() }
     }
 }
 
@@ -97,18 +139,10 @@ async fn document(State(pages): Open) -> Response {
     guarded(response)
 }
 
-/// The page itself, whose files are named from the root, so that it may be had at several places.
 async fn index(State(pages): Open) -> Response {
-    match utoipa_swagger_ui::serve("index.html", Arc::clone(&pages.swagger)) {
-        Ok(Some(page)) => {
-            let page = String::from_utf8_lossy(&page.bytes)
-                .replace("\"./", &format!("\"{FILES}"))
-                .replace("\"index.css\"", &format!("\"{FILES}index.css\""))
-                .replace("<title>Swagger UI</title>", &format!("<title>{}</title>", pages.name));
-            guarded(Html(page).into_response())
-        }
-        _ => pages.file("index.html"),
-    }
+    // So that the file alone is the same page.
+    pages.found(INDEX, File::index);
+    pages.file(INDEX)
 }
 
 async fn file(State(pages): Open, Path(name): Path<String>) -> Response {
@@ -122,4 +156,31 @@ fn guarded(mut response: Response) -> Response {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{HttpBody, to_bytes};
+
+    use super::*;
+
+    /// The bundle has 1.5 MB, and anybody may ask for it.
+    #[tokio::test]
+    async fn who_asks_for_a_file_gets_no_copy_of_his_own() {
+        let pages = Arc::new(Pages::new("Test", &OpenApi::default()).unwrap());
+        let mut places = Vec::new();
+        for _ in 0..2 {
+            for response in [
+                pages.file("swagger-ui-bundle.js"),
+                index(State(Arc::clone(&pages))).await,
+                document(State(Arc::clone(&pages))).await,
+            ] {
+                assert!(response.body().size_hint().exact().is_some());
+                places.push(to_bytes(response.into_body(), 16 << 20).await.unwrap().as_ptr() as usize);
+            }
+        }
+        assert_eq!(places[..3], places[3..]);
+        assert_eq!(pages.file("nothing.js").status(), StatusCode::NOT_FOUND);
+        assert_eq!(pages.files.lock().unwrap().len(), 2);
+    }
 }
