@@ -56,7 +56,7 @@ impl Attempts {
 }
 
 /// A host has all addresses of its /64 to itself (RFC 4291, 2.5.4).
-fn network(peer: IpAddr) -> IpAddr {
+pub(super) fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

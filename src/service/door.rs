@@ -119,9 +119,13 @@ impl Door {
 
     async fn admit(&self, request: Request, next: Next) -> Response {
         let (mut parts, body) = request.into_parts();
-        let peer = parts.extensions.get::<Peer>().map_or(IpAddr::from([0; 4]), |peer| peer.0.ip());
-        if let Err(problem) = self.check(&parts.headers, peer) {
+        let peer = parts.extensions.get::<Peer>().cloned();
+        if let Err(problem) = self.check(&parts.headers, peer.as_ref().map_or([0; 4].into(), |peer| peer.address.ip()))
+        {
             return self.refuse(problem, &parts.headers, body).await;
+        }
+        if let Some(peer) = peer {
+            peer.known.note();
         }
         let place = match self.place().await {
             Ok(place) => place,
@@ -225,7 +229,7 @@ async fn tell(request: Request, next: Next) -> Response {
     let (begun, method) = (Instant::now(), request.method().clone());
     let path =
         request.extensions().get::<MatchedPath>().map_or("(unknown)".to_owned(), |path| path.as_str().to_owned());
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.to_string()).unwrap_or_default();
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.address.to_string()).unwrap_or_default();
     let response = next.run(request).await;
     let ms = begun.elapsed().as_millis();
     tracing::info!("{peer} {method} {path} {} {ms} ms", response.status().as_u16());

@@ -12,13 +12,17 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Limits, Problem, Service, stall::Stalling};
+use super::{
+    Limits, Problem, Service,
+    crowd::{Crowd, Known},
+    stall::Stalling,
+};
 use crate::error::{Error, Result};
 
 /// The first byte of a TLS handshake (RFC 8446, 5.1); no HTTP request begins with it.
@@ -41,8 +45,12 @@ pub struct Stopped {
 }
 
 /// Who a request comes from.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) SocketAddr);
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    /// Whether this connection has shown the token.
+    pub(super) known: Known,
+}
 
 /// What all connections of a service share.
 struct Shared {
@@ -127,9 +135,8 @@ async fn accept(
     stopped: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,
 ) {
-    let room = Arc::new(Semaphore::new(shared.limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let crowd = Crowd::new(shared.limits.connections);
     loop {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         let (stream, peer) = match socket.accept().await {
             Ok(accepted) => accepted,
             // Out of file descriptors, most likely: let connections end before the next try.
@@ -140,17 +147,21 @@ async fn accept(
             }
         };
         while connections.try_join_next().is_some() {}
+        let Some(place) = crowd.place(peer.ip()).await else { return };
         let (shared, stopped) = (Arc::clone(shared), stopped.clone());
         connections.spawn(async move {
-            shared.connection(stream, peer, stopped).await;
-            drop(place);
+            let peer = Peer { address: peer, known: place.known.clone() };
+            tokio::select! {
+                () = shared.connection(stream, peer, stopped) => {}
+                () = place.sent_away() => {}
+            }
         });
     }
 }
 
 impl Shared {
-    async fn connection(&self, stream: TcpStream, peer: SocketAddr, mut stopped: watch::Receiver<bool>) {
-        let _ = stream.set_nodelay(true);
+    async fn connection(&self, stream: TcpStream, peer: Peer, mut stopped: watch::Receiver<bool>) {
+        let (_, address) = (stream.set_nodelay(true), peer.address);
         let mut first = [0];
         let begun = async {
             match timeout(self.limits.head(), stream.peek(&mut first)).await {
@@ -167,8 +178,8 @@ impl Shared {
             (None, _) => {}
             (Some(HANDSHAKE), Some(tls)) => match timeout(self.limits.head(), tls.accept(stream)).await {
                 Ok(Ok(stream)) => self.speak(stream, self.router.clone(), peer, stopped).await,
-                Ok(Err(e)) => tracing::info!("{peer} has not come to terms over TLS: {e}"),
-                Err(_) => tracing::info!("{peer} has not ended its TLS handshake"),
+                Ok(Err(e)) => tracing::info!("{address} has not come to terms over TLS: {e}"),
+                Err(_) => tracing::info!("{address} has not ended its TLS handshake"),
             },
             (Some(_), _) if self.plain || self.tls.is_none() => {
                 self.speak(stream, self.router.clone(), peer, stopped).await;
@@ -178,13 +189,13 @@ impl Shared {
     }
 
     /// HTTP on a stream until the client goes, stalls, or the service stops.
-    async fn speak<S>(&self, stream: S, router: Router, peer: SocketAddr, mut stopped: watch::Receiver<bool>)
+    async fn speak<S>(&self, stream: S, router: Router, peer: Peer, mut stopped: watch::Receiver<bool>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = TowerToHyperService::new(router);
+        let (service, address) = (TowerToHyperService::new(router), peer.address);
         let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(peer.clone());
             service.call(request)
         });
         let stream = TokioIo::new(Stalling::new(stream, self.limits.body()));
@@ -200,7 +211,7 @@ impl Shared {
             }
         };
         if let Err(e) = ended {
-            tracing::debug!("the connection of {peer} ended: {e}");
+            tracing::debug!("the connection of {address} ended: {e}");
         }
     }
 }

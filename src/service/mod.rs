@@ -9,6 +9,7 @@
 pub mod answer;
 mod attempts;
 pub mod body;
+mod crowd;
 pub mod document;
 mod door;
 pub(crate) mod keep;
@@ -59,7 +60,7 @@ pub struct Limits {
     pub answer_seconds: u64,
     /// Operations at once; more wait for a second and are then refused.
     pub at_once: usize,
-    /// Connections at once; more wait to be taken.
+    /// Connections at once; one more takes the place of one that has not shown the token, or waits.
     pub connections: usize,
     /// Seconds that a service that is stopped gives to what is under way.
     pub stop_seconds: u64,

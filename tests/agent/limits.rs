@@ -101,3 +101,15 @@ fn what_is_no_http_ends_only_its_own_connection() {
     }
     assert_eq!(served.get("/api/Agent/Status").status, 200);
 }
+
+/// Anybody can open connections, and hold them as long as a head may take.
+#[test]
+fn who_has_no_token_keeps_nobody_out() {
+    let served = Served::configured("[service]\nconnections = 3\nhead_seconds = 600\n");
+    let _silent: Vec<_> = (0..3).map(|_| served.connect()).collect();
+    let mut begun = served.connect();
+    begun.write_all(b"GET / HTTP/1.1\r\nHost: agent\r\n").unwrap();
+    for _ in 0..5 {
+        assert_eq!(served.get("/api/Agent/Status").status, 200);
+    }
+}
