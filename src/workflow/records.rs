@@ -1,8 +1,12 @@
 //! What the engine's operations answer, as its service writes it and its client reads it.
 
+use data_encoding::HEXLOWER;
+use ring::hmac;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::secret::Secret;
 
 /// A route as the engine holds it. Its token is not shown, nor is the text of the certificates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -72,4 +76,38 @@ pub struct Done {
     /// What the agent answered.
     #[schema(value_type = Value)]
     pub answer: Value,
+}
+
+/// What shows that two sides have the same token without telling it: a text of the asker's own, and its MAC (RFC 2104, SHA-256)
+/// with the token as the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenProof {
+    /// 32 hexadecimal digits, new each time.
+    pub nonce: String,
+    /// 64 hexadecimal digits.
+    pub mac: String,
+}
+
+/// So that a MAC is of no use for anything else.
+const PURPOSE: &str = "libretto: is this the agent's token? ";
+
+impl TokenProof {
+    /// Of a token.
+    #[must_use]
+    pub fn of(token: &Secret) -> Self {
+        let nonce = HEXLOWER.encode(&rand::random::<[u8; 16]>());
+        let mac = hmac::sign(&key(token), format!("{PURPOSE}{nonce}").as_bytes());
+        Self { nonce, mac: HEXLOWER.encode(mac.as_ref()) }
+    }
+
+    /// Whether it is of this token; the time that it takes tells nothing.
+    #[must_use]
+    pub fn is_of(&self, token: &Secret) -> bool {
+        let Ok(mac) = HEXLOWER.decode(self.mac.as_bytes()) else { return false };
+        hmac::verify(&key(token), format!("{PURPOSE}{}", self.nonce).as_bytes(), &mac).is_ok()
+    }
+}
+
+fn key(token: &Secret) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, token.expose().as_bytes())
 }

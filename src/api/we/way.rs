@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
 use crate::{
     config,
@@ -14,7 +14,7 @@ use crate::{
     host::Host,
     script::context::Context,
     secret::{Secret, reference::Reference},
-    workflow::client::{Engine, Options, Route},
+    workflow::client::{Engine, Expected, Options, Route},
 };
 
 /// Connections whose tokens are read at once: some are what a program prints.
@@ -115,17 +115,17 @@ pub(super) async fn expected(context: &Context, connection: &Connection) -> Resu
         .await
 }
 
-/// The same of all connections that the run sees and that have an agent.
-pub(super) async fn all_expected(context: &Context) -> Result<Vec<Route>> {
+/// The same of all connections that the run sees and that have an agent: one whose token cannot be read hides no other.
+pub(super) async fn all_expected(context: &Context) -> Result<Vec<Expected>> {
     let all = context
         .blocking(|context| connection::list(&context.world.store, &Selector::all(), &context.world.scope))
         .await?;
     let online: Vec<Connection> = all.into_iter().filter(|connection| connection.kind == Kind::MsOnline).collect();
     let read = |connection: Connection| {
         let context = context.clone();
-        async move { expected(&context, &connection).await }
+        async move { expected(&context, &connection).await.map_err(|error| (connection.name, error)) }
     };
-    stream::iter(online).map(read).buffered(AT_ONCE).try_collect().await
+    Ok(stream::iter(online).map(read).buffered(AT_ONCE).collect().await)
 }
 
 fn writer(host: &Host, run: &str) -> String {

@@ -24,10 +24,12 @@ pub enum Drift {
     Differs,
     /// The route is of a connection that there is not.
     NoConnection,
+    /// What the connection says cannot be read as a whole.
+    Unreadable,
 }
 
 /// One that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Drifted {
     /// The connection's name.
     pub connection: String,
@@ -41,7 +43,12 @@ pub struct Drifted {
     pub written_by: Option<String>,
     /// When, RFC 3339.
     pub written_at: Option<String>,
+    /// What cannot be read, and why.
+    pub error: Option<Error>,
 }
+
+/// What a connection says: a route, or its name and why it tells none.
+pub type Expected = Result<Route, (String, Error)>;
 
 impl Drifted {
     fn new(connection: String, drift: Drift, differs: Vec<String>, route: Option<&Held>) -> Self {
@@ -52,7 +59,12 @@ impl Drifted {
             agent: route.map(Held::agent),
             written_by: route.map(|route| route.written_by.clone()),
             written_at: route.map(|route| route.written_at.clone()),
+            error: None,
         }
+    }
+
+    fn unreadable((connection, error): (String, Error)) -> Self {
+        Self { error: Some(error), ..Self::new(connection, Drift::Unreadable, Vec::new(), None) }
     }
 }
 
@@ -61,9 +73,17 @@ impl Drifted {
 ///
 /// # Errors
 /// Those of the way to the engine.
-pub async fn drift(engine: &Engine, expected: Vec<Route>, is_hidden: impl Fn(&str) -> bool) -> Result<Vec<Drifted>> {
-    let known: HashSet<String> = expected.iter().map(|route| route.connection.to_lowercase()).collect();
-    let compare = |route: Route| async move {
+pub async fn drift(engine: &Engine, expected: Vec<Expected>, is_hidden: impl Fn(&str) -> bool) -> Result<Vec<Drifted>> {
+    let name = |one: &Expected| match one {
+        Ok(route) => route.connection.to_lowercase(),
+        Err((connection, _)) => connection.to_lowercase(),
+    };
+    let known: HashSet<String> = expected.iter().map(name).collect();
+    let compare = |one: Expected| async move {
+        let route = match one {
+            Ok(route) => route,
+            Err(unreadable) => return Ok(Some(Drifted::unreadable(unreadable))),
+        };
         let compared = engine.compare(&route).await?;
         Ok::<_, Error>(match compared.route {
             None => Some(Drifted::new(route.connection, Drift::NoRoute, Vec::new(), None)),

@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
 
-pub use self::drift::{Drift, Drifted, drift};
+pub use self::drift::{Drift, Drifted, Expected, drift};
 use self::http::{Effect, Http};
-use super::records::{Compared, Done, Held};
+use super::records::{Compared, Done, Held, TokenProof};
 use crate::{
     error::{Error, Result},
     net::http::segment,
@@ -59,8 +59,21 @@ pub struct Route {
 
 impl Route {
     fn body(&self) -> Value {
+        let mut body = self.open();
+        body["token"] = self.token.as_ref().map(Secret::expose).into();
+        body
+    }
+
+    /// All but the token, and what shows that it is the same.
+    fn compared(&self) -> Value {
+        let mut body = self.open();
+        body["tokenProof"] = json!(self.token.as_ref().map(TokenProof::of));
+        body
+    }
+
+    fn open(&self) -> Value {
         json!({ "domain": self.domain, "host": self.host, "port": self.port, "ca": self.ca_pem.as_deref(),
-            "token": self.token.as_ref().map(Secret::expose), "writtenBy": self.written_by })
+            "writtenBy": self.written_by })
     }
 }
 
@@ -110,13 +123,13 @@ impl Engine {
         read(self.0.ask("DELETE", &path(connection), None, Effect::Writes, OWN).await?)
     }
 
-    /// How the engine's route differs from `route`.
+    /// How the engine's route differs from `route`. The token itself is not told.
     ///
     /// # Errors
     /// As [`Engine::get`], but for an unknown route, which is an answer.
     pub async fn compare(&self, route: &Route) -> Result<Compared> {
         let place = format!("{}/Compare", path(&route.connection));
-        read(self.0.ask("POST", &place, Some(&route.body()), Effect::Reads, OWN).await?)
+        read(self.0.ask("POST", &place, Some(&route.compared()), Effect::Reads, OWN).await?)
     }
 
     /// Has a connection's agent do something.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Engine, Inner,
-    wanted::{RouteReq, Wanted, named},
+    wanted::{CompareReq, RouteReq, Wanted, named},
 };
 use crate::{
     error::{Error, Result},
@@ -70,17 +70,17 @@ pub(super) async fn delete(State(engine): State<Engine>, Path(connection): Path<
 
 /// Compares a connection's route with what it should be
 ///
-/// Nothing is written. This is how a token can be looked at that is never shown.
+/// Nothing is written. This is how a token can be looked at that is never shown, and that need not be told either: `tokenProof`.
 #[utoipa::path(post, path = "/api/Routes/{connection}/Compare", tag = "Routes", operation_id = "Routes_Compare",
     params(("connection" = String, Path, description = "The connection's name", example = "contoso")),
-    request_body = RouteReq, responses((status = 200, description = "How they differ", body = Compared)))]
+    request_body = CompareReq, responses((status = 200, description = "How they differ", body = Compared)))]
 pub(super) async fn compare(
     State(engine): State<Engine>,
     Path(connection): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Answered<Compared> {
-    let wanted = Wanted::read(&connection, &headers, &bytes)?;
+    let wanted = Wanted::to_compare(&connection, &headers, &bytes)?;
     engine.stored(move |inner| inner.compare(&wanted)).await.map(Answer)
 }
 
@@ -148,9 +148,10 @@ impl Inner {
             return Ok(Compared { route: None, differs: Vec::new() });
         };
         let token = route.token.as_deref().map(|sealed| self.identity.open(sealed)).transpose()?;
-        let same_token = match (&token, &wanted.token) {
-            (Some(one), Some(other)) => Token::of(one).opens(other.expose().as_bytes()),
-            (one, other) => one.is_none() && other.is_none(),
+        let same_token = match (&token, &wanted.token, &wanted.proof) {
+            (Some(one), Some(other), None) => Token::of(one).opens(other.expose().as_bytes()),
+            (Some(one), None, Some(proof)) => proof.is_of(one),
+            (one, other, proof) => one.is_none() && other.is_none() && proof.is_none(),
         };
         let same = [
             ("domain", route.domain == wanted.domain),

@@ -11,6 +11,7 @@ use crate::{
     error::Result,
     secret::Secret,
     service::body::{self, Members},
+    workflow::records::TokenProof,
 };
 
 /// Members of an action's body whose texts are secrets, in lower case without `_` and `-`.
@@ -41,7 +42,35 @@ pub(super) struct RouteReq {
     written_by: Option<String>,
 }
 
-/// A [`RouteReq`] that was read.
+/// A route to be compared with the one that is held: a [`RouteReq`], with `tokenProof` in place of `token` for who would not
+/// tell it.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code)] // the document's; what arrives is read by `Wanted`
+#[schema(rename_all = "camelCase")]
+pub(super) struct CompareReq {
+    /// The connection's mail domain.
+    #[schema(example = "contoso.example")]
+    domain: String,
+    /// The Remote Agent's host name or address.
+    #[schema(example = "agent1.corp.example")]
+    host: String,
+    /// The Remote Agent's port; 40002 unless told.
+    #[schema(example = 40002)]
+    port: Option<u16>,
+    /// What is trusted as the agent's certificate instead of the system's roots, PEM.
+    ca: Option<String>,
+    /// The agent's token.
+    #[schema(format = Password)]
+    token: Option<String>,
+    /// What shows that it is the same token: HMAC-SHA-256 with the token as the key, of `libretto: is this the agent's token? `
+    /// and the nonce.
+    token_proof: Option<TokenProof>,
+    /// Who asks.
+    #[schema(example = "alice")]
+    written_by: Option<String>,
+}
+
+/// A [`RouteReq`] or a [`CompareReq`] that was read.
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) connection: String,
@@ -50,13 +79,28 @@ pub(super) struct Wanted {
     pub(super) port: u16,
     pub(super) ca_pem: Option<Arc<str>>,
     pub(super) token: Option<Secret>,
+    /// Of a comparison alone.
+    pub(super) proof: Option<TokenProof>,
     pub(super) written_by: String,
 }
 
 impl Wanted {
+    /// A route to be written.
     pub(super) fn read(connection: &str, headers: &HeaderMap, bytes: &Bytes) -> Result<Self> {
-        let connection = named(connection)?;
+        Self::of(connection, Members::of(body::json(headers, bytes)?)?)
+    }
+
+    /// A route to be compared.
+    pub(super) fn to_compare(connection: &str, headers: &HeaderMap, bytes: &Bytes) -> Result<Self> {
         let mut members = Members::of(body::json(headers, bytes)?)?;
+        let proof = members.any("tokenProof").map(|proof| {
+            serde_json::from_value(proof).map_err(|_| body::bad("tokenProof must have the texts nonce and mac"))
+        });
+        Ok(Self { proof: proof.transpose()?, ..Self::of(connection, members)? })
+    }
+
+    fn of(connection: &str, mut members: Members) -> Result<Self> {
+        let connection = named(connection)?;
         let token = members.secret("token")?;
         let domain = mail_domain(&members.needed("domain")?)?;
         let host = host(members.needed("host")?.trim())?;
@@ -75,6 +119,7 @@ impl Wanted {
             port: port.ok_or_else(|| body::bad("port must be a number from 1 to 65535"))?,
             ca_pem: ca.map_err(|_| body::bad("ca holds no certificate that can be read"))?.map(Arc::from),
             token,
+            proof: None,
             written_by,
         })
     }
