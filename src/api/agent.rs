@@ -138,7 +138,7 @@ async fn invoke(
     let which = Which::Named(&operation);
     let found = way.agent.found(way.token.as_ref()).await?;
     let asked = which.find(&found.document)?;
-    let answer = if asked.method == reqwest::Method::GET {
+    let answer = if asked.only_reads() {
         way.ask(which, &values).await?
     } else {
         let (agent, asked) = (way.agent.address().to_string(), asked.to_string());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use self::way::{engine, expected, ours, route_of};
 use crate::{
-    agent::client::find::{LIST, STATUS, TEST_CONNECTION},
+    agent::client::find::{LIST, STATUS, only_reads},
     connection::Connection,
     error::{Error, Result},
     script::{
@@ -55,10 +55,11 @@ pub(super) fn namespace() -> Namespace {
         )
         .operation(
             Spec {
-                signature: "drift() -> array of records of connection, drift, differs, agent, written_by, written_at",
+                signature: "drift() -> array of records of connection, drift, differs, agent, written_by, written_at, error",
                 grant: None,
                 doc: "Routes that differ from what the connections say; empty when none does. `drift` is `no-route`, `differs` (`differs` lists in \
-                      what: `domain`, `host`, `port`, `ca`, `token`), or `no-connection`. `we::update_agent` mends the first two.",
+                      what: `domain`, `host`, `port`, `ca`, `token`), `no-connection`, or `unreadable` (`error` says what of the connection). \
+                      `we::update_agent` mends the first two. No token is told.",
                 example: r"try { for one in we::drift() { print(`${one.connection}: ${one.drift}`) } } catch (e) { print(e.code) }",
             },
             drift,
@@ -69,7 +70,7 @@ pub(super) fn namespace() -> Namespace {
                 grant: Some("we:write"),
                 doc: "Has the connection's agent do something, through the Workflow Engine: an operation of the agent's by id (`Users_Find`), by \
                       group and end of its path, or as `METHOD /path`. Without a body the connection's domain stands in for it. What the agent \
-                      refuses is thrown with the agent's own code and verdict.",
+                      refuses is thrown with the agent's own code and verdict. What does not only read needs the grant `agent:write` as well.",
                 example: r#"try { print(we::act(conn::get("contoso"), "Agent_Status").status) } catch (e) { print(e.code) }"#,
             },
             act,
@@ -173,10 +174,11 @@ async fn act(
     let (name, domain) = route_of(&context, &connection).await?;
     let whom = Whom { connection: &name, domain: &domain };
     let body = body.map(|body| body.0);
-    let reads = [&STATUS, &LIST, &TEST_CONNECTION];
-    if reads.iter().any(|one| one.ids[0].eq_ignore_ascii_case(&operation)) {
+    if only_reads(&operation) {
         return engine.act(whom, &operation, body.as_ref(), false).await.map(Record);
     }
+    // It is done at the agent, whichever way it goes there.
+    context.world.grants.require("agent:write", &format!("we::act of {operation}"))?;
     let (did, did_not) =
         (format!("{operation} done by the agent of {name}"), format!("{operation} not done by the agent of {name}"));
     let write = context.write("we.act", &name, &did, &did_not).await?;

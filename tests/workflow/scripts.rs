@@ -49,7 +49,11 @@ impl Office {
     /// Runs a script; the exit code and the last event.
     fn run(&self, body: &str) -> (Option<i32>, Value) {
         self.world.file("it.rhai", &format!("const GRANTS = [\"we:write\"];\n{body}\n"));
-        let output = self.libretto("run it.rhai --json");
+        self.last("run it.rhai --json")
+    }
+
+    fn last(&self, line: &str) -> (Option<i32>, Value) {
+        let output = self.libretto(line);
         (output.code, output.json_lines().pop().unwrap())
     }
 
@@ -122,8 +126,9 @@ fn what_goes_wrong_is_told_apart() {
         r#"we::act(conn::get("contoso"), "Users_Find", #{ domain: "contoso.example", user: "a@contoso.example" })"#;
     assert_eq!(office.error(acts)["code"], "workflow.unknown_route");
     office.result(UPDATE);
-    // the agent's own refusal, with its code
-    assert_eq!(office.error(acts)["code"], "agent.unknown_domain");
+    // the agent's own refusal, with its code; what only reads has not been left undone
+    let (_, last) = office.run(acts);
+    assert_eq!(json!([last["error"]["code"], last["unchanged"]]), json!(["agent.unknown_domain", []]), "{last}");
     // its token is another one by now
     token_of("agent", &office.agent.world, &["--new"]);
     let Office { world, engine, agent } = office;
@@ -208,7 +213,7 @@ fn no_token_is_in_what_a_script_says_or_leaves() {
     office.world.file("home/config.toml", &config);
     let body = "we::update_agent(conn::get(\"contoso\")); print(we::routes()); print(we::drift()); \
                 print(we::act(conn::get(\"contoso\"), \"Connections_Add\", #{ domain: \"a.example\", clientId: \"a\", clientSecret: args::s }));";
-    let head = "const PARAMS = #{ s: #{ type: \"secret\" } };\nconst GRANTS = [\"we:write\"];\n";
+    let head = "const PARAMS = #{ s: #{ type: \"secret\" } };\nconst GRANTS = [\"we:write\", \"agent:write\"];\n";
     office.world.file("it.rhai", &format!("{head}{body}\n"));
     let canary = "Canary-Of-An-Action-7!x";
     let program = office.world.program().env("ENGINE", &office.engine.0.token).env("S", canary);
@@ -218,4 +223,70 @@ fn no_token_is_in_what_a_script_says_or_leaves() {
     for secret in [canary, &office.engine.0.token, &office.agent.token] {
         assert_nowhere(secret, &office.world, &outputs);
     }
+}
+
+/// An action is done by an agent: who may not write there may not do it through the engine either.
+#[test]
+fn what_writes_at_an_agent_needs_the_grant_for_agents_too() {
+    let office = Office::new();
+    office.result(UPDATE);
+    let acts = "we::act(conn::get(\"contoso\"), \"Connections_Delete\")";
+    let error = office.error(acts);
+    assert_eq!(error["code"], "script.grant_undeclared");
+    assert_eq!(error["message"], "we::act of Connections_Delete needs agent:write, which the script does not declare");
+    office.world.file("it.rhai", &format!("const GRANTS = [\"we:write\", \"agent:write\"];\n{acts}\n"));
+    let (_, last) = office.last("run it.rhai --json");
+    assert_eq!(last["error"]["code"], "agent.unknown_domain", "{last}");
+    let output = office.libretto("run it.rhai --json --deny agent:write");
+    assert_ne!(output.code, Some(0), "{}", output.stdout);
+    assert!(output.text().contains("grant_denied"), "{}", output.text());
+}
+
+/// Takes the place of an engine that has no routes; what it hears is kept.
+fn eavesdropper() -> (String, std::sync::Arc<std::sync::Mutex<String>>) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let keeps = std::sync::Arc::clone(&heard);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut text = String::new();
+            let mut buffer = [0; 4096];
+            while !(text.ends_with("\r\n\r\n") && text.starts_with("GET") || text.ends_with('}')) {
+                let count = stream.read(&mut buffer).unwrap();
+                text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            }
+            let body = if text.starts_with("GET") { "[]" } else { "{\"route\":null,\"differs\":[]}" };
+            keeps.lock().unwrap().push_str(&text);
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        }
+    });
+    (url, heard)
+}
+
+#[test]
+fn no_agents_token_is_told_to_find_out_what_differs() {
+    let office = Office::new();
+    let (url, heard) = eavesdropper();
+    office.world.file("home/config.toml", &format!("[workflow]\nurl = \"{url}\"\ntoken = \"file:workflow.token\"\n"));
+    assert_eq!(office.result("we::drift()")[0]["drift"], "no-route");
+    let heard = heard.lock().unwrap().clone();
+    assert!(heard.contains("/api/Routes/contoso/Compare") && heard.contains("contoso.example"), "{heard}");
+    assert!(!heard.contains(&office.agent.token), "{heard}");
+}
+
+#[test]
+fn a_token_that_cannot_be_read_hides_no_other_drift() {
+    let office = Office::new();
+    office.add("fabrikam");
+    let file = office.world.home().join("agent.token");
+    std::fs::write(&file, &office.agent.token).unwrap();
+    office.libretto(&format!("connections edit contoso --agent-token 'command:cat {}'", file.display())).ok();
+    std::fs::remove_file(&file).unwrap();
+    let all = office.result("we::drift()");
+    let told: Vec<Value> = all.as_array().unwrap().iter().map(|one| json!([one["connection"], one["drift"]])).collect();
+    assert_eq!(told, [json!(["contoso", "unreadable"]), json!(["fabrikam", "no-route"])]);
+    assert!(all[0]["error"]["code"].is_string() && all[1]["error"].is_null(), "{all}");
 }

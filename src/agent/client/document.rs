@@ -47,6 +47,14 @@ pub struct Operation {
     pub body: Option<Body>,
 }
 
+impl Operation {
+    /// Whether asking for it changes nothing.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        self.method == Method::GET || self.id.as_deref().is_some_and(super::find::only_reads)
+    }
+}
+
 impl std::fmt::Display for Operation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.method, self.path)

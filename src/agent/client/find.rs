@@ -101,6 +101,26 @@ pub const STATUS: Wanted<'static> = Wanted {
     writes: false,
 };
 
+/// Operations that change nothing although they are posted, by their ids.
+const READS: [&str; 9] = [
+    "Agent_CheckEgress",
+    "Agent_Status",
+    "Connections_Get",
+    "Connections_GetAll",
+    "Connections_List",
+    "Connections_TestConnection",
+    "LicenceProfiles_List",
+    "TestConnection",
+    "Users_Find",
+];
+
+/// Whether an operation changes nothing, as far as its name tells: its id, or `GET /path`.
+#[must_use]
+pub fn only_reads(name: &str) -> bool {
+    name.get(..4).is_some_and(|method| method.eq_ignore_ascii_case("GET "))
+        || READS.iter().any(|one| one.eq_ignore_ascii_case(name))
+}
+
 /// Finds what is wanted.
 ///
 /// # Errors

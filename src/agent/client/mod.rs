@@ -262,7 +262,7 @@ impl Which<'_> {
     fn writes(&self, operation: &Operation) -> bool {
         match self {
             Self::Wanted(wanted) => wanted.writes,
-            Self::Named(_) => operation.method != reqwest::Method::GET,
+            Self::Named(_) => !operation.only_reads(),
         }
     }
 }
