@@ -51,7 +51,7 @@ use url::Url;
 use crate::error::Result;
 
 /// How the clouds are reached.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// Another sign-in host than Microsoft's, e.g. `https://localhost:40443/` of the lab. It is asked alone then, and may name
     /// any Graph host; Microsoft's may name Microsoft's only.
@@ -66,6 +66,18 @@ pub struct Options {
     pub proxy: Option<Arc<str>>,
     /// Hosts that are reached without the proxy, as `NO_PROXY` tells them.
     pub no_proxy: Option<Arc<str>>,
+}
+
+/// Without the proxy's address: a user and a password may stand in it.
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("login", &self.login)
+            .field("timeout", &self.timeout)
+            .field("patience", &self.patience)
+            .field("proxy", &self.proxy.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Options {

@@ -32,9 +32,10 @@ pub(crate) fn through(proxy: &str, no_proxy: Option<&str>) -> Option<(Proxy, Str
     let address = if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") };
     let url = Url::parse(&address).ok()?;
     url.host_str().filter(|host| !host.is_empty())?;
-    // Known to the redactor from now on; one that is too short to be looked for is too short to be one.
+    // Known to the redactor from now on, as it is and as it is written; one that is too short to be looked for is too short to
+    // be one.
     if let Some(password) = url.password() {
-        let _ = Secret::new(password);
+        let _ = (Secret::new(unescaped(password)), Secret::new(password));
     }
     let except = ["localhost,127.0.0.0/8,::1", no_proxy.unwrap_or_default()].join(",");
     let way = Proxy::https(address).ok()?.no_proxy(NoProxy::from_string(&except));
@@ -96,4 +97,17 @@ pub(crate) fn escaped(text: &str, also: &[u8]) -> String {
 pub(crate) fn segment(text: &str) -> String {
     let escaped = escaped(text, b"");
     if escaped.bytes().all(|byte| byte == b'.') { escaped.replace('.', "%2E") } else { escaped }
+}
+
+/// Percent-encoding undone (RFC 3986, 2.1).
+pub(crate) fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let hex = after.get(..2).filter(|_| first == b'%').and_then(|two| str::from_utf8(two).ok());
+        let byte = hex.and_then(|two| u8::from_str_radix(two, 16).ok());
+        bytes.push(byte.unwrap_or(first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

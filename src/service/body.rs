@@ -65,10 +65,16 @@ pub fn one_text(value: Value) -> Result<String> {
 }
 
 /// An object's members, each taken by name.
-#[derive(Debug)]
 pub struct Members {
     left: Map<String, Value>,
     asked: Vec<&'static str>,
+}
+
+/// Without what was sent: it may be secret.
+impl std::fmt::Debug for Members {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Members").field("asked", &self.asked).finish_non_exhaustive()
+    }
 }
 
 impl Members {

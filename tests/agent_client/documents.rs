@@ -232,3 +232,38 @@ async fn values_stand_in_paths_and_queries_too() {
         "POST /api/{domain}/users cannot be asked for: it wants filter, and that is not known"
     );
 }
+
+/// What HTTP itself is made of is nothing that a document may ask for.
+#[tokio::test]
+async fn no_header_of_http_itself_is_filled() {
+    let mut operation = test_operation(&json!({ "type": "object", "properties": { "domain": { "type": "string" } } }));
+    let header = |name: &str| json!({ "name": name, "in": "header", "required": true, "type": "string" });
+    for name in ["Host", "Cookie", "Transfer-Encoding", "content-length", "X-Tenant"] {
+        operation["parameters"].as_array_mut().unwrap().push(header(name));
+    }
+    let fake = Fake::with_document(&swagger(TEST, &operation)).await;
+    fake.json(&format!("POST {TEST}"), 200, &json!({ "id": "1" }));
+    let body = json!({ "domain": "a.example", "Host": "evil.example", "Cookie": "a=b", "Transfer-Encoding": "chunked",
+        "content-length": "3", "X-Tenant": "one" });
+    let values = Values { body: Some(body), ..contoso() };
+    let which = Which::Wanted(&find::TEST_CONNECTION);
+    fake.agent().ask(which, &values, Some(&token())).await.unwrap();
+    let [seen] = fake.seen().try_into().unwrap();
+    assert_eq!(seen.header("host"), Some(format!("127.0.0.1:{}", fake.port).as_str()));
+    assert_eq!((seen.header("cookie"), seen.header("transfer-encoding")), (None, None));
+    assert_eq!((seen.header("x-tenant"), seen.json()), (Some("one"), json!({ "domain": "a.example" })));
+}
+
+/// Two parts of one schema may be put together from the same third.
+#[tokio::test]
+async fn what_two_parts_have_in_common_is_no_circle() {
+    let schema = json!({ "allOf": [{ "$ref": "#/definitions/One" }, { "$ref": "#/definitions/Two" }] });
+    let mut document = swagger(TEST, &test_operation(&schema));
+    let part = || json!({ "allOf": [{ "$ref": "#/definitions/Base" }] });
+    document["definitions"] = json!({ "One": part(), "Two": part(),
+        "Base": { "type": "object", "properties": { "domain": { "type": "string" } } } });
+    let fake = Fake::with_document(&document).await;
+    fake.json(&format!("POST {TEST}"), 200, &json!({ "id": "1" }));
+    fake.test().await.unwrap();
+    assert_eq!(fake.seen()[0].json(), json!({ "domain": "contoso.example" }));
+}

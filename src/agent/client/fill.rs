@@ -1,7 +1,10 @@
 //! Requests from an operation's parameters and schemas, and what is known of a connection.
 
+mod values;
+
 use serde_json::{Map, Value};
 
+pub use self::values::{Credential, Request, Values};
 use super::{
     document::{Document, Operation, Place},
     find::plain,
@@ -27,53 +30,6 @@ const USERNAME: &[&str] = &["username", "user", "connectionuser", "userprincipal
 const PASSWORD: &[&str] = &["password", "connectionpassword", "userpassword"];
 const CONTROLLER: &[&str] = &["localdomaincontroller", "domaincontroller"];
 const ID: &[&str] = &["id", "connectionid"];
-
-/// What a connection signs in with.
-#[derive(Debug, Clone)]
-pub enum Credential {
-    /// An app's secret.
-    ClientSecret(Secret),
-    /// An app's certificate and key, PEM.
-    Certificate(Secret),
-    /// A user's password.
-    Password(Secret),
-}
-
-/// What is known, to fill requests from.
-#[derive(Debug, Clone, Default)]
-pub struct Values {
-    /// The mail domain: what stands where one text is wanted.
-    pub domain: String,
-    /// The connection's name.
-    pub name: Option<String>,
-    /// The app's id.
-    pub client_id: Option<String>,
-    /// The user's name.
-    pub username: Option<String>,
-    /// The secret.
-    pub credential: Option<Credential>,
-    /// The controller that the directory side uses.
-    pub controller: Option<String>,
-    /// What the agent calls the connection.
-    pub id: Option<String>,
-    /// A body that somebody wrote, to be sent in place of one that is filled.
-    pub body: Option<Value>,
-}
-
-/// What is to be sent, beside method and address.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// With the parameters in it.
-    pub path: String,
-    /// Names and values.
-    pub query: Vec<(String, String)>,
-    /// Names and values.
-    pub headers: Vec<(String, String)>,
-    /// With its media type.
-    pub body: Option<(Value, String)>,
-    /// Whether a secret is in it.
-    pub holds_secret: bool,
-}
 
 impl Values {
     /// The text that belongs to a name; `alone`: there is no member for the domain, so `name` means that.
@@ -122,12 +78,15 @@ pub fn fill(document: &Document, operation: &Operation, values: &Values) -> Resu
         let known = values.known(&parameter.name, true).filter(|_| may_know).map(str::to_owned);
         let known = written.as_ref().map(text_of).or(known);
         let value = known.or_else(|| (parameter.place == Place::Path && only_one).then(|| values.domain.clone()));
+        if parameter.place == Place::Header && is_ours(&parameter.name) {
+            continue;
+        }
         match (parameter.place, value.filter(|value| !value.is_empty())) {
             (Place::Path, Some(value)) => path = path.replace(&format!("{{{}}}", parameter.name), &segment(&value)),
             (Place::Query, Some(value)) => query.push((parameter.name.clone(), value)),
-            (Place::Header, Some(value)) if !is_ours(&parameter.name) => headers.push((parameter.name.clone(), value)),
+            (Place::Header, Some(value)) => headers.push((parameter.name.clone(), value)),
             (Place::Form, _) => return Err(cannot(operation, "it wants a form, and bodies are sent as JSON")),
-            (_, None) if parameter.required && !is_ours(&parameter.name) => missing.push(parameter.name.clone()),
+            (_, None) if parameter.required => missing.push(parameter.name.clone()),
             _ => {}
         }
     }
@@ -304,9 +263,26 @@ fn is_secret(name: &str) -> bool {
     [CLIENT_SECRET, CERTIFICATE, PASSWORD].iter().any(|names| names.contains(&plain(name).as_str()))
 }
 
-/// The token's own header is not a parameter to fill.
+/// The token's own header is not a parameter to fill, and those that HTTP is made of are no document's business.
 fn is_ours(header: &str) -> bool {
-    ["authorization", "contenttype", "accept"].contains(&plain(header).as_str())
+    const OURS: [&str; 14] = [
+        "accept",
+        "authorization",
+        "connection",
+        "contentlength",
+        "contenttype",
+        "cookie",
+        "expect",
+        "host",
+        "keepalive",
+        "te",
+        "trailer",
+        "transferencoding",
+        "upgrade",
+        "via",
+    ];
+    let name = plain(header);
+    OURS.contains(&name.as_str()) || name.starts_with("proxy")
 }
 
 fn text_of(value: &Value) -> String {

@@ -1,5 +1,7 @@
 //! One HTTP client per agent: times and sizes bounded, no redirects, a token only over TLS or to this machine.
 
+use std::time::Duration;
+
 use reqwest::{Client, RequestBuilder, header};
 use url::Url;
 
@@ -23,7 +25,12 @@ pub(super) struct Http {
     client: Client,
     address: Address,
     has_ca: bool,
+    /// How long the document may take.
+    reading: Duration,
 }
+
+/// An agent's document is not worked for: it is there or not.
+const READING: Duration = Duration::from_secs(30);
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -61,7 +68,8 @@ impl Http {
         }
         let client =
             builder.build().map_err(|e| Error::new("agent.client", format!("no HTTP client can be made: {e}")))?;
-        Ok(Self { client, address: address.clone(), has_ca: options.ca_pem.is_some() })
+        let (has_ca, reading) = (options.ca_pem.is_some(), options.timeout.min(READING));
+        Ok(Self { client, address: address.clone(), has_ca, reading })
     }
 
     pub(super) fn address(&self) -> &Address {
@@ -75,7 +83,8 @@ impl Http {
 
     /// Fetches what is at a place.
     pub(super) async fn get(&self, base: &str, place: &str, token: Option<&Secret>) -> Result<Reply> {
-        let mut request = self.client.get(there(base, place)?).header(header::ACCEPT, "application/json");
+        let request = self.client.get(there(base, place)?).timeout(self.reading);
+        let mut request = request.header(header::ACCEPT, "application/json");
         if let Some(token) = token {
             request = request.bearer_auth(token.expose());
         }
@@ -104,7 +113,7 @@ impl Http {
         self.refuse_in_the_clear(&url, token.is_some() || request.holds_secret)?;
         let mut asked = self.client.request(operation.method.clone(), url).header(header::ACCEPT, "application/json");
         for (name, value) in &request.headers {
-            asked = asked.header(name, value);
+            asked = asked.header(name, sensitive(value)?);
         }
         asked = match (
             token,
@@ -112,7 +121,7 @@ impl Http {
         ) {
             (None, _) => asked,
             (Some(token), None) => asked.bearer_auth(token.expose()),
-            (Some(token), Some(name)) => asked.header(name, sensitive(token)?),
+            (Some(token), Some(name)) => asked.header(name, sensitive(token.expose())?),
         };
         if let Some((body, media)) = &request.body {
             let text = match body {
@@ -228,10 +237,14 @@ fn too_large(address: &Address, writes: bool) -> Error {
         .hint("see that host and port are the Remote Agent's")
 }
 
-fn sensitive(token: &Secret) -> Result<header::HeaderValue> {
-    let mut value = header::HeaderValue::from_str(token.expose()).map_err(|_| {
-        Error::new("agent.bad_token", "the token has characters that a header cannot carry")
-            .hint("give the agent's token alone")
+/// A header's value that nobody shows.
+fn sensitive(text: &str) -> Result<header::HeaderValue> {
+    let mut value = header::HeaderValue::from_str(text).map_err(|_| {
+        Error::new(
+            "agent.bad_token",
+            "the token, or what goes into a header, has characters that a header cannot carry",
+        )
+        .hint("give the agent's token alone")
     })?;
     value.set_sensitive(true);
     Ok(value)

@@ -10,6 +10,7 @@ pub mod document;
 pub mod fill;
 pub mod find;
 mod http;
+mod options;
 pub mod read;
 pub mod schema;
 
@@ -22,6 +23,7 @@ use std::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub use self::options::Options;
 use self::{
     document::{Document, Operation},
     fill::Values,
@@ -38,25 +40,6 @@ use crate::{
     net::http::is_here,
     secret::Secret,
 };
-
-/// How an agent is reached.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// CA certificates in PEM; only they are trusted then. Otherwise the system's.
-    pub ca_pem: Option<Arc<str>>,
-    /// How long one request may take, its answer included.
-    pub timeout: Duration,
-    /// The proxy to go through, as `HTTPS_PROXY` tells it; never to this machine.
-    pub proxy: Option<Arc<str>>,
-    /// Hosts that are reached without the proxy, as `NO_PROXY` tells them.
-    pub no_proxy: Option<Arc<str>>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { ca_pem: None, timeout: Duration::from_mins(1), proxy: None, no_proxy: None }
-    }
-}
 
 /// Where an agent listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    net::http::unescaped,
+};
 
 /// References that lead on to references; more are a circle.
 const LONGEST_WAY: usize = 32;
+/// References in one schema; more are of a document that is made to be never read to its end.
+const MOST_PARTS: usize = 256;
 
 /// A schema. What is of another type than it should be reads as absent: only what is needed has to be right.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -98,18 +103,20 @@ impl Whole {
     /// `agent.bad_document` for a reference that leads nowhere, out of the document, or in a circle without end.
     pub fn of(schema: &Schema, schemas: &Schemas) -> Result<Self> {
         let mut whole = Self::default();
-        whole.take_in(schema, schemas)?;
+        whole.take_in(schema, schemas, &mut Vec::new())?;
         Ok(whole)
     }
 
-    fn take_in(&mut self, schema: &Schema, schemas: &Schemas) -> Result<()> {
-        let mut schema = schema;
+    /// `from`: the definitions that led here. Two parts may have a third in common; one that leads back to itself is a circle.
+    fn take_in(&mut self, schema: &Schema, schemas: &Schemas, from: &mut Vec<String>) -> Result<()> {
+        let (mut schema, depth) = (schema, from.len());
         while let Some(reference) = &schema.reference {
             let name = name(reference)?;
-            if self.way.len() >= LONGEST_WAY || self.way.contains(&name) {
+            if from.len() >= LONGEST_WAY || self.way.len() >= MOST_PARTS || from.contains(&name) {
                 return Err(bad(&format!("the schema {name} refers to itself and says nothing else")));
             }
             schema = schemas.get(&name).ok_or_else(|| bad(&format!("there is no schema {name}")))?;
+            from.push(name.clone());
             self.way.push(name);
         }
         if schema.kind != Kinds::Any {
@@ -118,7 +125,11 @@ impl Whole {
         self.properties.extend(schema.properties.iter().map(|(name, schema)| (name.clone(), schema.clone())));
         self.required.extend(schema.required.iter().cloned());
         self.choices.extend(schema.one_of.iter().chain(&schema.any_of).cloned());
-        schema.all_of.iter().try_for_each(|part| self.take_in(part, schemas))
+        for part in &schema.all_of {
+            self.take_in(part, schemas, from)?;
+        }
+        from.truncate(depth);
+        Ok(())
     }
 
     /// Whether it is an object.
@@ -132,20 +143,8 @@ impl Whole {
 pub(super) fn name(reference: &str) -> Result<String> {
     let inside = reference.strip_prefix("#/").and_then(|path| path.rsplit('/').next()).filter(|name| !name.is_empty());
     let name = inside.ok_or_else(|| bad(&format!("the reference {reference} leads out of the document")))?;
+    // Names of generic types come as `Page%5BUser%5D`.
     Ok(unescaped(name).replace("~1", "/").replace("~0", "~"))
-}
-
-/// Percent-encoding undone: names of generic types come as `Page%5BUser%5D`.
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let hex = after.get(..2).filter(|_| first == b'%').and_then(|two| str::from_utf8(two).ok());
-        let byte = hex.and_then(|two| u8::from_str_radix(two, 16).ok());
-        bytes.push(byte.unwrap_or(first));
-        rest = if byte.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 pub(super) fn bad(said: &str) -> Error {

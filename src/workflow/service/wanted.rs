@@ -166,8 +166,7 @@ pub(super) struct ActionReq {
     body: Option<Value>,
 }
 
-/// An [`ActionReq`] that was read.
-#[derive(Debug)]
+/// An [`ActionReq`] that was read. It has no `Debug`: there may be secrets in its body.
 pub(super) struct Action {
     pub(super) connection: String,
     pub(super) domain: Option<String>,
