@@ -10,7 +10,7 @@ use crate::{
     host::StopSignals,
     report::Paint,
     run::exit_code,
-    service::{Listener, Service, Stopped, tls, tls::Certificate, token},
+    service::{Alone, Listener, Service, Stopped, tls, tls::Certificate, token},
     store::Store,
     verdict::Verdict,
 };
@@ -52,6 +52,7 @@ pub(super) fn show_token(session: &Session, store: &Store, new: bool) -> Result<
 impl Serving<'_> {
     /// Serves until a signal; a second one hurries.
     pub(super) fn serve(&self, session: &Session, service: Service) -> Result<u8> {
+        let _alone = Alone::in_folder(&self.folder, self.name)?;
         let tls = self.tls(session)?;
         let stopped = runtime()?.block_on(async {
             let mut signals = StopSignals::listen();

@@ -6,6 +6,7 @@
 //! `answer` or `problem` (redacted). Nothing but `pages` is to be had without the token, and an answer to somebody who has
 //! not shown it never repeats what he sent: redaction would tell him whether he has guessed a secret.
 
+mod alone;
 pub mod answer;
 mod attempts;
 pub mod body;
@@ -22,6 +23,7 @@ pub mod token;
 
 use std::{sync::Arc, time::Duration};
 
+pub use alone::Alone;
 pub use answer::Answer;
 use axum::Router;
 pub use listen::{Listener, Stopped};
@@ -56,7 +58,7 @@ pub struct Limits {
     pub head_seconds: u64,
     /// Seconds in which a request's body has to arrive, and in which a client has to take the next part of an answer.
     pub body_seconds: u64,
-    /// Seconds that an operation may take.
+    /// Seconds that an operation may take; of the Workflow Engine, an agent behind it.
     pub answer_seconds: u64,
     /// Operations at once; more wait for a second and are then refused.
     pub at_once: usize,
@@ -87,6 +89,10 @@ impl Limits {
 
     fn body(&self) -> Duration {
         Duration::from_secs(self.body_seconds.max(1))
+    }
+
+    fn answer(&self) -> Duration {
+        Duration::from_secs(self.answer_seconds.max(1))
     }
 
     fn largest_body(&self) -> usize {

@@ -75,11 +75,11 @@ fn a_second_signal_ends_it_at_once() {
 
 #[test]
 fn a_port_that_is_taken_is_told_and_what_it_says_is_whole() {
-    let served = Served::new();
-    let second = served.world.program().args(["agent", "serve", "--listen", &served.address]).run();
+    let (served, other) = (Served::new(), crate::support::world::World::new());
+    let second = other.program().args(["agent", "serve", "--listen", &served.address]).run();
     assert_eq!((second.code, second.stdout.as_str()), (Some(2), ""));
     assert!(second.stderr.starts_with("error[service.port]: "), "{}", second.stderr);
-    let mut plain = served.world.program().args(["agent", "serve", "--listen", "127.0.0.1:0"]).start();
+    let mut plain = other.program().args(["agent", "serve", "--listen", "127.0.0.1:0"]).start();
     plain.await_output("Ctrl-C ends it");
     plain.signal("TERM");
     let ended = plain.finish();
@@ -100,4 +100,20 @@ the Remote Agent has stopped
 ",
         &said,
     );
+}
+
+/// Two would each hold what the other does not know: tenants, tokens, licence profiles.
+#[test]
+fn a_second_agent_of_one_home_is_refused() {
+    let served = Served::new();
+    let second = served.world.program().args(["agent", "serve", "--listen", "127.0.0.1:0"]).run();
+    assert_eq!(second.code, Some(2), "{}", second.text());
+    assert!(
+        second.stderr.starts_with("error[service.running]: the Remote Agent of this home is running already"),
+        "{}",
+        second.stderr
+    );
+    let (world, _) = served.stop();
+    let served = Served::with(world, &[]);
+    assert_eq!(served.get("/api/Agent/Status").status, 200);
 }
