@@ -1,6 +1,6 @@
 //! `libretto workflow`: the Workflow Engine's service and its token.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Session,
@@ -14,6 +14,9 @@ use crate::{
     workflow::service::{self as engine, Engine},
 };
 
+/// Seconds that each waits longer than the one behind it.
+const MORE: u64 = 10;
+
 pub(super) fn workflow(session: &Session, command: WorkflowCommand) -> Result<u8> {
     match command {
         WorkflowCommand::Serve(args) => serve(session, &args),
@@ -25,9 +28,13 @@ pub(super) fn workflow(session: &Session, command: WorkflowCommand) -> Result<u8
 }
 
 fn serve(session: &Session, args: &EngineArgs) -> Result<u8> {
-    let limits = Config::load(&session.home)?.service;
+    let mut limits = Config::load(&session.home)?.service;
+    // An agent says itself what has taken it too long, as long as nobody before it loses patience sooner.
+    let agents = limits.answer_seconds.saturating_add(MORE);
+    limits.answer_seconds = agents.saturating_add(MORE);
     let folder = session.home.join(engine::FOLDER);
     let options = Options {
+        timeout: Duration::from_secs(agents),
         proxy: session.host.https_proxy().map(Arc::from),
         no_proxy: session.host.no_proxy().map(Arc::from),
         ..Options::default()

@@ -15,7 +15,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use tokio::time::{Instant, sleep};
 
 use super::errors;
-use crate::error::Result;
+use crate::{error::Result, net::deadline};
 
 /// The first pause after a refusal that tells none; it doubles with every further one.
 const FIRST: Duration = Duration::from_secs(1);
@@ -113,7 +113,7 @@ pub(super) fn is_throttled(status: u16, headers: &HeaderMap) -> bool {
     status == 429 || (status == 503 && headers.contains_key("retry-after"))
 }
 
-/// How long an operation waits yet, in all.
+/// How long an operation waits yet, in all: no longer than the request may that it is a part of.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
     until: Instant,
@@ -121,7 +121,8 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new(length: Duration) -> Self {
-        Self { until: Instant::now() + length.min(CAP) }
+        let until = Instant::now() + length.min(CAP);
+        Self { until: deadline::told().map_or(until, |told| told.min(until)) }
     }
 
     /// Waits, unless that is longer than there is patience for.

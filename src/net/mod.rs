@@ -3,5 +3,6 @@
 //! What goes wrong is told as a reason, without code and remedy: those belong to the room that asks.
 
 pub(crate) mod cause;
+pub(crate) mod deadline;
 pub(crate) mod http;
 pub(crate) mod trust;

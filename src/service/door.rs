@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{Limits, Problem, Token, attempts::Attempts, listen::Peer, pages::Pages};
-use crate::error::Error;
+use crate::{error::Error, net::deadline};
 
 /// How long a request waits for its turn before it is refused.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const DISCARD: Duration = Duration::from_secs(2);
 /// And so much, times the largest body.
 const DISCARD_TIMES: usize = 4;
+
+/// The part of an operation's time that it may wait for others.
+const WAITING: f64 = 0.75;
 
 /// What the door knows.
 pub(super) struct Door {
@@ -139,13 +142,16 @@ impl Door {
         // It has done its duty, and logs of what follows are not to have it.
         parts.headers.remove(header::AUTHORIZATION);
         let request = Request::from_parts(parts, Body::from(whole));
+        // What waits for the cloud says so in time, before this here only knows that it took too long.
+        let whole = self.limits.answer();
+        let may_wait = tokio::time::Instant::now() + whole.mul_f64(WAITING);
         // A task of its own: a client that goes away must not leave a write half done.
         let done = tokio::spawn(async move {
-            let response = next.run(request).await;
+            let response = deadline::until(may_wait, next.run(request)).await;
             drop(place);
             response
         });
-        match timeout(Duration::from_secs(self.limits.answer_seconds.max(1)), done).await {
+        match timeout(whole, done).await {
             Ok(Ok(response)) => response,
             Ok(Err(_)) => {
                 let error = Error::in_doubt("service.fault", "the service has a fault of its own")

@@ -141,3 +141,26 @@ fn users_and_their_licences_are_worked_on() {
     let unknown = clouded.served.post("/api/Users/AssignLicence", &user(json!({ "sku": "NOT_THERE" })));
     assert_eq!(unknown.problem(), (404, "agent.unknown_licence".to_owned()));
 }
+
+/// What a request may take in all is one time: the cloud's pauses end before it does.
+#[test]
+fn a_cloud_that_is_throttled_for_too_long_is_told_as_that() {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let login = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let said =
+                "HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            let _ = stream.write_all(said.as_bytes());
+        }
+    });
+    let world = World::new();
+    world.file("home/config.toml", "[service]\nanswer_seconds = 8\n");
+    let served = Served::with(world, &["--cloud-login", &login]);
+    served.call("Add", &json!({ "domain": "contoso.example", "clientId": "app", "clientSecret": "a-first-secret" }));
+    let reply = served.call("TestConnection", &json!("contoso.example"));
+    assert_eq!(reply.problem(), (424, "cloud.throttled".to_owned()));
+    assert_eq!(reply.json()["verdict"], "inconclusive");
+}

@@ -18,8 +18,8 @@ use crate::{
     secret::Secret,
 };
 
-/// An action waits as long as the engine gives an agent, and a little longer.
-const ACTION: Duration = Duration::from_secs(130);
+/// An action waits as long as the engine does for an agent, and a little longer.
+const ACTION: Duration = Duration::from_secs(150);
 /// Everything else is the engine's own work.
 const OWN: Duration = Duration::from_secs(30);
 
