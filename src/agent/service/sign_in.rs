@@ -64,9 +64,12 @@ impl Agent {
         let opened = self.stored(move |inner| inner.open_secret(&wanted)).await?;
         let tenant = match self.0.tenants.known(domain) {
             Some(tenant) => tenant,
-            None => self.0.cloud.discover(domain).await?,
+            None => {
+                let found = self.0.cloud.discover(domain).await?;
+                self.0.tenants.learn(domain, &found);
+                found
+            }
         };
-        self.0.tenants.learn(domain, &tenant);
         let app = opened.connection.msonline()?.client_id.clone().unwrap_or_else(|| CONSOLE.to_owned());
         let version = Some(i64::from(opened.credential.version));
         let sign_in = SignIn { tenant, app, proof: opened.proof, version };
