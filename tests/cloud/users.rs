@@ -190,6 +190,15 @@ async fn a_change_that_is_answered_with_a_web_page_is_in_doubt() {
 }
 
 #[tokio::test]
+async fn a_user_that_was_made_and_cannot_be_read_is_in_doubt() {
+    let (fake, graph) = signed_in().await;
+    fake.on("POST", "/v1.0/users", [Reply::json(201, &json!({ "id": 7 })).odd()]);
+    let error = graph.create_user(&new_user()).await.unwrap_err();
+    assert_eq!((error.code(), error.verdict()), ("cloud.in_doubt", Verdict::InDoubt));
+    assert!(error.message().starts_with("the user was made, but "), "{error}");
+}
+
+#[tokio::test]
 async fn a_name_that_is_taken_is_named() {
     let (fake, graph) = signed_in().await;
     let message = "Another object with the same value for property userPrincipalName already exists.";

@@ -136,7 +136,8 @@ impl Graph {
             body["usageLocation"] = country.as_str().into();
         }
         let made = self.send(Ask::post("/users", body)).await?;
-        User::read(&made).map_err(|error| error.context("the user was made, but"))
+        User::read(&made)
+            .map_err(|error| super::batch::doubt(&error.context("the user was made, but its record cannot be read")))
     }
 
     /// Lets a user sign in. Least permission: `User.EnableDisableAccount.All` with `User.Read.All`.
