@@ -152,6 +152,19 @@ async fn a_proxy_that_is_down_is_named() {
 }
 
 #[tokio::test]
+async fn a_proxys_password_is_known_as_it_is_and_as_it_was_written() {
+    let options = Options {
+        proxy: Some("http://me:Canary%2DProxy%40%2F9@proxy.example:3128".into()),
+        ..options(&format!("https://{HOST}/"), None)
+    };
+    assert!(!format!("{options:?}").contains("Canary"), "{options:?}");
+    Cloud::new(options).unwrap();
+    for form in ["Canary-Proxy@/9", "Canary%2DProxy%40%2F9"] {
+        assert_eq!(libretto::secret::redact::redact(&format!("it is {form}.")), "it is [secret].");
+    }
+}
+
+#[tokio::test]
 async fn who_does_not_answer_is_told_from_who_is_not_there() {
     let fake = FakeCloud::start().await;
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -186,6 +199,29 @@ async fn who_does_not_answer_is_told_from_who_is_not_there() {
     sign_in.tenant.login = format!("http://{address}/").parse().unwrap();
     let error = fake.cloud().sign_in(&sign_in, Freshness::Fresh).await.unwrap_err();
     assert_eq!((error.code(), error.verdict()), ("cloud.broken", Verdict::Inconclusive));
+}
+
+/// It may have been looked at, and wrong ones are counted.
+#[tokio::test]
+async fn a_password_is_not_sent_again_when_its_answer_is_lost() {
+    let fake = FakeCloud::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (counted, mut count) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counted.send(()).unwrap();
+            let _ = stream.read(&mut [0; 4096]).await;
+        }
+    });
+    let mut sign_in = fake.sign_in();
+    sign_in.tenant.login = format!("http://{address}/").parse().unwrap();
+    let password = libretto::secret::Secret::new("a user's password").unwrap();
+    sign_in.proof = libretto::cloud::Proof::Password { username: "ada@contoso.example".to_owned(), password };
+    let error = fake.cloud().sign_in(&sign_in, Freshness::Fresh).await.unwrap_err();
+    assert_eq!((error.code(), error.verdict()), ("cloud.broken", Verdict::Inconclusive));
+    count.recv().await.unwrap();
+    assert!(count.try_recv().is_err());
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ pub(super) async fn fetch(cloud: &Cloud, sign_in: &SignIn) -> Result<Token> {
             Err(error) => Err(error),
         };
         match result {
-            Err(error) if attempt + 1 < ATTEMPTS && may_pass(&error) => {
+            Err(error) if attempt + 1 < ATTEMPTS && may_pass(&error, &sign_in.proof) => {
                 patience.wait(back_off(attempt), "the sign-in service").await?;
                 attempt += 1;
             }
@@ -82,10 +82,15 @@ pub(super) async fn fetch(cloud: &Cloud, sign_in: &SignIn) -> Result<Token> {
     }
 }
 
-/// A second attempt is of use: nobody's password was looked at.
-fn may_pass(error: &Error) -> bool {
+/// A second attempt is of use, and of no harm: a password whose answer was lost may have been looked at, and wrong ones are
+/// counted.
+fn may_pass(error: &Error, proof: &Proof) -> bool {
     let looping = error.details().iter().any(|(key, value)| *key == "aadsts" && value == "50196");
-    matches!(error.code(), "cloud.unavailable" | "cloud.broken") && !looping
+    match error.code() {
+        "cloud.unavailable" => !looping,
+        "cloud.broken" => !matches!(proof, Proof::Password { .. }),
+        _ => false,
+    }
 }
 
 fn read(answer: &Answer, sign_in: &SignIn, form: &Form) -> Result<Token> {
