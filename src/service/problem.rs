@@ -60,7 +60,7 @@ impl Problem {
 
     /// Says when to come again.
     #[must_use]
-    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.headers.push((header::RETRY_AFTER, seconds.max(1).into()));
         self
     }

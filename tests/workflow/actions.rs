@@ -89,6 +89,7 @@ fn an_agent_that_hangs_does_not_hold_up_the_others() {
         let held = hanging.accept().unwrap();
         let second = engine.act("hanging", "Agent_Status", &Value::Null);
         assert_eq!(second.problem(), (503, "workflow.agent_busy".to_owned()));
+        assert_eq!(second.header("retry-after"), Some("1"));
         assert_eq!(engine.act("contoso", "Agent_Status", &Value::Null).status, 200);
         drop((held, hanging));
         assert_eq!(first.join().unwrap().problem().0, 424);

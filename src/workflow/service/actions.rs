@@ -95,7 +95,8 @@ pub(super) async fn act(
         .await?;
     let address = Address { host: route.host.clone(), port: route.port };
     let place = engine.0.ways.place(&address).await;
-    let _place = place.map_err(|e| Problem::new(StatusCode::SERVICE_UNAVAILABLE, of_route(e, &route)))?;
+    let _place =
+        place.map_err(|e| Problem::new(StatusCode::SERVICE_UNAVAILABLE, of_route(e, &route)).retry_after(1))?;
     // Another's refusal or silence is no fault of this service's, whatever its code.
     let done = engine.0.ways.ask(address, &route, token.as_ref(), action).await;
     done.map(Answer).map_err(|e| Problem::new(StatusCode::FAILED_DEPENDENCY, of_route(e, &route)))
