@@ -123,3 +123,16 @@ fn one_that_cannot_be_used_is_refused_with_its_reason() {
         assert!(output.stderr.contains("help: "), "{}", output.stderr);
     }
 }
+
+#[test]
+fn a_name_that_is_written_otherwise_makes_no_other_certificate() {
+    let first = ["--self-signed", "--tls-name", "Agent1.Corp.Example", "--tls-name", "2001:DB8::0:1"];
+    let served = Served::with(World::new(), &first);
+    let said = started(&served);
+    let pem = std::fs::read_to_string(served.world.home().join("agent/certificate.pem")).unwrap();
+    assert_eq!(ask(&served, &pem, "agent1.corp.example", "/").unwrap().status, 200);
+    let (world, _) = served.stop();
+    let again = ["--self-signed", "--tls-name", "agent1.corp.example.", "--tls-name", "2001:db8::1"];
+    let served = Served::with(world, &again);
+    assert_eq!(started(&served)["fingerprint"], said["fingerprint"]);
+}

@@ -40,7 +40,8 @@ const VALID: Duration = Duration::days(3650);
 /// # Errors
 /// `service.bad_certificate` where the one that is kept is damaged or has expired.
 pub fn own(folder: &Path, names: &[String]) -> Result<(Certificate, PathBuf)> {
-    let wanted: BTreeSet<String> = LOOPBACK.iter().map(|&name| name.to_owned()).chain(names.iter().cloned()).collect();
+    let wanted: BTreeSet<String> =
+        LOOPBACK.iter().map(|&name| name.to_owned()).chain(names.iter().map(|name| plain(name))).collect();
     let failed = |e: io::Error| files_failed(folder, &e).context("the service's certificate cannot be kept");
     let mut pair = read(folder)?;
     let kept = pair.as_deref().map(|pair| names_of(pair)).transpose()?;
@@ -61,6 +62,13 @@ pub fn own(folder: &Path, names: &[String]) -> Result<(Certificate, PathBuf)> {
     Ok((loaded(chain, key, |said| damaged(folder, &said))?, public))
 }
 
+/// A name as the certificate has it: names in DNS are the same in capitals and with a dot behind, addresses have several forms.
+fn plain(name: &str) -> String {
+    let name = name.trim().trim_matches(['[', ']']);
+    name.parse::<IpAddr>()
+        .map_or_else(|_| name.trim_end_matches('.').to_ascii_lowercase(), |address| address.to_string())
+}
+
 fn read(folder: &Path) -> Result<Option<Zeroizing<String>>> {
     let path = folder.join(PAIR);
     match fs::read_to_string(&path) {
@@ -79,7 +87,7 @@ fn names_of(pair: &str) -> Result<BTreeSet<String>> {
         .map_err(|_| Error::new("service.bad_certificate", "the certificate cannot be read"))?;
     let names = read.subject_alternative_name().ok().flatten();
     let names = names.iter().flat_map(|names| &names.value.general_names).filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::DNSName(name) => Some(plain(name)),
         GeneralName::IPAddress(bytes) => match bytes.len() {
             4 => <[u8; 4]>::try_from(*bytes).ok().map(|four| IpAddr::from(four).to_string()),
             _ => <[u8; 16]>::try_from(*bytes).ok().map(|sixteen| IpAddr::from(sixteen).to_string()),
