@@ -15,17 +15,20 @@ use super::problem::{MEDIA_TYPE, Said};
 const BODY: &str = "req";
 
 /// What any operation may be answered beside its own.
-const REFUSALS: [(&str, &str); 10] = [
+const REFUSALS: [(&str, &str); 13] = [
     ("400", "The request is not as the operation needs it"),
     ("401", "No token, or a wrong one"),
     ("404", "What it is about is not there"),
+    ("405", "The operation is not called with this method"),
     ("408", "The request's body did not arrive in time"),
     ("409", "It goes against what is there"),
     ("413", "The request's body is too large"),
     ("415", "The request's body is not JSON"),
     ("424", "Another service has refused, or was not reached: the cloud, an agent"),
     ("429", "Too many wrong tokens came from this address"),
+    ("500", "The service has a fault of its own, or its store cannot be used"),
     ("503", "The service does as much as it may at once"),
+    ("504", "The operation takes too long; it goes on"),
 ];
 
 /// The document with what the floor adds to it.

@@ -108,7 +108,12 @@ fn a_token_that_cannot_be_opened_is_not_replaced_by_itself() {
 fn many_that_make_the_token_at_once_get_the_same() {
     let world = World::new();
     let running: Vec<_> = (0..6).map(|_| world.program().args(["agent", "token"]).start()).collect();
-    let mut tokens: Vec<String> = running.into_iter().map(|one| one.finish().stdout).collect();
+    let mut tokens = Vec::new();
+    for one in running {
+        let ended = one.finish();
+        assert_eq!((ended.code, ended.stderr.as_str(), ended.stdout.trim_end().len()), (Some(0), "", 43));
+        tokens.push(ended.stdout);
+    }
     tokens.dedup();
     assert_eq!(tokens.len(), 1, "{tokens:?}");
 }
