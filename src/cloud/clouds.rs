@@ -55,6 +55,12 @@ impl NationalCloud {
         }
     }
 
+    /// Its sign-in host and its Graph host; `None` for one that is none of Microsoft's.
+    #[must_use]
+    pub fn hosts(self) -> Option<(&'static str, &'static str)> {
+        PLACES.iter().find(|place| place.cloud == self).map(|place| (place.login, place.graph))
+    }
+
     /// Reads the word back.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::Agent;
 use crate::{
-    cloud::Options,
+    cloud::{Options, clouds::NationalCloud},
     error::{Error, Result},
     net::trust,
     service::{Answer, Problem, body},
@@ -22,17 +22,13 @@ use crate::{
 /// How long each stage of a host may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The hosts of each national cloud: portal, sign-in, Graph.
-const CLOUDS: [(&str, [(&str, &str); 3]); 4] = [
-    ("global", hosts("portal.azure.com", "login.microsoftonline.com", "graph.microsoft.com")),
-    ("gcc-high", hosts("portal.azure.us", "login.microsoftonline.us", "graph.microsoft.us")),
-    ("dod", hosts("portal.azure.us", "login.microsoftonline.us", "dod-graph.microsoft.us")),
-    ("china", hosts("portal.azure.cn", "login.partner.microsoftonline.cn", "microsoftgraph.chinacloudapi.cn")),
+/// The national clouds as people call them, and the portal of each.
+const CLOUDS: [(&str, NationalCloud, &str); 4] = [
+    ("global", NationalCloud::Global, "portal.azure.com"),
+    ("gcc-high", NationalCloud::UsGovernment, "portal.azure.us"),
+    ("dod", NationalCloud::UsDefense, "portal.azure.us"),
+    ("china", NationalCloud::China, "portal.azure.cn"),
 ];
-
-const fn hosts(portal: &'static str, login: &'static str, graph: &'static str) -> [(&'static str, &'static str); 3] {
-    [("portal", portal), ("sign-in", login), ("graph", graph)]
-}
 
 /// A national cloud.
 #[derive(Debug, Clone, Copy, ToSchema)]
@@ -130,14 +126,17 @@ pub(super) async fn check_egress(State(agent): State<Agent>, uri: Uri) -> Result
     Ok(Answer(EgressChecked { reached: hosts.iter().all(|host| host.failed.is_none()), hosts }))
 }
 
+/// The hosts of the cloud that the query names, by what they are for.
 fn asked(uri: &Uri) -> Result<[(&'static str, &'static str); 3]> {
     let query = axum::extract::Query::<std::collections::HashMap<String, String>>::try_from_uri(uri)
         .map_err(|_| body::bad("the query cannot be read"))?;
     let wanted = query.get("cloud").map_or("global", String::as_str);
-    CLOUDS
-        .into_iter()
-        .find(|(name, _)| *name == wanted)
-        .map(|(_, hosts)| hosts)
+    let found = CLOUDS.into_iter().find(|(name, ..)| *name == wanted);
+    found
+        .and_then(|(_, cloud, portal)| {
+            let (login, graph) = cloud.hosts()?;
+            Some([("portal", portal), ("sign-in", login), ("graph", graph)])
+        })
         .ok_or_else(|| body::bad("there is no such cloud").hint("global, gcc-high, dod or china"))
 }
 
