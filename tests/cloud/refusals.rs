@@ -19,6 +19,7 @@ const NAMED: &[(&str, &str, &[u64])] = &[
     ("cloud.wrong_secret", "invalid_client", &[7_000_215]),
     ("cloud.expired_secret", "invalid_client", &[7_000_222]),
     ("cloud.wrong_certificate", "invalid_client", &[700_027]),
+    ("cloud.bad_assertion", "invalid_client", &[700_023, 700_030, 50013, 5_000_226]),
     ("cloud.no_proof", "invalid_client", &[7_000_218]),
     ("cloud.unknown_app", "unauthorized_client", &[700_016]),
     ("cloud.app_disabled", "unauthorized_client", &[7_000_112]),

@@ -50,10 +50,17 @@ const TABLE: &[Known] = &[
         "make a new secret for the app and store it; rotate earlier the next time",
     ),
     known(
-        &[700_027, 700_023, 700_030, 50013, 5_000_226],
+        &[700_027],
         "cloud.wrong_certificate",
         "the assertion is not accepted for app {app}: its certificate is not registered there",
         "upload the certificate to the app registration, or use the one that is registered; a new one may need minutes",
+    ),
+    // A key that is new is none of these.
+    known(
+        &[700_023, 700_030, 50013, 5_000_226],
+        "cloud.bad_assertion",
+        "the assertion is not accepted for app {app}: its audience, its times, its signature or its certificate's names are wrong",
+        "compare the clocks and the sign-in host, and see that the certificate's key is the one that it was made for",
     ),
     known(
         &[700_211, 700_212, 700_213],
