@@ -1,6 +1,10 @@
 //! `libretto agent install`: what lets systemd, or Windows, start the agent.
 
-use std::{fmt::Write as _, io::Write as _, path::Path};
+use std::{
+    fmt::Write as _,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     cli::{
@@ -17,10 +21,7 @@ pub(in crate::cli) const UNIT: &str = "/etc/systemd/system/libretto-agent.servic
 const HARDENING: &str = "\
 UMask=0077
 NoNewPrivileges=yes
-CapabilityBoundingSet=
-AmbientCapabilities=
 ProtectSystem=strict
-ProtectHome=yes
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectClock=yes
@@ -118,12 +119,25 @@ fn unit(session: &Session, program: &str, args: &InstallArgs) -> Result<String> 
          Restart=on-failure\n\
          RestartSec=2\n\
          LimitNOFILE=16384\n\
+         CapabilityBoundingSet={capability}\n\
+         AmbientCapabilities={capability}\n\
+         ProtectHome={homes}\n\
          {HARDENING}\n\
          [Install]\n\
          WantedBy=multi-user.target\n",
         port = args.serve.listen.port(),
         user = args.user,
+        // Ports below are for those who may (capabilities(7)).
+        capability = if args.serve.listen.port() < 1024 { "CAP_NET_BIND_SERVICE" } else { "" },
+        homes = if needs_homes(session, program, &args.serve) { "read-only" } else { "yes" },
     ))
+}
+
+/// Whether the agent, or a file that it reads, lies where `ProtectHome=yes` hides all (systemd.exec(5)).
+fn needs_homes(session: &Session, program: &str, args: &ServeArgs) -> bool {
+    let files = [&args.tls_cert, &args.tls_key, &args.cloud_ca].into_iter().flatten();
+    let mut all = files.map(|path| session.host.working_folder.join(path)).chain([PathBuf::from(program)]);
+    all.any(|path| ["/home", "/root", "/run/user"].iter().any(|home| path.starts_with(home)))
 }
 
 /// The options of `serve` that are not as usual.
