@@ -71,8 +71,15 @@ fn killed_at_any_moment_it_has_all_that_it_acknowledged() {
         let found = found.unwrap_or_else(|| panic!("{domain} is lost"));
         assert!(found["version"].as_u64().unwrap() >= version, "{domain} has lost version {version}: {found}");
     }
-    // and nothing is half there
+    // and nothing is half there: the secret of each is opened, and is the one of its version
+    let store = libretto::agent::service::store(&served.world.home().join("agent"), "tester").unwrap();
+    let identity = libretto::secret::seal::Identity::load(&store).unwrap();
     for one in held.as_array().unwrap() {
-        assert!(one["version"].is_u64(), "{one}");
+        let connection =
+            libretto::connection::get(&store, one["domain"].as_str().unwrap(), &libretto::connection::Scope::all());
+        let current = libretto::connection::credentials::current(&store, &connection.unwrap()).unwrap().unwrap();
+        let secret = libretto::connection::credentials::open(&store, &identity, &current).unwrap();
+        let expected = if current.version == 1 { "the-first-secret" } else { "the-second-secret" };
+        assert_eq!((json!(current.version), secret.expose()), (one["version"].clone(), expected), "{one}");
     }
 }

@@ -84,9 +84,12 @@ async fn an_agents_own_words_are_passed_on() {
 #[tokio::test]
 async fn no_redirect_takes_the_token_elsewhere() {
     let (fake, elsewhere) = (fake().await, Fake::start().await);
-    fake.page(&format!("POST {TEST}"), 307, "text/plain", "");
+    elsewhere.json("POST /there", 200, &json!({ "id": "1" }));
+    let place = format!("http://127.0.0.1:{}/there", elsewhere.port);
+    fake.page(&format!("POST {TEST}"), 307, "text/plain", &place);
     let error = fake.test().await.unwrap_err();
     assert_eq!(error.code(), "agent.redirected");
+    assert_eq!(error.message(), format!("POST {TEST} is sent elsewhere to {place}, and a token does not follow"));
     assert!(elsewhere.seen().is_empty());
 }
 

@@ -123,7 +123,13 @@ async fn answer(State(fake): State<Fake>, method: Method, uri: Uri, headers: Hea
     let page = fake.pages.lock().unwrap().get(&what).cloned();
     match page {
         Some((status, media, text)) => {
-            (StatusCode::from_u16(status).unwrap(), [("content-type", media)], text).into_response()
+            let mut response = (StatusCode::from_u16(status).unwrap(), [("content-type", media)]).into_response();
+            if (300..400).contains(&status) {
+                response.headers_mut().insert("location", text.parse().unwrap());
+            } else {
+                *response.body_mut() = text.into();
+            }
+            response
         }
         None => StatusCode::NOT_FOUND.into_response(),
     }
