@@ -12,12 +12,13 @@ use serde_json::{Value, json};
 use self::way::Way;
 use crate::{
     agent::client::{Which, fill::Values, find::STATUS},
+    api::types::Anything,
     connection::Connection,
     error::{Error, Result},
     script::{
         context::Context,
         operation::{Namespace, Spec},
-        value::{self, FromScript, Record},
+        value::Record,
     },
     verdict::Verdict,
 };
@@ -118,20 +119,9 @@ async fn list(context: Context, (connection,): (Connection,)) -> Result<Record<V
     way.list().await.map(Value::from).map(Record)
 }
 
-/// A body as the script gave it.
-struct Body(Value);
-
-impl FromScript for Body {
-    const TYPE: &'static str = "any";
-
-    fn from_script(value: rhai::Dynamic) -> Result<Self, String> {
-        value::outgoing(&value).map(|(json, _)| Self(json))
-    }
-}
-
 async fn invoke(
     context: Context,
-    (connection, operation, body): (Connection, String, Option<Body>),
+    (connection, operation, body): (Connection, String, Option<Anything>),
 ) -> Result<Record<Value>> {
     let way = Way::to(&context, &connection).await?;
     let values = Values { body: body.map(|body| body.0), ..way.values() };

@@ -2,11 +2,15 @@
 //! And the one function of the language that scripts must not have.
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, NativeCallContext};
+use serde_json::Value;
 
 use crate::{
     connection::{Connection, Settings},
     error::Error,
-    script::{diagnose::raise, value},
+    script::{
+        diagnose::raise,
+        value::{self, FromScript},
+    },
     secret::Secret,
 };
 
@@ -89,4 +93,15 @@ fn register_connection(engine: &mut Engine) {
 
 fn texts(texts: &[String]) -> Array {
     texts.iter().map(|text| text.clone().into()).collect()
+}
+
+/// Anything that a script gives, e.g. the body of a request: as JSON, secrets in it opened.
+pub(super) struct Anything(pub(super) Value);
+
+impl FromScript for Anything {
+    const TYPE: &'static str = "any";
+
+    fn from_script(value: Dynamic) -> Result<Self, String> {
+        value::outgoing(&value).map(|(json, _)| Self(json))
+    }
 }

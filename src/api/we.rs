@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use self::way::{engine, expected, ours, route_of};
 use crate::{
     agent::client::find::{LIST, STATUS, only_reads},
+    api::types::Anything,
     connection::Connection,
     error::{Error, Result},
     script::{
         context::Context,
         operation::{Namespace, Spec},
-        value::{self, FromScript, Record},
+        value::Record,
     },
     verdict::Verdict,
     workflow::{
@@ -155,20 +156,9 @@ async fn drift(context: Context, (): ()) -> Result<Record<Vec<Drifted>>> {
     compare_all(&engine, expected, |name| !is_ours(name)).await.map(Record)
 }
 
-/// A body as the script gave it.
-struct Body(Value);
-
-impl FromScript for Body {
-    const TYPE: &'static str = "any";
-
-    fn from_script(value: rhai::Dynamic) -> Result<Self, String> {
-        value::outgoing(&value).map(|(json, _)| Self(json))
-    }
-}
-
 async fn act(
     context: Context,
-    (connection, operation, body): (Connection, String, Option<Body>),
+    (connection, operation, body): (Connection, String, Option<Anything>),
 ) -> Result<Record<Done>> {
     let engine = engine(&context).await?;
     let (name, domain) = route_of(&context, &connection).await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, credentials::Form};
+use crate::names::host_port;
 
 /// What a connection's kind needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,8 +184,7 @@ impl MsOnlineSettings {
     /// The agent as `host:port`, an IPv6 address in brackets.
     #[must_use]
     pub fn agent(&self) -> String {
-        let host = &self.agent_host;
-        if host.contains(':') { format!("[{host}]:{}", self.agent_port) } else { format!("{host}:{}", self.agent_port) }
+        host_port(&self.agent_host, self.agent_port)
     }
 }
 

@@ -20,7 +20,7 @@ pub const SHORTEST_SECRET: usize = 8;
 /// And so many at most: a token of somebody else's may be a long one.
 pub const LONGEST_SECRET: usize = 8 << 10;
 /// A certificate with its chain and its key.
-const LONGEST_PAIR: usize = 48 << 10;
+pub const LONGEST_PAIR: usize = 48 << 10;
 
 /// Reads a body.
 ///

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::secret::Secret;
+use crate::{names::host_port, secret::Secret};
 
 /// A route as the engine holds it. Its token is not shown, nor is the text of the certificates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -39,8 +39,7 @@ impl Held {
     /// The agent as `host:port`, an IPv6 address in brackets.
     #[must_use]
     pub fn agent(&self) -> String {
-        let host = &self.host;
-        if host.contains(':') { format!("[{host}]:{}", self.port) } else { format!("{host}:{}", self.port) }
+        host_port(&self.host, self.port)
     }
 }
 

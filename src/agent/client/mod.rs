@@ -37,6 +37,7 @@ pub use crate::cloud::{
 };
 use crate::{
     error::{Error, Result},
+    names::host_port,
     net::http::is_here,
     secret::Secret,
 };
@@ -60,11 +61,7 @@ impl Address {
 
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
+        f.write_str(&host_port(&self.host, self.port))
     }
 }
 

@@ -203,6 +203,9 @@ fn keep_out_of_outputs(given: &Value) -> Result<()> {
                     "a secret in the body must have at least {} characters",
                     body::SHORTEST_SECRET
                 ))),
+                longer if longer > body::LONGEST_PAIR => {
+                    Err(body::bad(format!("a secret in the body must have at most {} characters", body::LONGEST_PAIR)))
+                }
                 _ => Secret::new(text.as_str()).map(drop).map_err(|e| e.context("the body")),
             },
             value => keep_out_of_outputs(value),
