@@ -58,12 +58,11 @@ impl Crowd {
 
     /// A place for one more. Where there is none, a stranger is sent away; who has shown the token is waited for.
     pub(super) async fn place(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
-        let permit = match Arc::clone(&self.room).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                self.send_one_away();
-                Arc::clone(&self.room).acquire_owned().await.ok()?
-            }
+        let permit = if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
+            permit
+        } else {
+            self.send_one_away();
+            Arc::clone(&self.room).acquire_owned().await.ok()?
         };
         let (known, sent_away) = (Known::default(), Arc::new(Notify::new()));
         let stranger = Stranger { peer: network(peer), known: known.clone(), sent_away: Arc::clone(&sent_away) };

@@ -87,24 +87,24 @@ impl Pages {
     }
 
     /// A file, made from the page's own once.
-    fn found(&self, name: &str, made: impl FnOnce(&Self, SwaggerFile<'_>) -> File) -> Option<File> {
+    fn found(&self, name: &str, made: impl FnOnce(&Self, &SwaggerFile<'_>) -> File) -> Option<File> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = files.get(name) {
             return Some(file.clone());
         }
-        let file = made(self, utoipa_swagger_ui::serve(name, Arc::clone(&self.swagger)).ok()??);
+        let file = made(self, &utoipa_swagger_ui::serve(name, Arc::clone(&self.swagger)).ok()??);
         files.insert(name.to_owned(), file.clone());
         Some(file)
     }
 }
 
 impl File {
-    fn whole(_: &Pages, found: SwaggerFile<'_>) -> Self {
-        Self { kind: HeaderValue::from_str(&found.content_type).ok(), bytes: found.bytes.into_owned().into() }
+    fn whole(_: &Pages, found: &SwaggerFile<'_>) -> Self {
+        Self { kind: HeaderValue::from_str(&found.content_type).ok(), bytes: found.bytes.to_vec().into() }
     }
 
     /// The page itself, whose files are named from the root, so that it may be had at several places.
-    fn index(pages: &Pages, found: SwaggerFile<'_>) -> Self {
+    fn index(pages: &Pages, found: &SwaggerFile<'_>) -> Self {
         let page = String::from_utf8_lossy(&found.bytes)
             .replace("\"./", &format!("\"{FILES}"))
             .replace("\"index.css\"", &format!("\"{FILES}index.css\""))

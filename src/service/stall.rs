@@ -120,7 +120,8 @@ mod tests {
                 sleep(Duration::from_millis(20)).await;
             }
         });
-        let writing = tokio::time::timeout(Duration::from_secs(30), stalling.write_all(&[0; 1 << 20]));
+        let large = vec![0; 1 << 20];
+        let writing = tokio::time::timeout(Duration::from_secs(30), stalling.write_all(&large));
         assert_eq!(writing.await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
         reading.abort();
     }

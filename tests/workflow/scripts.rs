@@ -259,8 +259,8 @@ fn eavesdropper() -> (String, std::sync::Arc<std::sync::Mutex<String>>) {
             }
             let body = if text.starts_with("GET") { "[]" } else { "{\"route\":null,\"differs\":[]}" };
             keeps.lock().unwrap().push_str(&text);
-            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
-            stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+            let start = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all(format!("{start}{body}").as_bytes()).unwrap();
         }
     });
     (url, heard)

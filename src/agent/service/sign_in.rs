@@ -62,13 +62,12 @@ impl Agent {
     pub(super) async fn ready(&self, domain: &str) -> Result<Ready, Problem> {
         let wanted = domain.to_owned();
         let opened = self.stored(move |inner| inner.open_secret(&wanted)).await?;
-        let tenant = match self.0.tenants.known(domain) {
-            Some(tenant) => tenant,
-            None => {
-                let found = self.0.cloud.discover(domain).await?;
-                self.0.tenants.learn(domain, &found);
-                found
-            }
+        let tenant = if let Some(known) = self.0.tenants.known(domain) {
+            known
+        } else {
+            let found = self.0.cloud.discover(domain).await?;
+            self.0.tenants.learn(domain, &found);
+            found
         };
         let app = opened.connection.msonline()?.client_id.clone().unwrap_or_else(|| CONSOLE.to_owned());
         let version = Some(i64::from(opened.credential.version));
