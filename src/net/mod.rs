@@ -6,3 +6,4 @@ pub(crate) mod cause;
 pub(crate) mod deadline;
 pub(crate) mod http;
 pub(crate) mod trust;
+pub(crate) mod words;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{Address, Answer, document::Operation, http::Reply};
 use crate::{
     error::{Error, Result},
+    net::words::in_one_line,
     verdict::Verdict,
 };
 
@@ -156,9 +157,5 @@ pub(crate) fn learnt_code(code: &str, rooms: &[&str]) -> Option<&'static str> {
 
 /// An agent's words in one line, not too long.
 pub(crate) fn quotable(said: &str) -> String {
-    let line: String = said.split_whitespace().collect::<Vec<_>>().join(" ").replace(char::is_control, "");
-    match line.char_indices().nth(QUOTED) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.trim_end_matches('.').to_owned(),
-    }
+    in_one_line(said, QUOTED).trim_end_matches('.').to_owned()
 }

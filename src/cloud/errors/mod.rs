@@ -3,7 +3,7 @@
 pub mod aadsts;
 pub mod graph;
 
-use crate::error::Error;
+use crate::{error::Error, net::words::in_one_line};
 
 /// Whether an error with this code says that what was shown is not, or no longer, what the account signs in with.
 #[must_use]
@@ -71,9 +71,5 @@ pub(super) fn quotable(said: &str, confidential: &[&str]) -> String {
     for secret in confidential.iter().filter(|secret| secret.len() >= crate::secret::SHORTEST) {
         text = text.replace(secret, "[secret]");
     }
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").replace(char::is_control, "");
-    match line.char_indices().nth(QUOTED) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    in_one_line(&text, QUOTED)
 }
