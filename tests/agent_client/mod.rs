@@ -120,7 +120,10 @@ async fn answer(State(fake): State<Fake>, method: Method, uri: Uri, headers: Hea
         headers: headers.iter().map(text).collect(),
         body: String::from_utf8(body.to_vec()).unwrap(),
     });
-    let page = fake.pages.lock().unwrap().get(&what).cloned();
+    // `POST /it #2` is for the second time alone.
+    let times = fake.seen.lock().unwrap().iter().filter(|seen| seen.what == what).count();
+    let pages = fake.pages.lock().unwrap().clone();
+    let page = pages.get(&format!("{what} #{times}")).or(pages.get(&what)).cloned();
     match page {
         Some((status, media, text)) => {
             let mut response = (StatusCode::from_u16(status).unwrap(), [("content-type", media)]).into_response();

@@ -32,6 +32,8 @@ fn document() -> Value {
         "put": { "tags": ["Connections"], "operationId": "Connections_Put", "parameters": [id, body] },
         "delete": { "tags": ["Connections"], "operationId": "Connections_Delete", "parameters": [id] },
     });
+    document["paths"]["/api/Users/Find"] = json!({ "post": { "tags": ["Users"], "operationId": "Users_Find",
+        "parameters": [{ "name": "it", "in": "body", "schema": {} }] } });
     document["paths"]["/api/Echo"] =
         json!({ "post": { "tags": ["Echo"], "parameters": [{ "name": "it", "in": "body", "schema": {} }] } });
     document
@@ -141,16 +143,10 @@ async fn a_candidate_that_the_agent_cannot_be_relieved_of_is_told() {
     place.fake.json("GET /api/Connections", 200, &json!([{ "ID": 7, "Domain": "contoso.example" }]));
     place.fake.json("PUT /api/Connections/7", 200, &json!(null));
     place.fake.json(&format!("POST {TEST}"), 424, &json!({ "code": "cloud.expired_secret", "detail": "expired" }));
-    let fake = place.fake.clone();
-    let refuses = tokio::spawn(async move {
-        while !fake.seen().iter().any(|seen| seen.what == "PUT /api/Connections/7") {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-        fake.json("PUT /api/Connections/7", 400, &json!({ "code": "agent.refused", "detail": "no" }));
-    });
+    let refused = json!({ "code": "agent.refused", "detail": "no" });
+    place.fake.json("PUT /api/Connections/7 #2", 400, &refused);
     let change = "conn::set_credentials(conn, \"app-1\", secret::generate()); agent::update(conn); agent::test_connection(conn);";
     let (end, code) = place.script(change).await;
-    refuses.await.unwrap();
     assert_eq!((code, &end["error"]["code"]), (Some(1), &json!("cloud.expired_secret")), "{end}");
     let hint = end["error"]["hint"].as_str().unwrap();
     let agent = format!("127.0.0.1:{}", place.fake.port);
@@ -164,19 +160,13 @@ async fn a_fresh_secret_that_is_not_known_yet_is_tried_again() {
     let place = Place::new().await;
     place.fake.json("GET /api/Connections", 200, &json!([{ "ID": 7, "Domain": "contoso.example" }]));
     place.fake.json("PUT /api/Connections/7", 200, &json!(null));
-    place.fake.json(&format!("POST {TEST}"), 424, &json!({ "code": "cloud.wrong_secret", "detail": "wrong" }));
-    let fake = place.fake.clone();
-    let knows = tokio::spawn(async move {
-        while !fake.seen().iter().any(|seen| seen.what == format!("POST {TEST}")) {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-        fake.json(&format!("POST {TEST}"), 200, &json!({ "id": "tenant-1" }));
-    });
+    let unknown = json!({ "code": "cloud.wrong_secret", "detail": "wrong" });
+    place.fake.json(&format!("POST {TEST} #1"), 424, &unknown);
+    place.fake.json(&format!("POST {TEST}"), 200, &json!({ "id": "tenant-1" }));
     let head = "const GRANTS = [\"agent:write\", \"connection:write\"];\nlet conn = conn::get(\"contoso\");\n";
     let change = "conn::set_credentials(conn, \"app-1\", secret::generate()); agent::update(conn); agent::test_connection(conn);";
     std::fs::write(place.program.folder_path().join("it.rhai"), format!("{head}{change}")).unwrap();
     let output = place.command("run ./it.rhai --json").await;
-    knows.await.unwrap();
     assert_eq!(output.code, Some(0), "{}", output.stdout);
     assert_eq!(place.shown().await["credential"], "version 2");
 }
@@ -201,6 +191,8 @@ async fn status_list_remove_and_invoke() {
     place.fake.json("GET /api/Connections", 200, &json!([{ "id": 7, "domain": "contoso.example" }]));
     place.fake.json("DELETE /api/Connections/7", 204, &json!(null));
     place.fake.json("POST /api/Echo", 200, &json!({ "a": 1 }));
+    // only reads, so that nothing of it is told as a change
+    place.fake.json("POST /api/Users/Find", 200, &json!({ "a": 2 }));
     let agent = format!("127.0.0.1:{}", place.fake.port);
     let (end, code) = place
         .script(
@@ -208,6 +200,7 @@ async fn status_list_remove_and_invoke() {
              if status.verdict != \"ok\" || status.document != \"AAD Remote Agent (Swagger 2.0)\" { throw status }
              if agent::list(conn).len() != 1 { throw \"list\" }
              if agent::invoke(conn, \"Echo/Echo\", #{ a: 1 }).body.a != 1 { throw \"invoke\" }
+             if agent::invoke(conn, \"Users/Find\", #{ a: 1 }).body.a != 2 { throw \"find\" }
              if !agent::remove(conn) { throw \"remove\" }",
         )
         .await;
