@@ -169,6 +169,8 @@ async fn a_fresh_secret_that_is_not_known_yet_is_tried_again() {
     let output = place.command("run ./it.rhai --json").await;
     assert_eq!(output.code, Some(0), "{}", output.stdout);
     assert_eq!(place.shown().await["credential"], "version 2");
+    let tests = place.fake.seen().iter().filter(|seen| seen.what == format!("POST {TEST}")).count();
+    assert_eq!(tests, 4, "one that was refused, then three in a row");
 }
 
 #[tokio::test(flavor = "multi_thread")]

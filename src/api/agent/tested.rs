@@ -22,8 +22,10 @@ use crate::{
     verdict::Verdict,
 };
 
-/// Between two tests of a version that is not known yet.
+/// Between two tests of a version that is not known everywhere yet.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How many of them have to succeed one after the other.
+const IN_A_ROW: u32 = 3;
 
 pub(super) async fn test_connection(context: Context, (connection,): (Connection,)) -> Result<Record<Value>> {
     let way = Way::to(&context, &connection).await?;
@@ -45,25 +47,34 @@ pub(super) async fn test_connection(context: Context, (connection,): (Connection
     }
 }
 
-/// Asks for the test. That the cloud does not know a candidate says nothing until it has had the time to hear of it.
+/// Asks for the test. That the cloud does not know a candidate says nothing until it has had the time to hear of it; and where
+/// one part of it has not, one success says little.
 async fn ask(context: &Context, way: &Way) -> Result<(String, Answer)> {
     let state = context.credential_state(way.connection.id);
     let is_new = is_to_be_proven(way) && matches!(state, Some(CredentialState::Candidate(_)));
-    let begun = Instant::now();
+    let (begun, mut was_unknown, mut row) = (Instant::now(), false, 0);
     loop {
         let answer = way.ask(Which::Wanted(&TEST_CONNECTION), &way.values()).await;
-        let error = match answer.and_then(|answer| judge(&way.connection.domain, answer)) {
-            Err(error) if is_new && may_not_be_known_yet(error.code()) => error,
-            other => return other,
-        };
-        if begun.elapsed() + PAUSE > context.world.options.wait {
-            return Err(error);
+        let answer = answer.and_then(|answer| judge(&way.connection.domain, answer));
+        match &answer {
+            Ok(_) => row += 1,
+            Err(error) if is_new && may_not_be_known_yet(error.code()) => {
+                tracing::info!(
+                    connection = way.connection.name,
+                    "the cloud does not know the new version yet: {error}"
+                );
+                (was_unknown, row) = (true, 0);
+            }
+            Err(_) => return answer,
         }
-        tracing::info!(connection = way.connection.name, "the cloud does not know the new version yet: {error}");
+        let is_over = begun.elapsed() + PAUSE > context.world.options.wait;
+        if !was_unknown || row >= IN_A_ROW || is_over {
+            return answer;
+        }
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
             () = context.hurry.cancelled() => {
-                return Err(Error::inconclusive("cloud.not_yet", format!("not waited for any longer: {error}"))
+                return Err(Error::inconclusive("cloud.not_yet", "the new version is not known everywhere yet, and was not waited for")
                     .hint("the earlier credential stays current; test the new one again later"));
             }
         }
