@@ -127,7 +127,10 @@ impl Config {
             Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
                 return Ok(Self::default());
             }
-            Err(e) => return Err(Error::new("config.unreadable", format!("{} cannot be read: {e}", path.display()))),
+            Err(e) => {
+                return Err(Error::new("config.unreadable", format!("{} cannot be read: {e}", path.display()))
+                    .hint("see that it is a text file in UTF-8 that you may read, or remove it"));
+            }
         };
         toml::from_str(&text).map_err(|e| {
             let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));

@@ -3,8 +3,10 @@
 //! Everything that a run takes from its surroundings comes through here, so that a test can give a program another world
 //! and a reader can see at one place what Libretto looks at. It reads; only `cli` prints and only `main` exits.
 
+pub mod dumps;
 mod operator;
 mod prompt;
+pub mod terminal;
 
 use std::{
     collections::BTreeMap,
@@ -38,11 +40,19 @@ pub struct Host {
     data_folder: Option<PathBuf>,
 }
 
-/// A text from outside on one line: what could move the cursor, colour the terminal or forge a line of what is shown is a
-/// space.
+/// A text from outside on one line: what could move the cursor, colour the terminal, turn the order of the characters round or
+/// forge a line of what is shown is a space.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if controls(c) { ' ' } else { c }).collect()
+}
+
+/// Whether a character controls the terminal: the control characters, and those that turn the order of what is shown (Unicode
+/// Standard Annex 9), with which a text can look like another.
+#[must_use]
+pub fn controls(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl Host {
@@ -91,6 +101,14 @@ impl Host {
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc()
+    }
+
+    /// Whether the clock can be worked with.
+    ///
+    /// # Errors
+    /// `config.clock` when it tells a time that cannot be written as a date with a year of four digits.
+    pub fn refuse_clock(&self) -> Result<()> {
+        refuse_time(std::time::SystemTime::now())
     }
 
     /// Who runs the program, for the ledger and the audit trail: the user that the operating system says, where it does.
@@ -160,6 +178,17 @@ impl Host {
     }
 }
 
+fn refuse_time(now: std::time::SystemTime) -> Result<()> {
+    /// The first second of the year 9900: what is still valid for some years is a date then too.
+    const LATEST: u64 = 250_246_627_200;
+    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    if since < LATEST {
+        return Ok(());
+    }
+    Err(Error::new("config.clock", "the clock of this machine tells a year after 9899")
+        .hint("set the clock; nothing was done, for every time that is written down would be wrong"))
+}
+
 /// Counts what the program has allocated, for the scripts' memory limit; it limits nothing itself. It lets the system grow a
 /// block where it lies: an allocator that always copies makes every text quadratic that grows by single characters.
 #[global_allocator]
@@ -224,4 +253,17 @@ fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
     mask.is_some_and(|mask| mask & 1 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    #[test]
+    fn a_clock_that_is_centuries_ahead_is_refused() {
+        assert!(refuse_time(SystemTime::now()).is_ok());
+        let year_10000 = UNIX_EPOCH + Duration::from_hours(70_389_528);
+        assert_eq!(refuse_time(year_10000).unwrap_err().code(), "config.clock");
+    }
 }

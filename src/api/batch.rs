@@ -20,6 +20,7 @@ use crate::{
         task::{Ending, Task},
         value::{self, Fields, Span},
     },
+    secret::redact::redact,
     store::{
         events::{Counts, Event, Failure},
         ledger::{EndPart, NewPart},
@@ -264,7 +265,7 @@ impl Batch {
     }
 }
 
-/// Gives each item its key, by default its value, and tells equal keys apart by their occurrence.
+/// Gives each item its key, by default its value without secrets, and tells equal keys apart by their occurrence.
 fn identify(items: Array) -> impl Iterator<Item = Item> {
     // By hash: ten thousand keys held twice would be a megabyte. Two keys of one hash would only count as equal ones.
     let mut seen: HashMap<u64, u32> = HashMap::new();
@@ -277,6 +278,7 @@ fn identify(items: Array) -> impl Iterator<Item = Item> {
                 other => other.to_string(),
             },
         };
+        let key = redact(&key).into_owned();
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let next = seen.entry(hasher.finish()).or_insert(0);

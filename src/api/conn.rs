@@ -57,7 +57,8 @@ pub(super) fn namespace() -> Namespace {
                       `password` (a secret), `kind` (`ad` unless told), `targets` and `home_servers` (arrays, or texts with spaces, or `;`, \
                       between), `tags`, `customer`, `ca` (a path), `tls`, `pin`, `via`, `dependents` (scripts to perform when the account has a \
                       new password); of kind `msonline` `ad`, `client_id` with `secret` or `certificate` (secrets; several connections of one \
-                      app share its secret, and only the first brings it), `agent`, `agent_token` (a secret), `agent_ca` (a path), `app_home`.",
+                      app share its secret, and only the first brings it), `agent`, `agent_token` (a secret), `agent_ca` (a path), `app_home`. \
+                      A run that is limited to one customer adds connections of that customer, over no other's.",
                 example: r#"let conn = conn::add(#{ name: "second", domain: "lab.test", username: "alice@lab.test", password: secret::generate() });
 print(conn.name);"#,
             },
@@ -237,6 +238,7 @@ async fn add(context: Context, (described,): (Described,)) -> Result<Connection>
     if let Some(customer) = &context.world.scope.customer {
         // What a run may not see it may not make either.
         new.customer.get_or_insert_with(|| customer.clone());
+        connection::refuse_other_customer(new.customer.as_deref(), &context.world.scope)?;
     }
     let write = context
         .write(
@@ -246,7 +248,8 @@ async fn add(context: Context, (described,): (Described,)) -> Result<Connection>
             &format!("connection {} not added", new.name),
         )
         .await?;
-    let result = context.blocking(move |context| connection::add(&context.world.store, &new)).await;
+    let result =
+        context.blocking(move |context| connection::add_within(&context.world.store, &new, &context.world.scope)).await;
     let number = write.number();
     let added = write.settle_by(result).await?;
     context.world.added.lock().unwrap_or_else(PoisonError::into_inner).insert(added.id, number);

@@ -53,7 +53,7 @@ pub async fn sign_in(context: &Context, connection: &Connection) -> Result<SignI
                 return Err(refused_before(connection, &why));
             }
             if !handed {
-                credentials::refuse_unfinished(store, credential.principal)?;
+                credentials::refuse_unfinished_of(store, credential.principal, &credential.username)?;
             }
             let password = match credential.reference {
                 Some(_) => credentials::fetch(store, &context.world.host, &credential)?,

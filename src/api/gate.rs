@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
+use tokio::sync::OnceCell;
 
 use super::credentials::{SignIn, refused_before};
 use crate::{
@@ -20,13 +21,15 @@ use crate::{
     },
     store::{
         budget::{self, Answer, Ask, AttemptId, Protocol},
+        journal::{self, Lagging},
         rows::{CredentialId, PrincipalId},
     },
 };
 
 /// Writes every sign-in down before it is sent and clears it when it was accepted, so that attempts are counted across
 /// runs, crashes included, and sends none that the account's lockout budget has no room for, unless the run insists. Sends
-/// none as an account that was refused earlier in this run, nor one where a new password may not have arrived.
+/// none as an account that was refused earlier in this run, nor one where a new password may not have arrived, by what this
+/// run or the journal of an earlier one knows.
 pub(super) struct SignInGate {
     context: Context,
     connection: Connection,
@@ -34,6 +37,9 @@ pub(super) struct SignInGate {
     name: String,
     principal: PrincipalId,
     credential: CredentialId,
+    /// Whether a rotation has sent it to a directory.
+    was_sent: bool,
+    lagging: Arc<OnceCell<Option<Lagging>>>,
     sent: Arc<Mutex<BTreeMap<String, Attempt>>>,
 }
 
@@ -53,12 +59,15 @@ impl SignInGate {
             name: sign_in.username.clone(),
             principal: sign_in.credential.principal,
             credential: sign_in.credential.id,
+            was_sent: sign_in.credential.sent_at.is_some(),
+            lagging: Arc::default(),
             sent: Arc::default(),
         }
     }
 
     async fn before(&self, server: &str, protocol: Protocol) -> Result<()> {
         self.refuse_lagging(server, protocol)?;
+        self.refuse_unsettled(server, protocol).await?;
         let accounts = &self.context.world.accounts;
         let turn = accounts.turn(&self.account, self.credential).await;
         if let Some(why) = accounts.refusal(&self.account) {
@@ -111,6 +120,21 @@ impl SignInGate {
         )
         .hint("see to its replication, then test it again")
         .with("target", server))
+    }
+
+    /// The same by the journal: another run may have ended before its new password had come everywhere.
+    async fn refuse_unsettled(&self, server: &str, protocol: Protocol) -> Result<()> {
+        if !self.was_sent || self.context.world.options.insist {
+            return Ok(());
+        }
+        let version = self.credential;
+        let look = || self.context.blocking(move |context| journal::lagging(&context.world.store, version));
+        let Some(lagging) = self.lagging.get_or_try_init(look).await? else { return Ok(()) };
+        let target = match protocol {
+            Protocol::Ldap => lagging.holds(server).then_some(server),
+            Protocol::Smb => lagging.targets.first().map(String::as_str),
+        };
+        target.map_or(Ok(()), |target| Err(lagging.refusal(server, target)))
     }
 
     async fn after(&self, server: &str, outcome: Outcome<'_>) {

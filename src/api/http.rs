@@ -5,6 +5,7 @@ mod options;
 use std::{
     collections::HashMap,
     sync::{LazyLock, Mutex, PoisonError},
+    time::Instant,
 };
 
 use options::{Body, HeaderText, Options, secret_header};
@@ -143,23 +144,30 @@ async fn call(
         None => request,
     };
     if method == Method::GET {
-        return answer(request, url, true, holds_secret, &options).await;
+        return answer(request, &method, url, holds_secret, &options).await;
     }
     let sent = format!("{method} sent to {url}");
     let write = context.write("http.send", url, &sent, &format!("{method} to {url}")).await?;
-    write.settle_by(answer(request, url, false, holds_secret, &options).await).await
+    write.settle_by(answer(request, &method, url, holds_secret, &options).await).await
 }
 
 /// Sends the request and reads its answer.
 async fn answer(
     request: RequestBuilder,
+    method: &Method,
     url: &str,
-    read_only: bool,
     holds_secret: bool,
     options: &Options,
 ) -> Result<Record<Value>> {
-    tracing::debug!("sends a request to {}", url.split('?').next().unwrap_or(url));
-    let response = request.send().await.map_err(|e| failed(&e, url, read_only))?;
+    let read_only = *method == Method::GET;
+    let begun = Instant::now();
+    let outcome = request.send().await;
+    let said =
+        outcome.as_ref().map_or_else(|_| "no answer".to_owned(), |response| response.status().as_u16().to_string());
+    // What a URL asks for may be anything; without it the place is told well enough.
+    let place = url.split('?').next().unwrap_or(url);
+    tracing::debug!("HTTP {method} {place}: {said}, {} ms", begun.elapsed().as_millis());
+    let response = outcome.map_err(|e| failed(&e, url, read_only))?;
     let status = response.status();
     if let Some(place) = response.headers().get(LOCATION).filter(|_| holds_secret && status.is_redirection()) {
         return Err(redirected(url, &String::from_utf8_lossy(place.as_bytes())));

@@ -12,6 +12,7 @@ use crate::{
         operation::{Call, Namespace, Spec, block},
         value::{FromScript, Span},
     },
+    secret::redact::redact,
     store::{
         events::{Event, Failure},
         ledger::{EndPart, NewPart},
@@ -79,6 +80,8 @@ fn step(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>
     if name.chars().nth(LONGEST_NAME).is_some() {
         return Err(call.wrong_argument(format!("`name` must not be longer than {LONGEST_NAME} characters")));
     }
+    // Of what a script knows by other ways (a file, an answer) a part may be a secret.
+    let name = redact(&name).into_owned();
     let Some(body) = values.next().and_then(Dynamic::try_cast::<FnPtr>) else {
         return Err(call.wrong_argument("`body` must be a closure: step(\"name\", || { ... })"));
     };
@@ -89,7 +92,10 @@ fn step(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>
         let context = Context::new(Arc::clone(world), call.task.part());
         // Where it holds up nobody else, and Ctrl-C ends the waiting.
         let call_context = context.clone();
-        let asked = async move { call_context.blocking(move |context| context.world.host.ask(&question)).await };
+        let asked = async move {
+            call_context.world.events.are_shown().await;
+            call_context.blocking(move |context| context.world.host.ask(&question)).await
+        };
         let answer = block(&call.task, &context, asked)?.map_err(|e| call.fail(&e))?;
         if !answer.eq_ignore_ascii_case("y") && !answer.eq_ignore_ascii_case("yes") {
             let error = Error::inconclusive("script.stopped", format!("stopped before the step \"{path}\""));

@@ -20,11 +20,8 @@ const RUNS: usize = 50;
 pub(super) fn scripts() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Some((library, _)) = surroundings() else { return Vec::new() };
-        let listed = library.list().unwrap_or_default();
-        listed
-            .into_iter()
-            .map(|script| CompletionCandidate::new(script.name).help(Some(script.summary.into())))
-            .collect()
+        let listed = library.list().into_iter().filter_map(|script| Some((script.name, script.found.ok()?)));
+        listed.map(|(name, found)| CompletionCandidate::new(name).help(Some(found.summary.into()))).collect()
     })
 }
 

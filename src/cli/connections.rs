@@ -3,16 +3,20 @@
 mod history;
 mod list;
 mod rollback;
+mod test;
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::{
-    Session,
+    Session, advise,
     args::{
         AdFields, AddCommand, CommonFields, ConnectionsCommand, DirectoryFields, EditFields, MsOnlineFields,
         OnlineFields,
     },
-    recover, run,
+    recover,
+    stopping::stoppable,
 };
 use crate::{
     config::Config,
@@ -22,22 +26,27 @@ use crate::{
     },
     error::{Error, Result},
     report::{Paint, plain},
-    run::{Refusal, Request},
-    store::{Store, budget, lockout::Rules},
+    run::Refusal,
+    script::library::Library,
+    store::{Store, budget, events::Failure, lockout::Rules},
 };
 
-pub(super) fn connections(session: &Session, command: ConnectionsCommand) -> Result<u8, Refusal> {
+pub(super) fn connections(session: &Arc<Session>, command: ConnectionsCommand) -> Result<u8, Refusal> {
     match command {
-        ConnectionsCommand::Add(AddCommand::Ad(fields)) => Ok(add(session, &of_ad(*fields))?),
-        ConnectionsCommand::Add(AddCommand::Msonline(fields)) => Ok(add(session, &of_msonline(*fields))?),
+        ConnectionsCommand::Add(kind) => Ok(stoppable(session, |session| match kind {
+            AddCommand::Ad(fields) => add(session, &of_ad(*fields)),
+            AddCommand::Msonline(fields) => add(session, &of_msonline(*fields)),
+        })?),
         ConnectionsCommand::List { selector } => Ok(list::list(session, selector.as_deref())?),
         ConnectionsCommand::Show { name } => Ok(show(session, &name)?),
-        ConnectionsCommand::Edit { name, fields } => Ok(edit(session, &name, *fields)?),
-        ConnectionsCommand::Test { selector, insist } => test(session, selector, insist),
+        ConnectionsCommand::Edit { name, fields } => {
+            Ok(stoppable(session, move |session| edit(session, &name, *fields))?)
+        }
+        ConnectionsCommand::Test { selector, insist } => test::test(session, selector, insist),
         ConnectionsCommand::History { name } => Ok(history::history(session, &name)?),
         ConnectionsCommand::Rollback(args) => rollback::rollback(session, &args),
         ConnectionsCommand::Remove { name } => Ok(remove(session, &name)?),
-        ConnectionsCommand::Import { file } => Ok(import(session, &file)?),
+        ConnectionsCommand::Import { file } => Ok(stoppable(session, move |session| import(session, &file))?),
         ConnectionsCommand::Export { selector } => Ok(export(session, selector.as_deref())?),
     }
 }
@@ -49,6 +58,7 @@ fn selected(selector: Option<&str>) -> Result<Selector> {
 fn add(session: &Session, fields: &Fields) -> Result<u8> {
     let new = fields.check(&session.host).map_err(|faults| as_error(&faults))?;
     let added = connection::add(&session.store()?, &new)?;
+    warn_of_missing(session, fields.dependents.as_deref().unwrap_or_default());
     said(
         session,
         "added",
@@ -66,6 +76,19 @@ fn add(session: &Session, fields: &Fields) -> Result<u8> {
     Ok(0)
 }
 
+/// Says which of the procedures that a connection declares cannot be found yet, where they will be looked for.
+fn warn_of_missing(session: &Session, dependents: &[String]) {
+    if session.out.quiet {
+        return;
+    }
+    let library = Library::new(&session.home, &session.home);
+    for name in dependents.iter().filter(|name| library.script(name).is_err()) {
+        let missing = Error::new("dependent.missing", format!("there is no procedure {name} yet"))
+            .hint("a rotation of the account's password fails without it; put it into the home's scripts folder");
+        advise(session.out, &Failure::from(&missing));
+    }
+}
+
 fn said(session: &Session, event: &str, name: &str, text: &str) {
     if session.out.json {
         session.out.line(&json!({ "event": event, "name": name }).to_string());
@@ -79,7 +102,7 @@ fn common(fields: CommonFields, kind: &str) -> Fields {
         kind: Some(kind.to_owned()),
         name: Some(fields.name),
         domain: Some(fields.domain),
-        tags: given(fields.tag),
+        tags: of_new(fields.tag),
         customer: fields.customer,
         ..Fields::default()
     }
@@ -90,15 +113,20 @@ fn given(values: Vec<String>) -> Option<Vec<String>> {
     (!values.is_empty()).then(|| values.into_iter().filter(|value| !value.is_empty()).collect())
 }
 
-fn with_directory(fields: Fields, directory: DirectoryFields) -> Fields {
+/// Of a new connection there is nothing to take away: an empty value is a fault, e.g. a variable of the shell that is not set.
+fn of_new(values: Vec<String>) -> Option<Vec<String>> {
+    (!values.is_empty()).then_some(values)
+}
+
+fn with_directory(fields: Fields, directory: DirectoryFields, list: fn(Vec<String>) -> Option<Vec<String>>) -> Fields {
     Fields {
-        targets: given(directory.target),
-        home_servers: given(directory.home_server),
+        targets: list(directory.target),
+        home_servers: list(directory.home_server),
         tls: directory.tls,
         ca: directory.ca,
         pin: directory.pin,
         via: directory.via,
-        dependents: given(directory.dependent),
+        dependents: list(directory.dependent),
         ..fields
     }
 }
@@ -119,7 +147,7 @@ fn with_online(fields: Fields, online: OnlineFields) -> Fields {
 
 fn of_ad(fields: AdFields) -> Fields {
     let base = Fields { username: Some(fields.username), password: fields.password, ..common(fields.common, "ad") };
-    with_directory(base, fields.directory)
+    with_directory(base, fields.directory, of_new)
 }
 
 fn of_msonline(fields: MsOnlineFields) -> Fields {
@@ -140,10 +168,15 @@ fn edit(session: &Session, name: &str, edited: EditFields) -> Result<u8> {
         customer: edited.customer,
         ..Fields::default()
     };
-    let fields = with_online(with_directory(base, edited.directory), edited.online);
+    let fields = with_online(with_directory(base, edited.directory, given), edited.online);
     let change = fields.check_change(&session.host, &before).map_err(|faults| as_error(&faults))?;
+    if !change.changes(&before) {
+        said(session, "unchanged", &before.name, &format!("nothing to change: {} is so already", before.name));
+        return Ok(0);
+    }
     let after = connection::edit(&store, name, &Scope::all(), &change)?;
     said(session, "edited", &after.name, &format!("changed {}", after.name));
+    warn_of_missing(session, fields.dependents.as_deref().unwrap_or_default());
     Ok(0)
 }
 
@@ -186,11 +219,13 @@ fn import(session: &Session, file: &std::path::Path) -> Result<u8> {
 
 fn export(session: &Session, selector: Option<&str>) -> Result<u8> {
     let exported = connection::export(&session.store()?, &selected(selector)?, &Scope::all())?;
-    let text =
-        if session.out.json { serde_json::to_string(&exported) } else { serde_json::to_string_pretty(&exported) };
-    session
-        .out
-        .line(&text.map_err(|e| Error::new("connection.export", format!("the connections cannot be written: {e}")))?);
+    let bad = |e| Error::new("connection.export", format!("the connections cannot be written: {e}"));
+    if session.out.json {
+        // One object per line, as all listings; an import reads both.
+        exported.as_array().into_iter().flatten().for_each(|one| session.out.line(&one.to_string()));
+    } else {
+        session.out.line(&serde_json::to_string_pretty(&exported).map_err(bad)?);
+    }
     Ok(0)
 }
 
@@ -265,6 +300,9 @@ fn facts(store: &Store, connection: &Connection, assumed: Rules) -> Result<serde
         None => format!("version {}, not yet proven", credential.version),
     });
     fact("credential", version.into());
+    // Another spelling of the same account, where another of its connections has brought the version.
+    let signs_in_as = credential.as_ref().map(|credential| &credential.username);
+    fact("signs_in_as", signs_in_as.filter(|name| **name != connection.username).cloned().into());
     fact("proven_at", credential.as_ref().and_then(|credential| credential.proven_at.clone()).into());
     fact("proven_on", credential.and_then(|credential| credential.proven_on).into());
     fact("lockout", lockout(store, connection, assumed)?.into());
@@ -279,12 +317,4 @@ fn lockout(store: &Store, connection: &Connection, assumed: Rules) -> Result<Opt
     let sign_ins = if standing.open == 1 { "sign-in" } else { "sign-ins" };
     let known = if standing.assumed { ", as far as is known" } else { "" };
     Ok(Some(format!("{} {sign_ins} not accepted, {allowed} allowed{known}, until {until}", standing.open)))
-}
-
-/// The bundled procedure does it, so that a test here is a run like any other.
-fn test(session: &Session, selector: Option<String>, insist: bool) -> Result<u8, Refusal> {
-    let values = selector.map(|selector| ("connections".to_owned(), selector)).into_iter().collect();
-    let request =
-        Request { insist, yes: session.global.yes, ..Request::new("test_connections", values, &session.home) };
-    run::perform(session, &request)
 }

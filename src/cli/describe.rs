@@ -18,7 +18,7 @@ pub(super) fn describe(session: &Session, name: &str) -> Result<u8, Refusal> {
     let text = (source.name.clone(), source.text.clone());
     let interpreter = api::interpreter(&Config::load(&session.home)?.limits);
     let script =
-        interpreter.read(&library, source).map_err(|finding| Refusal::Script(vec![finding], vec![text.clone()]))?;
+        interpreter.read(&library, source).map_err(|findings| Refusal::Script(findings, vec![text.clone()]))?;
     if !script.faults.is_empty() {
         return Err(Refusal::Script(script.faults, vec![text]));
     }

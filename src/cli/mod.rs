@@ -19,10 +19,11 @@ mod recover;
 mod run;
 mod runs;
 mod serving;
+mod stopping;
 mod verbose;
 mod workflow;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::{CommandFactory, Parser};
 
@@ -32,7 +33,7 @@ use self::{
 };
 use crate::{
     error::{Error, Result},
-    host::{Host, INTERRUPTED},
+    host::{Host, INTERRUPTED, dumps},
     report,
     run::{Refusal, exit_code},
     script::library::Library,
@@ -64,6 +65,7 @@ impl Session {
 /// Does what the command line says; the answer is the exit code.
 #[must_use]
 pub fn main(host: Host) -> u8 {
+    dumps::forbid();
     redact_panics();
     if let Some(code) = completions::answer_shell(&host) {
         return code;
@@ -95,10 +97,10 @@ fn answer(host: Host) -> u8 {
         Ok(home) => home,
         Err(error) => return refuse(out, &error),
     };
-    if let Err(error) = refuse_file(&home) {
+    if let Err(error) = host.refuse_clock().and_then(|()| refuse_file(&home)) {
         return refuse(out, &error);
     }
-    let session = Session { host, out, global: cli.global, home };
+    let session = Arc::new(Session { host, out, global: cli.global, home });
     match perform(&session, cli.command) {
         Ok(code) => code,
         Err(Refusal::Error(error)) => refuse(session.out, &error),
@@ -111,10 +113,10 @@ fn answer(host: Host) -> u8 {
     }
 }
 
-fn perform(session: &Session, command: Command) -> Result<u8, Refusal> {
+fn perform(session: &Arc<Session>, command: Command) -> Result<u8, Refusal> {
     match command {
         Command::Run(args) => run::run(session, args),
-        Command::List => Ok(list::list(session)?),
+        Command::List => Ok(list::list(session)),
         Command::Describe { script } => describe::describe(session, &script),
         Command::Check { paths } => Ok(check::check(session, &paths)?),
         Command::Doc { name } => Ok(doc::doc(session, name.as_deref())?),
@@ -168,6 +170,15 @@ fn complain(out: Out, sources: &report::Sources, failure: &Failure) {
     }
 }
 
+/// Advice on standard error, after which the command goes on.
+fn advise(out: Out, advice: &Failure) {
+    if out.json {
+        out.complain(&format!("{}\n", serde_json::json!({ "warning": advice })));
+    } else {
+        out.complain(&report::warning(out.error_look, &[], advice));
+    }
+}
+
 /// Times in lists are told to the second.
 fn seconds(time: &str) -> String {
     match time.split_once('.') {
@@ -182,8 +193,7 @@ fn redact_panics() {
         let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         let text = info.payload_as_str().unwrap_or("no message");
         let text = format!("internal fault{place}: {text}\n");
-        let _ =
-            std::io::Write::write_all(&mut std::io::stderr().lock(), crate::secret::redact::redact(&text).as_bytes());
+        let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), report::shown(&text, false).as_bytes());
     }));
 }
 

@@ -46,7 +46,7 @@ impl Out {
 
     /// Says `text`, which brings its own line endings, on standard output.
     pub fn say(self, text: &str) {
-        note(write(&mut io::stdout().lock(), &self.shown(text, self.look)));
+        note(write(&mut io::stdout().lock(), &self.safe(text, self.look)));
     }
 
     /// Says one line on standard output.
@@ -67,20 +67,20 @@ impl Out {
         note(writeln!(out, "{}", secret.expose()).and_then(|()| out.flush()));
     }
 
-    /// What nobody has looked at more closely must not reach a terminal as it is. Machines get what there is.
-    fn shown(self, text: &str, look: Look) -> Cow<'_, str> {
-        if self.json { Cow::Borrowed(text) } else { shown(text, look.color) }
+    /// What nobody has looked at more closely must not reach a terminal as it is. Machines get what there is, but for secrets.
+    fn safe(self, text: &str, look: Look) -> Cow<'_, str> {
+        if self.json { redact(text) } else { Cow::Owned(shown(text, look.color)) }
     }
 
     /// Says `text` on standard error.
     pub fn complain(self, text: &str) {
         // Nobody is left to be told.
-        let _ = write(&mut io::stderr().lock(), &self.shown(text, self.error_look));
+        let _ = write(&mut io::stderr().lock(), &self.safe(text, self.error_look));
     }
 }
 
 fn write(to: &mut impl Write, text: &str) -> io::Result<()> {
-    to.write_all(redact(text).as_bytes()).and_then(|()| to.flush())
+    to.write_all(text.as_bytes()).and_then(|()| to.flush())
 }
 
 /// What the system said when something that was meant for standard output was lost for the first time.

@@ -34,7 +34,7 @@ pub(super) fn remind_before(session: &Session, request: &Request, store: &Store)
 
 /// Says that there is something to recover, and changes nothing. What cannot be read, the command itself will say.
 pub(super) fn remind(session: &Session, store: &Store) {
-    if session.out.json || session.out.quiet {
+    if session.out.quiet {
         return;
     }
     let Ok(open @ 1..) = journal::count_unfinished(store) else { return };

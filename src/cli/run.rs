@@ -3,7 +3,7 @@
 use std::{io::Write as _, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::{runtime::Runtime, sync::mpsc::UnboundedReceiver};
+use tokio::runtime::Runtime;
 
 use super::{Session, args::RunArgs, complain, recover};
 use crate::{
@@ -12,8 +12,8 @@ use crate::{
     report::{self, Human, Progress},
     run::{self, Finished, Refusal, Request, exit_code},
     script::context::Interrupt,
-    secret::reference::end_programs,
-    store::events::{Failure, Stamped},
+    secret::reference::end_waiting,
+    store::events::{EventStream, Failure},
     verdict::Verdict,
 };
 
@@ -66,7 +66,6 @@ pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusa
     let mut signals = runtime.block_on(async { StopSignals::listen() });
     let Some(running) = runtime.block_on(begin(run::start(prepared, runtime.handle()), &mut signals, request.lab))
     else {
-        end_programs();
         runtime.shutdown_background();
         let error = Error::new("script.interrupted", "the run was interrupted before it began; nothing was done");
         complain(session.out, &sources, &Failure::from(&error));
@@ -75,7 +74,7 @@ pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusa
     let running = running?;
     let finished = runtime.block_on(follow(session, running, signals, &sources));
     // Whatever still blocks (a name look-up of the system's) must not hold up the exit, nor outlive it.
-    end_programs();
+    end_waiting();
     runtime.shutdown_background();
     match finished {
         Ok(finished) => Ok(finished.exit),
@@ -87,19 +86,29 @@ pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusa
     }
 }
 
-/// Begins the run; `None` when somebody asks to stop while it waits for a store that another process has locked. The lab's
-/// store is nobody else's.
-async fn begin<T>(start: impl Future<Output = T>, signals: &mut StopSignals, lab: bool) -> Option<T> {
+/// Begins the run; `None` when somebody asks to stop while it waits for a secret, or for a store that another process has
+/// locked.
+async fn begin(
+    start: impl Future<Output = Result<run::Running>>,
+    signals: &mut StopSignals,
+    lab: bool,
+) -> Option<Result<run::Running>> {
     let mut start = Box::pin(start);
     tokio::select! { biased;
-        begun = &mut start => Some(begun),
-        () = signals.next(), if !lab => {
-            // Dropping it would wait for the ledger's thread, which waits for the lock. The program ends now, and a
-            // transaction that has not begun leaves nothing behind.
-            std::mem::forget(start);
-            None
-        }
+        begun = &mut start => return Some(begun),
+        () = signals.next() => {}
     }
+    end_waiting();
+    if !lab {
+        // Dropping it would wait for the ledger's thread, which waits for the lock. The program ends now, and a transaction
+        // that has not begun leaves nothing behind.
+        std::mem::forget(start);
+        return None;
+    }
+    // The lab's folder goes with it.
+    let running = start.await.ok()?;
+    running.interrupt.stop.cancel();
+    Some(Ok(running))
 }
 
 /// The runtime that does the input and output of operations.
@@ -142,7 +151,7 @@ async fn listen(mut signals: StopSignals, interrupt: &Interrupt) {
     }
 }
 
-async fn show(session: &Session, events: &mut UnboundedReceiver<Stamped>, sources: &report::Sources) {
+async fn show(session: &Session, events: &mut EventStream, sources: &report::Sources) {
     let mut human = Human::new(session.out.look, session.out.quiet, sources);
     let mut progress = Progress::default();
     let mut bar: Option<ProgressBar> = None;
@@ -179,7 +188,7 @@ async fn show(session: &Session, events: &mut UnboundedReceiver<Stamped>, source
 /// Puts what goes on now into the moving line, if there is one.
 fn reword(bar: &mut Option<ProgressBar>, progress: &Progress) {
     match (progress.line(), &bar) {
-        (Some(line), Some(bar)) => bar.set_message(crate::secret::redact::redact(&line).into_owned()),
+        (Some(line), Some(bar)) => bar.set_message(line),
         // A line without words would stand over a question.
         (None, _) => bar.take().iter().for_each(ProgressBar::finish_and_clear),
         _ => {}

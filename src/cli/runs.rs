@@ -5,12 +5,12 @@ use serde_json::json;
 use super::{Session, args::RunsCommand, seconds};
 use crate::{
     error::{Error, Result},
-    report::{Paint, VERDICT, duration, plain},
+    report::{FAILING, Paint, VERDICT, beside, duration, plain},
     rotation::recover::{Settled, settled},
     store::{
         Store,
         running::is_running,
-        runs::{PartKind, RunRecord, RunSummary, WriteState},
+        runs::{PartKind, PartRecord, RunRecord, RunSummary, WriteState},
     },
     verdict::Verdict,
 };
@@ -133,11 +133,7 @@ fn print(session: &Session, record: &RunRecord, settled: &[Settled], now: Now) {
         out.line(
             format!("{:indent$}{verdict}{name}  {}", "", look.paint(Paint::Faint, took), indent = depth * 2).trim_end(),
         );
-        let error = part.error.as_ref();
-        if let Some(message) = error.and_then(|error| error["message"].as_str()) {
-            let place = error.and_then(|error| place(&error["place"])).unwrap_or_default();
-            out.line(&format!("{:indent$}{}{place}", "", plain(message), indent = depth * 2 + VERDICT));
-        }
+        why(session, record, part, depth * 2 + VERDICT);
     }
     writes(session, record);
     recovered(session, settled);
@@ -146,6 +142,23 @@ fn print(session: &Session, record: &RunRecord, settled: &[Settled], now: Now) {
         Now::Ended(verdict) => out.line(verdict.as_str()),
         Now::Running => out.line(&format!("running, in process {}", run.pid)),
         Now::CutShort => out.line("was cut short: its process ended before the run did"),
+    }
+}
+
+/// Why a part did not work. Of several faults each is told, but once: a step has the error of its heaviest item.
+fn why(session: &Session, record: &RunRecord, part: &PartRecord, indent: usize) {
+    let out = session.out;
+    let Some(error) = part.error.as_ref() else { return };
+    let Some(message) = error["message"].as_str() else { return };
+    out.line(&format!("{:indent$}{}{}", "", plain(message), place(&error["place"]).unwrap_or_default()));
+    let is_same = |other: &serde_json::Value| other["code"] == error["code"] && other["message"] == error["message"];
+    let is_items = |item: &PartRecord| {
+        item.kind == PartKind::Item && item.path.starts_with(&part.path) && item.error.as_ref().is_some_and(is_same)
+    };
+    if part.kind == PartKind::Item || !record.parts.iter().any(is_items) {
+        for other in beside(out.look, message, error["details"].get(FAILING)) {
+            out.line(&format!("{:indent$}{other}", ""));
+        }
     }
 }
 

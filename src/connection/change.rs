@@ -4,7 +4,7 @@ use rusqlite::Transaction;
 
 use super::{
     Change, Connection, Given, Kind, NewConnection, Scope, Settings, apps,
-    credentials::{self, State},
+    credentials::{self, Credential, State},
     query, trail,
 };
 use crate::{
@@ -38,6 +38,15 @@ pub(super) struct Sealed {
 /// `connection.exists` when the name is taken; `connection.domain_taken`; `connection.app_has_secret`; `rotation.busy` while
 /// somebody is at a transaction of the app.
 pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
+    add_within(store, new, &Scope::all())
+}
+
+/// [`add`] by whom the scope limits: what they may not see they may neither make nor name.
+///
+/// # Errors
+/// Those of [`add`]; `connection.other_customer`.
+pub fn add_within(store: &Store, new: &NewConnection, scope: &Scope) -> Result<Connection> {
+    refuse_other_customer(new.customer.as_deref(), scope)?;
     let sealed = Sealed {
         secret: keep_credential(store, &new.settings, new.secret.as_ref())?,
         token: keep(store, new.agent_token.as_ref())?,
@@ -47,19 +56,32 @@ pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
     }
     store.write(|t| {
         insert(t, store.actor(), new, &sealed)?;
-        check_links(t, &new.settings)?;
+        check_links(t, &new.settings, scope)?;
         check_domain(t, &new.settings, (&new.domain, &new.name, new.customer.as_deref()))?;
         query::get_in(t, &new.name, &Scope::all())
     })
 }
 
-/// Edits a connection. A new secret is a new version, not yet proven. A new user name with a secret is another account (until
-/// the directory says that it is not); without one it is another spelling of the same. An app's new secret is that of all
-/// connections of the app.
+/// Refuses to make a connection another customer's than the one that the scope is limited to.
 ///
 /// # Errors
-/// `connection.unknown`; `connection.domain_taken`; `connection.new_app` for another app whose secret nobody has given;
-/// `rotation.unfinished` while a transaction of its principal has not ended, `rotation.busy` while somebody is at one.
+/// `connection.other_customer`.
+pub(crate) fn refuse_other_customer(customer: Option<&str>, scope: &Scope) -> Result<()> {
+    let Some(mine) = scope.customer.as_deref().filter(|_| !scope.sees(customer)) else { return Ok(()) };
+    let said = match customer {
+        Some(other) => format!("this run is {mine}'s, and the connection would be {other}'s"),
+        None => format!("this run is {mine}'s, and the connection would be nobody's"),
+    };
+    Err(Error::new("connection.other_customer", said).hint("leave the customer out, or run without --customer"))
+}
+
+/// Edits a connection. A new secret is a new version, not yet proven. A new user name is another account, until the directory
+/// says that it is not, and comes with a secret. An app's new secret is that of all connections of the app.
+///
+/// # Errors
+/// `connection.unknown`; `connection.domain_taken`; `connection.no_password` for another account without a secret;
+/// `connection.new_app` for another app whose secret nobody has given; `rotation.unfinished` while a transaction of its
+/// principal has not ended, `rotation.busy` while somebody is at one.
 pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result<Connection> {
     let known = query::get(store, name, scope)?;
     let mut change = change.clone();
@@ -74,10 +96,13 @@ pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result
     refuse_held(store, &known, &change)?;
     store.write(|t| {
         let before = query::get_in(t, name, scope)?;
+        if let Some(customer) = &change.customer {
+            refuse_other_customer(customer.as_deref(), scope)?;
+        }
         let name = update(t, store.actor(), &before, &change, &sealed)?;
         let after = query::get_in(t, &name, &Scope::all())?;
-        if change.settings.is_some() {
-            check_links(t, &after.settings)?;
+        if let Some(settings) = change.settings.as_ref().filter(|new| new.links().ne(before.settings.links())) {
+            check_links(t, settings, scope)?;
         }
         if after.domain != before.domain {
             check_domain(t, &after.settings, (&after.domain, &name, after.customer.as_deref()))?;
@@ -121,6 +146,35 @@ pub(super) fn refuse_held(store: &Store, before: &Connection, change: &Change) -
     }
 }
 
+/// Another name is another account, and what is stored is the password of the one before: shown would be the one, used the other.
+///
+/// # Errors
+/// `connection.no_password`.
+pub(super) fn refuse_name_alone(c: &rusqlite::Connection, before: &Connection, change: &Change) -> Result<()> {
+    // An app that is known brings its secret along; `principal_after` refuses one that is not.
+    let brings_own = change.settings.as_ref().unwrap_or(&before.settings).app().is_some();
+    let Some(username) = change.username.as_ref().filter(|_| change.secret.is_none() && !brings_own) else {
+        return Ok(());
+    };
+    let stored = rows::current(c, principals::surviving(c, before.principal)?)?;
+    let Some(stored) = stored.filter(|stored| !is_account_of(username, before, Some(stored))) else { return Ok(()) };
+    let with = match before.kind {
+        Kind::Ad => "give the new account's password with it (`--password REF`; in a file the column password)",
+        Kind::MsOnline => "give its secret with it (`--secret`, `--certificate` or `--password`; in a file the column)",
+    };
+    let said = format!(
+        "{username} needs a credential of its own: what is stored for {} is that of {}",
+        before.name, stored.username
+    );
+    Err(Error::new("connection.no_password", said).hint(with))
+}
+
+/// Whether the name is one that the connection's account goes by: as it is shown, or as the version in use signs in.
+fn is_account_of(username: &str, before: &Connection, stored: Option<&Credential>) -> bool {
+    username.eq_ignore_ascii_case(&before.username)
+        || stored.is_some_and(|stored| username.eq_ignore_ascii_case(&stored.username))
+}
+
 /// Inserts a connection: with a provisional principal of its own, or with its app's.
 pub(super) fn insert(t: &Transaction<'_>, actor: &Actor, new: &NewConnection, sealed: &Sealed) -> Result<()> {
     refuse_taken(t, &new.name)?;
@@ -160,6 +214,7 @@ pub(super) fn update(
 ) -> Result<String> {
     refuse_stale(t, before)?;
     let kept = sealed.secret.as_ref();
+    refuse_name_alone(t, before, change)?;
     let name = change.name.as_ref().unwrap_or(&before.name);
     let username = change.username.as_ref().unwrap_or(&before.username);
     let settings = &follow_own_name(change.settings.as_ref().unwrap_or(&before.settings), &before.name, name);
@@ -209,7 +264,8 @@ fn principal_after(
     let same_app = match (before.settings.app(), settings.app()) {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
         (one, other) => {
-            one.is_none() && other.is_none() && (!has_secret || username.eq_ignore_ascii_case(&before.username))
+            let stored = rows::current(t, principals::surviving(t, before.principal)?)?;
+            one.is_none() && other.is_none() && is_account_of(username, before, stored.as_ref())
         }
     };
     if same_app {
@@ -218,7 +274,7 @@ fn principal_after(
     let principal = apps::principal_of(t, settings, domain, username)?;
     if has_secret {
         journal::refuse_unfinished(t, principal)?;
-    } else if rows::current(t, principal)?.is_none() {
+    } else if settings.app().is_some() && rows::current(t, principal)?.is_none() {
         return Err(Error::new("connection.new_app", format!("nobody has given the secret of {username} yet"))
             .hint("give its secret or certificate as well"));
     }
@@ -254,17 +310,17 @@ pub(crate) fn changed_meanwhile(name: &str) -> Error {
         .retryable()
 }
 
-/// `via` and `ad` must name connections of kind `ad`, `app_home` one of kind `msonline`.
+/// `via` and `ad` must name connections of kind `ad`, `app_home` one of kind `msonline`, all of which the scope shows.
 ///
 /// # Errors
 /// `connection.unknown`, `connection.wrong_kind`.
-pub(super) fn check_links(t: &Transaction<'_>, settings: &Settings) -> Result<()> {
-    settings.links().try_for_each(|(_, kind, name)| check_link(t, kind, name))
+pub(super) fn check_links(t: &Transaction<'_>, settings: &Settings, scope: &Scope) -> Result<()> {
+    settings.links().try_for_each(|(_, kind, name)| check_link(t, kind, name, scope))
 }
 
 /// One of them.
-pub(super) fn check_link(t: &Transaction<'_>, kind: Kind, name: &str) -> Result<()> {
-    let named = query::get_in(t, name, &Scope::all())?;
+pub(super) fn check_link(t: &Transaction<'_>, kind: Kind, name: &str, scope: &Scope) -> Result<()> {
+    let named = query::get_in(t, name, scope)?;
     match kind {
         Kind::Ad => named.ad().map(|_| ()),
         Kind::MsOnline => named.msonline().map(|_| ()),

@@ -252,8 +252,8 @@ pub fn bind_principal(store: &Store, connection: ConnectionId, directory_guid: &
 
 /// Connections that may be of the same account: they use the same name in its domain, and nobody has asked the directory
 /// about them yet.
-pub fn unsettled(store: &Store, principal: PrincipalId, name: &str) -> Result<Vec<(ConnectionId, String)>> {
-    store.read(|c| principals::unsettled(c, principals::surviving(c, principal)?, name))
+pub fn unsettled(store: &Store, principal: PrincipalId) -> Result<Vec<(ConnectionId, String)>> {
+    store.read(|c| principals::unsettled(c, principals::surviving(c, principal)?))
 }
 
 /// [`bind_principal`] for a candidate that was recorded under another user name.
@@ -295,6 +295,15 @@ pub fn refuse_unfinished(store: &Store, principal: PrincipalId) -> Result<()> {
         locks::refuse_held(store, principal)?;
     }
     unfinished
+}
+
+/// The same of the account that goes by this name: while nobody has asked the directory whose it is, of all that may be it.
+///
+/// # Errors
+/// As [`refuse_unfinished`].
+pub fn refuse_unfinished_of(store: &Store, principal: PrincipalId, name: &str) -> Result<()> {
+    let all = store.read(|c| principals::namesakes(c, principals::surviving(c, principal)?, name))?;
+    all.into_iter().try_for_each(|one| refuse_unfinished(store, one))
 }
 
 /// The names of all connections of a principal, whoever's they are.

@@ -104,9 +104,10 @@ impl Fields {
         let change = Change {
             name: faults.of("name", self.name.as_deref(), syntax::name),
             domain: faults.of("domain", self.domain.as_deref(), syntax::domain),
+            // As with a new one: an app signs in as itself.
             username: faults.of(
                 "username",
-                self.username.as_deref().or(self.client_id.as_deref().filter(|id| !id.is_empty())),
+                self.client_id.as_deref().filter(|id| !id.is_empty()).or(self.username.as_deref()),
                 syntax::username,
             ),
             customer: match self.customer.as_deref() {

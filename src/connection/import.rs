@@ -9,6 +9,7 @@ use std::{
 };
 
 use file::Line;
+pub(crate) use file::unclosed_quote;
 use rusqlite::Transaction;
 use serde::Serialize;
 
@@ -89,7 +90,7 @@ impl Checked {
     }
 }
 
-/// Imports a `.csv` or `.json` file. A name that exists is edited: what its row leaves empty stays.
+/// Imports a `.csv`, `.json` or `.jsonl` file. A name that exists is edited: what its row leaves empty stays.
 ///
 /// # Errors
 /// `connection.import` with a detail `fault` (`row 3, column targets: ...`) for each; nothing was imported then.
@@ -105,7 +106,7 @@ pub fn import(store: &Store, host: &Host, path: &Path) -> Result<Imported> {
     let mut seen = HashSet::new();
     for line in lines {
         let (row, name) = (line.row, line.fields.name.clone().unwrap_or_default().to_ascii_lowercase());
-        match check(host, line, &there) {
+        match check(store, host, line, &there) {
             Ok(_) if !seen.insert(name) => faults.push((row, twice())),
             Ok(right) => checked.push((row, right)),
             Err(wrong) => {
@@ -128,7 +129,7 @@ pub fn import(store: &Store, host: &Host, path: &Path) -> Result<Imported> {
     write(store, path, &checked, &sealed)
 }
 
-fn check(host: &Host, line: Line, there: &HashMap<String, Connection>) -> Result<Checked, Vec<Fault>> {
+fn check(store: &Store, host: &Host, line: Line, there: &HashMap<String, Connection>) -> Result<Checked, Vec<Fault>> {
     let Line { fields, mut faults, .. } = line;
     let before = fields.name.as_ref().and_then(|name| there.get(&name.to_ascii_lowercase()));
     for (column, text) in
@@ -148,7 +149,14 @@ fn check(host: &Host, line: Line, there: &HashMap<String, Connection>) -> Result
     }
     match before {
         None => fields.check(host).map(Checked::New),
-        Some(before) => fields.check_change(host, before).map(|change| Checked::Edit(Box::new(before.clone()), change)),
+        Some(before) => {
+            let change = fields.check_change(host, before)?;
+            // Before anything is sealed, and with whatever is wrong in other rows.
+            store
+                .read(|c| change::refuse_name_alone(c, before, &change))
+                .map_err(|error| vec![Fault { column: "username", error }])?;
+            Ok(Checked::Edit(Box::new(before.clone()), change))
+        }
     }
 }
 
@@ -295,7 +303,7 @@ fn broken_links(t: &Transaction<'_>, checked: &[(usize, Checked)]) -> Vec<(usize
             if known.contains(&(kind, link)) {
                 continue;
             }
-            match change::check_link(t, kind, link) {
+            match change::check_link(t, kind, link, &Scope::all()) {
                 Ok(()) => drop(known.insert((kind, link))),
                 Err(error) => faults.push((*row, Fault { column, error })),
             }

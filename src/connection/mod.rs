@@ -11,6 +11,7 @@ pub mod fields;
 pub mod former;
 mod import;
 mod query;
+pub mod same_account;
 mod selector;
 pub mod settings;
 pub(crate) mod syntax;
@@ -18,11 +19,12 @@ mod trail;
 
 use serde::Serialize;
 
-pub(crate) use change::changed_meanwhile;
-pub use change::{add, edit, remove};
+pub use change::{add, add_within, edit, remove};
+pub(crate) use change::{changed_meanwhile, refuse_other_customer};
 pub use credentials::Credential;
 pub use export::{as_json, export};
 pub use fields::{Fault, Fields, as_error};
+pub(crate) use import::unclosed_quote;
 pub use import::{Imported, import};
 pub use query::{all_names, by_id, get, list, summaries};
 pub use selector::Selector;

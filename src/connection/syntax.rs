@@ -132,7 +132,11 @@ pub(super) fn pin(text: &str) -> Result<String> {
         .hint("`openssl x509 -noout -fingerprint -sha256 -in ca.pem` prints it"))
 }
 
-/// PEM text with at least one certificate in it, all of them readable.
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
+
+/// The certificates of a PEM file, at least one and all of them readable, and nothing else of it: what is kept of a server's
+/// trust is not sealed, and a file may hold the server's private key too.
 pub(crate) fn certificates(pem: &[u8]) -> Result<String> {
     let bad = |said: &str| {
         Error::new("connection.bad_certificate", format!("no certificate can be read from it: {said}"))
@@ -147,7 +151,14 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<String> {
         }
     }
     let text = str::from_utf8(pem).map_err(|_| bad("it is not text"))?;
-    if found == 0 { Err(bad("it has no CERTIFICATE block")) } else { Ok(text.to_owned()) }
+    let mut kept = String::with_capacity(text.len());
+    for (begin, _) in text.match_indices(BEGIN) {
+        let block = &text[begin..];
+        let end = block.find(END).ok_or_else(|| bad("a block has no end"))? + END.len();
+        kept.push_str(&block[..end]);
+        kept.push('\n');
+    }
+    if found == 0 { Err(bad("it has no CERTIFICATE block")) } else { Ok(kept) }
 }
 
 #[cfg(test)]
@@ -213,5 +224,16 @@ mod tests {
         assert_eq!(pin(&"AB:".repeat(32)).unwrap(), "ab".repeat(32));
         assert_eq!(pin("ab12").unwrap_err().code(), "connection.bad_pin");
         assert_eq!(certificates(b"hello").unwrap_err().code(), "connection.bad_certificate");
+    }
+
+    #[test]
+    fn of_a_file_with_a_key_only_the_certificates_are_kept() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate =
+            rcgen::CertificateParams::new(["dc1.lab.test".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let (key, certificate) = (key.serialize_pem(), certificate.pem().replace("\r\n", "\n"));
+        let file = format!("the key first\n{key}{certificate}and the certificate again\n{certificate}");
+        assert_eq!(certificates(file.as_bytes()).unwrap(), format!("{certificate}{certificate}"));
+        assert_eq!(certificates(key.as_bytes()).unwrap_err().code(), "connection.bad_certificate");
     }
 }

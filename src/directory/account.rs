@@ -113,10 +113,13 @@ fn decode(entry: &Entry, principal: Principal, now: OffsetDateTime) -> Account {
     }
 }
 
-/// Ends a lockout. Harmless when there is none. It also sets `badPwdCount` to 0 on this controller
-/// (MS-ADTS 3.1.1.5.3.2).
-pub async fn unlock(session: &Session, dn: &str) -> Result<()> {
-    session.modify(Operation::Modify, dn, &[Change::Replace("lockoutTime", value("0"))]).await
+/// Ends a lockout; `false` when this controller knows of none. It is sent all the same: another controller may know of one, and
+/// `badPwdCount` becomes 0 on this one (MS-ADTS 3.1.1.5.3.2).
+pub async fn unlock(session: &Session, dn: &str) -> Result<bool> {
+    let entry = session.read(dn, &["lockoutTime"]).await?.ok_or_else(|| gone(dn))?;
+    let was_locked = entry.number("lockoutTime").is_some_and(|since| since != 0);
+    session.modify(Operation::Modify, dn, &[Change::Replace("lockoutTime", value("0"))]).await?;
+    Ok(was_locked)
 }
 
 /// Switches the account on; `false` when it was on already.

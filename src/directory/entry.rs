@@ -17,9 +17,20 @@ pub struct Entry {
     attributes: Attributes,
 }
 
+/// What a value takes beside its bytes.
+const EACH: usize = 40;
+
 impl Entry {
     pub(super) fn new((dn, attributes): (String, Attributes)) -> Self {
         Self { dn, attributes }
+    }
+
+    /// The memory that it takes, about.
+    pub(super) fn weight(&self) -> usize {
+        let attribute = |(name, values): &(String, Vec<Vec<u8>>)| {
+            EACH * (2 + values.len()) + name.len() + values.iter().map(Vec::len).sum::<usize>()
+        };
+        EACH * 2 + self.dn.len() + self.attributes.iter().map(attribute).sum::<usize>()
     }
 
     /// All values of an attribute, as they came; empty when it is not set or may not be read. Case does not matter.

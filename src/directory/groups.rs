@@ -7,6 +7,7 @@ use super::{
     entry::Entry,
     filter,
     outcome::Operation,
+    principal::{self, Principal, PrincipalKind},
     session::{Session, value},
     wire::{Change, Scope},
 };
@@ -72,6 +73,26 @@ fn group(entry: &Entry, primary: bool) -> Group {
         security: entry.number("groupType").unwrap_or(0) & SECURITY != 0,
         primary,
     }
+}
+
+/// Finds the group that `name` means, in any way that [`principal::resolve`] takes.
+///
+/// # Errors
+/// `ad.not_found`, `ad.not_a_group`.
+pub async fn resolve_group(session: &Session, name: &str) -> Result<Principal> {
+    let target = session.target().to_string();
+    let found = principal::resolve(session, name).await.map_err(|error| match error.code() {
+        "ad.not_found" => Error::new("ad.not_found", format!("there is no group '{name}' in the directory"))
+            .hint("check the name; a group that the signed-in account may not see looks the same")
+            .with("target", target.clone()),
+        _ => error,
+    })?;
+    if found.kind == PrincipalKind::Other {
+        return Ok(found);
+    }
+    Err(Error::new("ad.not_a_group", format!("'{name}' is an account, not a group: {}", found.dn))
+        .hint("the group is named after the user: ad::add_to_group(conn, user, group)")
+        .with("target", target))
 }
 
 /// Makes `member` a member of `group` (both DNs); `false` when it was one already.

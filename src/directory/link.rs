@@ -30,6 +30,11 @@ pub(super) async fn connect(endpoint: &Endpoint) -> Result<Link> {
     connect_with(endpoint, &TlsConnector::from(endpoint.trust().config.clone())).await
 }
 
+/// Where the other end is.
+pub(super) fn address(link: &Link) -> Option<IpAddr> {
+    link.stream().get_ref().0.peer_addr().ok().map(|address| address.ip())
+}
+
 /// The same with a TLS configuration of the caller's.
 pub(super) async fn connect_with(endpoint: &Endpoint, connector: &TlsConnector) -> Result<Link> {
     let target = &endpoint.target;

@@ -17,6 +17,7 @@
 //! server nests; it cannot tell a closed connection from rubbish; and it cannot use an IPv6 address as a target.
 
 pub mod account;
+mod bounds;
 pub mod certificate;
 pub mod check;
 mod cldap;
@@ -51,7 +52,7 @@ pub use discover::{Controller, Discovery, discover};
 pub use dns::Dns;
 pub use endpoint::{Endpoint, Limits};
 pub use entry::Entry;
-pub use groups::{Group, add_to_group, groups, remove_from_group};
+pub use groups::{Group, add_to_group, groups, remove_from_group, resolve_group};
 pub use password::{change_password, pwd_last_set, set_password};
 pub use policy::{FineGrained, PasswordPolicy, Policy, policy};
 pub use principal::{Principal, PrincipalKind, resolve};

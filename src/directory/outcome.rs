@@ -202,6 +202,8 @@ fn other_write(result: &LdapResult) -> Error {
         {
             Error::new("ad.not_there", "it is not there")
         }
+        (_, 65) => Error::new("ad.wrong_class", "the object is not of a class that can have this")
+            .hint("see what kind of object it is: only groups have members, only accounts have passwords"),
         (_, 19) => Error::new("ad.constraint", "the directory does not take this value")
             .hint("the server's text names the attribute and the rule"),
         _ => common(result),

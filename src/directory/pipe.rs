@@ -59,6 +59,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
         self.inbox.is_empty().then_some(self.stream)
     }
 
+    /// The stream below, to look at.
+    pub(super) fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// The number of the next request.
     pub(super) fn next_id(&mut self) -> i32 {
         self.last_id = self.last_id.checked_add(1).unwrap_or(1);
@@ -139,7 +144,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
         }
     }
 
-    fn give_up(&mut self, error: Error) -> Error {
+    /// Nothing more is read or said on this connection, for this reason.
+    pub(super) fn give_up(&mut self, error: Error) -> Error {
         self.broken.get_or_insert(error).clone()
     }
 
@@ -179,6 +185,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipe<S> {
             // Whether any of it had left cannot be told from here.
             Err(_) => Err(Failure { error: timed_out(&target, limit, doing), sent: true }),
         }
+    }
+
+    /// Tells the server to stop answering the last request, as far as it takes that within `limit`. What it sends all the same
+    /// is passed over.
+    pub(super) async fn abandon(&mut self, limit: Duration) {
+        let of = self.last_id;
+        let id = self.next_id();
+        let _ = timeout(limit, self.send(wire::abandon(id, of))).await;
     }
 
     /// Says good-bye; what becomes of it does not matter.

@@ -106,7 +106,7 @@ pub async fn policy(session: &Session, dn: &str) -> Result<Policy> {
         let fine_grained = if !entry.values(AS_READABLE).is_empty() || sees_policies(session).await? {
             FineGrained::None
         } else {
-            let why = "the signed-in account may not see fine-grained policies".to_owned();
+            let why = "the account that signed in may not see whether a fine-grained policy applies".to_owned();
             FineGrained::Unknown { dn: None, why }
         };
         return Ok(Policy { rules: domain, fine_grained });
@@ -114,7 +114,7 @@ pub async fn policy(session: &Session, dn: &str) -> Result<Policy> {
     let found = session.read(&applied, &["*", "name"]).await?;
     let read = found.as_ref().and_then(|entry| Some((fine_grained(entry)?, entry.text("name")?)));
     let Some((rules, name)) = read else {
-        let why = format!("{applied} applies, but may not be read");
+        let why = format!("the account may not read {applied}, the fine-grained policy that applies to it");
         return Ok(Policy { rules: domain, fine_grained: FineGrained::Unknown { dn: Some(applied), why } });
     };
     Ok(Policy { rules, fine_grained: FineGrained::Applies { dn: applied, name } })

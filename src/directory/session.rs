@@ -1,9 +1,12 @@
 //! One connection, signed in as one identity.
 
+use std::net::IpAddr;
+
 use tokio::sync::{Mutex, OnceCell};
 use zeroize::Zeroizing;
 
 use super::{
+    bounds::{self, Bounds, Enough},
     check::{Gate, NoGate},
     endpoint::{Endpoint, Limits},
     entry::Entry,
@@ -39,6 +42,7 @@ pub struct Identity {
 pub struct Session {
     target: Target,
     limits: Limits,
+    address: Option<IpAddr>,
     link: Mutex<Link>,
     root: OnceCell<RootDse>,
 }
@@ -51,14 +55,23 @@ pub(super) struct Found {
     pub(super) more: bool,
 }
 
+/// How a page of a search ended.
+enum Page {
+    /// The server's last word on it, and the cookie that leads to the next.
+    Ended(LdapResult, Vec<u8>),
+    /// There is more than is read.
+    Cut(Enough),
+}
+
 impl Session {
     /// Connects without signing in: enough for the rootDSE, for nothing else.
     ///
     /// # Errors
     /// `ad.wrong_domain` where the endpoint is of a domain and the controller of another one.
     pub async fn open(endpoint: &Endpoint) -> Result<Self> {
-        let link = Mutex::new(link::connect(endpoint).await?);
-        let session = Self { target: endpoint.target.clone(), limits: endpoint.limits, link, root: OnceCell::new() };
+        let link = link::connect(endpoint).await?;
+        let (address, target) = (link::address(&link), endpoint.target.clone());
+        let session = Self { target, limits: endpoint.limits, address, link: Mutex::new(link), root: OnceCell::new() };
         if let Some(domain) = endpoint.domain() {
             session.root_dse().await?.refuse_other_domain(domain, &session.target)?;
         }
@@ -111,6 +124,12 @@ impl Session {
         &self.target
     }
 
+    /// The address that answered, of those that the target's name may have.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
     /// What the controller says about itself; asked once.
     pub async fn root_dse(&self) -> Result<&RootDse> {
         self.root.get_or_try_init(|| RootDse::read(self)).await
@@ -147,12 +166,16 @@ impl Session {
     ) -> Result<Found> {
         let filter = filter::parse(filter)?;
         let mut found = Found { entries: Vec::new(), more: false };
-        let mut cookie = Vec::new();
+        let (mut cookie, mut bounds) = (Vec::new(), Bounds::new(scope, limit));
         loop {
             let size = PAGE.min(limit.saturating_sub(found.entries.len()).saturating_add(1));
             let page = (scope != Scope::Base).then(|| (size, std::mem::take(&mut cookie)));
             let search = Search { base, scope, filter: filter.clone(), attributes, page };
-            let (result, next) = self.page(search, &mut found.entries).await?;
+            let Some((result, next)) = self.page(search, &mut found.entries, &mut bounds).await? else {
+                found.entries.truncate(limit);
+                found.more = true;
+                return Ok(found);
+            };
             // 4 is sizeLimitExceeded: what came is right, and there is more.
             if result.code != 0 && result.code != 4 {
                 return Err(outcome::error_of(Operation::Search, &result, &self.target).with("base", base));
@@ -169,27 +192,42 @@ impl Session {
         }
     }
 
-    /// One page: its entries are added to `entries`; the cookie leads to the next.
-    async fn page(&self, search: Search<'_>, entries: &mut Vec<Entry>) -> Result<(LdapResult, Vec<u8>)> {
+    /// One page: its entries are added to `entries`; the cookie leads to the next. `None` when there is more than was asked for,
+    /// which is not read.
+    async fn page(
+        &self,
+        search: Search<'_>,
+        entries: &mut Vec<Entry>,
+        bounds: &mut Bounds,
+    ) -> Result<Option<(LdapResult, Vec<u8>)>> {
         tracing::trace!("searches {} ({:?}) on {} for {:?}", search.base, search.scope, self.target, search.attributes);
-        let mut link = self.link.lock().await;
-        link.exchange(
-            self.limits.operation,
-            "search",
-            |id| wire::search(id, search),
-            |message| match message.operation {
-                op::ENTRY => {
-                    entries.push(Entry::new(message.entry()?));
-                    Ok(None)
-                }
-                // Referrals to other domains are not followed.
-                op::REFERENCE | op::INTERMEDIATE => Ok(None),
-                op::SEARCH_DONE => Ok(Some((message.result()?, message.cookie))),
-                _ => Err(wire::Rubbish),
-            },
-        )
-        .await
-        .map_err(|failure| failure.error)
+        let (mut link, before) = (self.link.lock().await, entries.len());
+        let collect = |message: wire::Message| match message.operation {
+            op::ENTRY => {
+                let entry = Entry::new(message.entry()?);
+                let taken = bounds.take(&entry, entries.len());
+                entries.push(entry);
+                Ok(taken.err().map(Page::Cut))
+            }
+            // Referrals to other domains are not followed.
+            op::REFERENCE | op::INTERMEDIATE => Ok(None),
+            op::SEARCH_DONE => {
+                let result = message.result()?;
+                let page = bounds.page(entries.len() - before);
+                Ok(Some(page.map_or_else(Page::Cut, |()| Page::Ended(result, message.cookie))))
+            }
+            _ => Err(wire::Rubbish),
+        };
+        let request = |id| wire::search(id, search);
+        let page = link.exchange(self.limits.operation, "search", request, collect).await;
+        match page.map_err(|failure| failure.error)? {
+            Page::Ended(result, cookie) => Ok(Some((result, cookie))),
+            Page::Cut(Enough::Entries) => {
+                link.abandon(self.limits.connect).await;
+                Ok(None)
+            }
+            Page::Cut(Enough::TooMuch(what)) => Err(link.give_up(bounds::too_much(&self.target, what))),
+        }
     }
 
     /// Changes one object. An error says by its verdict whether the change was surely not made (`failed`) or whether

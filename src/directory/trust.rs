@@ -1,6 +1,6 @@
 //! The verification of a server's certificate: roots, a CA, or a pin; and what rustls' refusals mean for a person.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
@@ -12,8 +12,9 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 
-use super::{target::Target, tls::Tls};
+use super::{target::Target, ticks, tls::Tls};
 use crate::{
     error::{Error, Result},
     net::trust::{self, provider},
@@ -89,10 +90,15 @@ pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
 #[derive(Debug)]
 struct PinMismatch {
     presented: String,
+    /// The server sent no certificate but its own, so a pin of a CA cannot be found.
+    alone: bool,
 }
 
 impl fmt::Display for PinMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.alone {
+            return write!(f, "it sent its own certificate alone, which has the fingerprint {}", self.presented);
+        }
         write!(f, "no certificate in the chain has the pinned fingerprint; the server's own has {}", self.presented)
     }
 }
@@ -113,7 +119,11 @@ impl ServerCertVerifier for Pinned {
         }
         let Some(root) = chain.iter().find(|certificate| self.matches(certificate)) else {
             let presented = data_encoding::HEXLOWER.encode(&fingerprint(leaf));
-            return Err(CertificateError::Other(OtherError(Arc::new(PinMismatch { presented }))).into());
+            return Err(CertificateError::Other(OtherError(Arc::new(PinMismatch {
+                presented,
+                alone: chain.is_empty(),
+            })))
+            .into());
         };
         let mut roots = RootCertStore::empty();
         roots.add(root.clone().into_owned())?;
@@ -172,12 +182,14 @@ pub(super) fn schemes() -> Vec<SignatureScheme> {
 /// Checks a certificate's dates alone.
 fn dates(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
     let (_, parsed) = x509_parser::parse_x509_certificate(leaf).map_err(|_| CertificateError::BadEncoding)?;
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    if now > parsed.validity().not_after.timestamp() {
-        return Err(CertificateError::Expired.into());
+    let moment = |seconds: i64| UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
+    let not_after = moment(parsed.validity().not_after.timestamp());
+    let not_before = moment(parsed.validity().not_before.timestamp());
+    if now > not_after {
+        return Err(CertificateError::ExpiredContext { time: now, not_after }.into());
     }
-    if now < parsed.validity().not_before.timestamp() {
-        return Err(CertificateError::NotValidYet.into());
+    if now < not_before {
+        return Err(CertificateError::NotValidYetContext { time: now, not_before }.into());
     }
     Ok(())
 }
@@ -200,15 +212,27 @@ pub(super) fn refusal(target: &Target, error: &rustls::Error) -> Error {
     Error::new(code, format!("{target} {message}")).hint(hint).with("target", target.to_string())
 }
 
+const RENEW: &str =
+    "renew the controller's certificate; if it should be valid still, compare the clocks of both machines";
+const COMPARE_CLOCKS: &str = "compare the clocks of both machines; else have a certificate made that is valid now";
+
+fn date(at: UnixTime) -> String {
+    let at = i64::try_from(at.as_secs()).ok().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+    at.map_or_else(String::new, ticks::text)
+}
+
 /// Why a certificate is not accepted: code, what is said of the target, remedy.
 fn distrust(error: &CertificateError) -> (&'static str, String, &'static str) {
     use CertificateError as C;
     match error {
-        C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => (
-            "ad.tls_expired",
-            "has a certificate that is expired or not yet valid".to_owned(),
-            "renew the controller's certificate, and compare the clocks of both machines",
-        ),
+        C::Expired => ("ad.tls_expired", "has a certificate that has expired".to_owned(), RENEW),
+        C::ExpiredContext { not_after, .. } => {
+            ("ad.tls_expired", format!("has a certificate that expired on {}", date(*not_after)), RENEW)
+        }
+        C::NotValidYet => ("ad.tls_expired", "has a certificate that is not valid yet".to_owned(), COMPARE_CLOCKS),
+        C::NotValidYetContext { not_before: from, .. } => {
+            ("ad.tls_expired", format!("has a certificate that is not valid before {}", date(*from)), COMPARE_CLOCKS)
+        }
         C::NotValidForName => (
             "ad.tls_wrong_name",
             "has a certificate for another name".to_owned(),
@@ -223,6 +247,12 @@ fn distrust(error: &CertificateError) -> (&'static str, String, &'static str) {
             "ad.tls_untrusted",
             "has a certificate from an issuer that is not trusted".to_owned(),
             "give the connection the CA that issued it, or pin the certificate; `ad::certificate` shows both",
+        ),
+        C::Other(other) if other.0.downcast_ref::<PinMismatch>().is_some_and(|mismatch| mismatch.alone) => (
+            "ad.tls_untrusted",
+            format!("is not trusted: {}", other.0),
+            "the pin of a CA fits only where the server sends that CA as well: give the CA's file (--ca), have the controller \
+             send its whole chain, or pin its own certificate; if that was renewed, compare the fingerprints",
         ),
         C::Other(other) => (
             "ad.tls_untrusted",

@@ -6,7 +6,7 @@ mod request;
 
 pub use answer::LdapResult;
 pub(super) use answer::{Attributes, Message, Rubbish, decode, frame};
-pub(super) use request::{Bytes, Change, Scope, Search, bind, modify, search, start_tls, unbind};
+pub(super) use request::{Bytes, Change, Scope, Search, abandon, bind, modify, search, start_tls, unbind};
 
 /// The simple paged results control (RFC 2696).
 const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";

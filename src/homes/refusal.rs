@@ -88,7 +88,7 @@ pub(super) enum Doing {
 }
 
 impl Doing {
-    fn words(self) -> &'static str {
+    pub(super) fn words(self) -> &'static str {
         match self {
             Self::Negotiate => "the first exchange",
             Self::SignIn => "the sign-in",

@@ -16,7 +16,7 @@ use smb2::{
         status::NtStatus,
     },
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{
     HomeServer, Identity, Options, reach,
@@ -58,7 +58,7 @@ impl<'a> Client<'a> {
         let stream = reach::connect(server, options.resolver.as_deref(), limits.connect).await?;
         let wire = Wire::new(stream);
         let mut connection = wire.connection(&server.server);
-        let negotiated = timeout(limits.operation, connection.negotiate())
+        let negotiated = timed(server, Doing::Negotiate, timeout(limits.operation, connection.negotiate()))
             .await
             .map_err(|_| refusal::timeout_of(server, Doing::Negotiate, limits.operation))?;
         negotiated.map_err(|error| refusal::library(server, Doing::Negotiate, &wire, &error))?;
@@ -72,7 +72,7 @@ impl<'a> Client<'a> {
         let (user, domain) = identity.ntlm_names()?;
         tracing::info!("signs in on {} as {user}", self.server.server);
         let setup = Session::setup(&mut self.connection, user, identity.password.expose(), domain);
-        let session = timeout(self.limit, setup)
+        let session = timed(self.server, Doing::SignIn, timeout(self.limit, setup))
             .await
             .map_err(|_| refusal::timeout_of(self.server, Doing::SignIn, self.limit))?
             .map_err(|error| refusal::library(self.server, Doing::SignIn, &self.wire, &error))
@@ -213,7 +213,7 @@ impl<'a> Client<'a> {
     }
 
     async fn within<T>(&self, doing: Doing, request: impl Future<Output = smb2::Result<T>>) -> Result<T> {
-        timeout(self.limit, request)
+        timed(self.server, doing, timeout(self.limit, request))
             .await
             .map_err(|_| refusal::timeout_of(self.server, doing, self.limit))?
             .map_err(|error| refusal::library(self.server, doing, &self.wire, &error))
@@ -238,6 +238,14 @@ impl Share {
     pub(super) fn is_writable(&self) -> bool {
         self.access & FileAccessMask::FILE_WRITE_DATA != 0
     }
+}
+
+/// Logs how long an exchange took, whatever came of it.
+async fn timed<T>(server: &HomeServer, doing: Doing, exchange: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let outcome = exchange.await;
+    tracing::debug!("SMB {} on {server}: {} ms", doing.words(), begun.elapsed().as_millis());
+    outcome
 }
 
 fn encryption_required(server: &HomeServer) -> Error {

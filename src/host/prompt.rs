@@ -17,58 +17,71 @@ mod unix {
     use std::{
         fs::File,
         io::{Error, ErrorKind, Read, Result, Write},
+        time::{Duration, Instant},
     };
 
-    use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
+    use nix::sys::termios::{LocalFlags, SpecialCharacterIndices, Termios, tcgetattr};
     use rpassword::{ConfigBuilder, read_password_with_config};
+
+    use crate::host::terminal::{Borrowed, is_over};
+
+    /// How long the terminal is waited for before the reader looks whether it is to go on, in tenths of a second.
+    const TURN: u8 = 1;
 
     /// What Ctrl-C sends while the terminal makes no signal of it.
     const CTRL_C: u8 = 3;
 
-    /// Asks on the terminal; `Interrupted` when the answer is Ctrl-C.
+    /// Asks on the terminal; `Interrupted` when the answer is Ctrl-C, or the process is told to end meanwhile.
     pub(in crate::host) fn secret(question: &str) -> Result<String> {
+        let borrowed = Borrowed::new()?;
         let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
         terminal.write_all(format!("{question}: ").as_bytes())?;
-        let _silent = Silent::begin(terminal.try_clone()?)?;
+        let _silent = Silent::begin(&borrowed, terminal.try_clone()?)?;
         let config = ConfigBuilder::new().input_reader(Keys(terminal)).output_discard().build();
         read_password_with_config(config).map_err(|e| if is_ctrl_c(&e) { ErrorKind::Interrupted.into() } else { e })
     }
 
     /// The terminal without echo, key by key. Dropped it is what it was before, on a line of its own.
-    struct Silent {
+    struct Silent<'a> {
         terminal: File,
         before: Termios,
+        borrowed: &'a Borrowed,
     }
 
-    impl Silent {
-        fn begin(terminal: File) -> Result<Self> {
+    impl<'a> Silent<'a> {
+        fn begin(borrowed: &'a Borrowed, terminal: File) -> Result<Self> {
             let before = tcgetattr(&terminal)?;
             let mut silent = before.clone();
             // Not line by line, for the system cuts long lines off.
             silent.local_flags.remove(LocalFlags::ECHO | LocalFlags::ECHONL | LocalFlags::ICANON | LocalFlags::ISIG);
-            silent.control_chars[SpecialCharacterIndices::VMIN as usize] = 1;
-            silent.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
-            tcsetattr(&terminal, SetArg::TCSANOW, &silent)?;
-            Ok(Self { terminal, before })
+            silent.control_chars[SpecialCharacterIndices::VMIN as usize] = 0;
+            silent.control_chars[SpecialCharacterIndices::VTIME as usize] = TURN;
+            borrowed.change(&terminal, &silent)?;
+            Ok(Self { terminal, before, borrowed })
         }
     }
 
-    impl Drop for Silent {
+    impl Drop for Silent<'_> {
         fn drop(&mut self) {
-            // A terminal that is gone needs neither.
-            let _ = tcsetattr(&self.terminal, SetArg::TCSANOW, &self.before);
-            let _ = self.terminal.write_all(b"\n");
+            self.borrowed.end_line(&mut self.terminal, &self.before);
         }
     }
 
-    /// Keys up to Ctrl-C, which is an error, for `rpassword` would answer it with a signal.
+    /// Keys up to Ctrl-C, which is an error, for `rpassword` would answer it with a signal. So is the end of the process.
     struct Keys(File);
 
     impl Read for Keys {
         fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
             loop {
-                match self.0.read(buffer) {
+                let begun = Instant::now();
+                let read = self.0.read(buffer);
+                if is_over() {
+                    return Err(Error::other(CtrlC));
+                }
+                match read {
                     Ok(count) if buffer[..count].contains(&CTRL_C) => return Err(Error::other(CtrlC)),
+                    // The end of a turn; a terminal that is gone answers at once.
+                    Ok(0) if begun.elapsed() > Duration::from_millis(50 * u64::from(TURN)) => {}
                     Err(e) if e.kind() == ErrorKind::Interrupted => {}
                     read => return read,
                 }

@@ -1,8 +1,11 @@
 //! Errors, drawn at the script's line with the calls that led there, the cause and the remedy.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
-use super::look::{Look, Paint, plain, shown};
+use super::{
+    beside,
+    look::{Look, Paint, plain, shown},
+};
 use crate::{
     error::Error,
     secret::redact::redact,
@@ -12,8 +15,11 @@ use crate::{
 /// Names and texts of scripts and modules.
 pub type Sources = [(String, String)];
 
-/// Details that the message says already or that are for machines.
-const NOT_DRAWN: &[&str] = &["target", "cause", "reason", "holder", "since"];
+/// Details that the message says already, that are for machines, or that the checks of a step have told one by one.
+const NOT_DRAWN: &[&str] = &["target", "cause", "reason", "holder", "since", beside::DETAIL];
+
+/// Characters of a script's line that are drawn.
+const LONGEST_LINE: usize = 240;
 
 /// A failure with its place.
 #[must_use]
@@ -80,19 +86,48 @@ fn draw_place(text: &mut String, look: Look, sources: &Sources, place: &Place, o
     let line = sources
         .iter()
         .find(|(name, _)| *name == place.script)
-        .and_then(|(_, source)| source.lines().nth(place.line.wrapping_sub(1)));
+        .and_then(|(_, source)| line_of(source, place.line.wrapping_sub(1)));
     let Some(line) = line else { return };
     let number = place.line.to_string();
     let gap = " ".repeat(number.len());
+    let (line, column) = around(line.trim_end(), place.column);
     let _ = writeln!(text, "{gap} {}", faint("|"));
-    let _ = writeln!(text, "{number} {} {}", faint("|"), shown(line.trim_end(), false));
-    if place.column > 0 {
+    let _ = writeln!(text, "{number} {} {}", faint("|"), shown(&line, false));
+    if column > 0 {
         // Tabs keep their width when the line above them is indented by the same tabs.
-        let before: String = line.chars().take(place.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let before: String = line.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         let width = operation
-            .filter(|name| line.chars().skip(place.column - 1).collect::<String>().starts_with(last_word(name)))
+            .filter(|name| line.chars().skip(column - 1).collect::<String>().starts_with(last_word(name)))
             .map_or(1, |name| last_word(name).chars().count());
         let _ = writeln!(text, "{gap} {} {before}{}", faint("|"), look.paint(Paint::Error, "^".repeat(width)));
+    }
+}
+
+/// What is drawn of a line, and the column there: of a very long one (data, or a script that something has packed) the part
+/// around the place.
+fn around(line: &str, column: usize) -> (Cow<'_, str>, usize) {
+    if line.chars().count() <= LONGEST_LINE {
+        return (line.into(), column);
+    }
+    // Before it is cut, for of a secret at the edge a part would stay that is not known any more.
+    let line = redact(line);
+    let count = line.chars().count();
+    if count <= LONGEST_LINE {
+        return (line, column.min(count));
+    }
+    let from = column.saturating_sub(LONGEST_LINE / 2).min(count - LONGEST_LINE);
+    let (before, after) = (if from > 0 { "…" } else { "" }, if from + LONGEST_LINE < count { "…" } else { "" });
+    let part: String = line.chars().skip(from).take(LONGEST_LINE).collect();
+    let moved = if column > 0 { column - from + before.chars().count() } else { 0 };
+    (format!("{before}{part}{after}").into(), moved)
+}
+
+/// A line of a script, `None` where there is none. A secret may go on in the next one, where it is not known line by line.
+fn line_of(source: &str, number: usize) -> Option<&str> {
+    let line = source.lines().nth(number)?;
+    match redact(source) {
+        Cow::Borrowed(_) => Some(line),
+        Cow::Owned(clean) => Some(if clean.lines().any(|other| other == redact(line)) { line } else { "[secret]" }),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use super::{
+    beside::{self, beside},
     draw::{self, Sources},
     look::{Look, Paint, VERDICT, duration, plain},
 };
@@ -75,6 +76,7 @@ impl Human {
     /// What a script prints may have lines; each is marked as the script's.
     fn said(&self, text: &str) -> String {
         let mark = self.look.paint(Paint::Faint, "|");
+        let text = redact(text);
         let lines = if text.is_empty() { vec![""] } else { text.lines().collect() };
         lines
             .into_iter()
@@ -100,8 +102,13 @@ impl Human {
         if self.quiet && matches!(verdict, Verdict::Ok | Verdict::Skipped) {
             return String::new();
         }
-        if !matches!(verdict, Verdict::Ok | Verdict::Skipped | Verdict::NotStarted) && error.is_some() {
-            self.failed_steps.push((step.to_owned(), verdict, error.cloned()));
+        if !matches!(verdict, Verdict::Ok | Verdict::Skipped | Verdict::NotStarted)
+            && let Some(mut error) = error.cloned()
+        {
+            if !checks.is_empty() {
+                error.details.remove(beside::DETAIL);
+            }
+            self.failed_steps.push((step.to_owned(), verdict, Some(error)));
         }
         let took = if verdict == Verdict::NotStarted { String::new() } else { duration(Duration::from_millis(ms)) };
         let mut text = row(self.look, 0, verdict, step, &took);
@@ -214,6 +221,10 @@ impl Human {
             let place = place.unwrap_or_default();
             let (verdict, key) = (self.look.verdict(*verdict), self.look.paint(Paint::Heading, plain(key)));
             let _ = write!(text, "\n{verdict}{key}  {message}{place}");
+            let failing = error.as_ref().and_then(|error| error.details.get(beside::DETAIL));
+            for other in beside(self.look, &message, failing) {
+                let _ = write!(text, "\n{:VERDICT$}{other}", "");
+            }
             if let Some(hint) = error.as_ref().and_then(|error| error.hint.as_deref()) {
                 let _ = write!(text, "\n{:VERDICT$}{} {}", "", self.look.paint(Paint::Hint, "help:"), plain(hint));
             }

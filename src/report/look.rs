@@ -1,10 +1,10 @@
 //! Colours, columns, and times as people read them.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::verdict::Verdict;
+use crate::{host, secret::redact::redact, verdict::Verdict};
 
 /// Columns of a verdict: the longest, `inconclusive`, and a gap.
 pub const VERDICT: usize = 14;
@@ -65,18 +65,24 @@ impl Look {
     }
 }
 
-pub use crate::host::plain;
-
-/// The floor under everything that a person is shown: what controls a terminal, and is neither a line's end, a tab nor (where
-/// there are colours) a colour, is a space.
+/// A name or a sentence on one line, as a person is shown it: without secrets, and without what controls a terminal. In this
+/// order, for what is replaced could be a part of a secret, which would not be known any more.
 #[must_use]
-pub fn shown(text: &str, color: bool) -> Cow<'_, str> {
-    let harmless = |c: char| matches!(c, '\n' | '\t') || !c.is_control();
+pub fn plain(text: &str) -> String {
+    host::plain(&redact(text))
+}
+
+/// The floor under everything that a person is shown: without secrets, in the same order, and what controls a terminal, and is
+/// neither a line's end, a tab nor (where there are colours) a colour, is a space.
+#[must_use]
+pub fn shown(text: &str, color: bool) -> String {
+    let text = redact(text);
+    let harmless = |c: char| matches!(c, '\n' | '\t') || !host::controls(c);
     if text.chars().all(harmless) {
-        return Cow::Borrowed(text);
+        return text.into_owned();
     }
     let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = &*text;
     while let Some(c) = rest.chars().next() {
         let length = if color { style(rest) } else { 0 };
         if length > 0 {
@@ -86,7 +92,7 @@ pub fn shown(text: &str, color: bool) -> Cow<'_, str> {
         }
         rest = &rest[length.max(c.len_utf8())..];
     }
-    Cow::Owned(shown)
+    shown
 }
 
 /// The length of the colour that a text begins with.

@@ -2,12 +2,14 @@
 //!
 //! The room makes text and prints nothing. Everything that it makes has gone through the redactor.
 
+mod beside;
 mod draw;
 mod human;
 mod json;
 mod look;
 mod progress;
 
+pub use beside::{DETAIL as FAILING, beside};
 pub use draw::{Sources, error, failure, warning};
 pub use human::Human;
 pub use json::line as json_line;

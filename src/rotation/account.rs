@@ -11,13 +11,10 @@ use super::{
     stored::Stored,
 };
 use crate::{
-    connection::credentials,
+    connection::{credentials, same_account},
     directory::{self, Account, FineGrained, Policy, Principal, Session, filter},
     error::{Error, Result},
-    store::{
-        lockout::seen_within,
-        rows::{ConnectionId, PrincipalId},
-    },
+    store::rows::{ConnectionId, PrincipalId},
 };
 
 /// The code of: the connection has another current version than the one that has just signed in.
@@ -51,16 +48,18 @@ pub(super) async fn read(session: &Session, request: &Request, stored: &mut Stor
         .hint("name an administrative connection (via), which can reset it; or set its password in the directory and store it with conn::set_credentials"));
     }
     if other_account {
-        bind_all(stored, books, (&username, &found.guid), session).await?;
+        bind_all(stored, books, &found, session).await?;
         refuse_strangers(request, books, &found.guid).await?;
     } else {
-        learn(request, stored, books, &found.guid, session).await?;
+        learn(request, stored, books, &found, session).await?;
     }
     let account = directory::account(session, &found.dn).await?;
     let (policy, mut doubts) = policy(session, &found.dn).await?;
     doubts.extend(policy.as_ref().filter(|_| request.via.is_none()).and_then(|policy| age_in_doubt(&account, policy)));
     remember(policy.as_ref(), stored, books, other_account).await?;
-    remember_administrator(session, request, books, stored.principal).await;
+    if let Some(via) = &request.via {
+        lockout::look_at(session, via, books, stored.principal).await;
+    }
     let names = Names { account: found.sam_account_name.clone(), display: display_name(session, &found).await? };
     Ok(Known { account, names, policy, username, other_account, doubts })
 }
@@ -85,9 +84,9 @@ pub(super) async fn means_another(session: &Session, name: &str, guid: &str) -> 
 
 /// Connections that nobody has asked about yet may be of the other account: they are, once the directory says so. One that
 /// somebody is at work on ends it, for that is work on the same account.
-async fn bind_all(stored: &Stored, books: &Books, (username, guid): (&str, &str), session: &Session) -> Result<()> {
-    let same = of_the_same(username, stored, books, guid, session).await?;
-    let guid = guid.to_owned();
+async fn bind_all(stored: &Stored, books: &Books, account: &Principal, session: &Session) -> Result<()> {
+    let same = of_the_same(stored, books, &account.guid, session).await?;
+    let (guid, set) = (account.guid.clone(), set(session, account).await);
     books
         .with(move |books| {
             if let Some(known) = credentials::principal_of(&books.store, &guid)?.filter(|_| !same.is_empty()) {
@@ -95,7 +94,7 @@ async fn bind_all(stored: &Stored, books: &Books, (username, guid): (&str, &str)
             }
             for (connection, principal) in same {
                 books.lock(principal)?;
-                credentials::bind_principal(&books.store, connection, &guid)?;
+                same_account::bind(&books.store, Some(&books.identity), connection, &guid, set)?;
             }
             Ok(())
         })
@@ -118,12 +117,19 @@ async fn refuse_strangers(request: &Request, books: &Books, guid: &str) -> Resul
 
 /// Tells the store whose account it is. The password that has just signed in is noted as proven first, so that it stays
 /// the current one where two principals turn out to be one.
-async fn learn(request: &Request, stored: &mut Stored, books: &Books, guid: &str, session: &Session) -> Result<()> {
+async fn learn(
+    request: &Request,
+    stored: &mut Stored,
+    books: &Books,
+    account: &Principal,
+    session: &Session,
+) -> Result<()> {
     let (connection, guid, scope, insist) =
-        (request.connection.clone(), guid.to_owned(), request.scope.clone(), request.insist);
+        (request.connection.clone(), account.guid.clone(), request.scope.clone(), request.insist);
+    let set = set(session, account).await;
     let proven = stored.old.as_ref().and(stored.current.as_ref()).map(|current| current.id);
     let on = session.target().to_string();
-    let same = of_the_same(&request.connection.username, stored, books, &guid, session).await?;
+    let same = of_the_same(stored, books, &guid, session).await?;
     let mut learning = Stored { principal: stored.principal, current: stored.current.clone(), old: None };
     let learned = books
         .with(move |books| {
@@ -131,12 +137,13 @@ async fn learn(request: &Request, stored: &mut Stored, books: &Books, guid: &str
                 credentials::mark_proven(&books.store, id, &on)?;
             }
             for (connection, principal) in same {
-                // One that somebody is at work on, or that is another account by now, is left as it is.
+                // One that somebody is at work on, that is another account by now, or whose password may be the valid one, is
+                // left as it is.
                 if books.lock(principal).is_ok() {
-                    let _ = credentials::bind_principal(&books.store, connection, &guid);
+                    let _ = same_account::bind(&books.store, Some(&books.identity), connection, &guid, set);
                 }
             }
-            stored::learn(books, &mut learning, &connection, &guid, &scope, insist)?;
+            stored::learn(books, &mut learning, &connection, (&guid, set), &scope, insist)?;
             Ok(learning)
         })
         .await?;
@@ -152,17 +159,21 @@ async fn learn(request: &Request, stored: &mut Stored, books: &Books, guid: &str
     }
 }
 
-/// Other connections that go by this name and turn out to be of this account: they get the new password too, instead of being left with one that
-/// is no longer valid.
+/// When the account's password was set; what may not be read is not known.
+async fn set(session: &Session, account: &Principal) -> Option<OffsetDateTime> {
+    directory::pwd_last_set(session, &account.dn).await.ok().and_then(directory::ticks::moment)
+}
+
+/// Other connections of the domain that turn out to be of this account, however they spell its name: they get the new password
+/// too, instead of being left with one that is no longer valid.
 async fn of_the_same(
-    name: &str,
     stored: &Stored,
     books: &Books,
     guid: &str,
     session: &Session,
 ) -> Result<Vec<(ConnectionId, PrincipalId)>> {
-    let (principal, name) = (stored.principal, name.to_owned());
-    let maybe = books.with(move |books| credentials::unsettled(&books.store, principal, &name)).await?;
+    let principal = stored.principal;
+    let maybe = books.with(move |books| credentials::unsettled(&books.store, principal)).await?;
     let mut same = Vec::new();
     for (connection, username) in maybe {
         if is(session, &username, guid).await.unwrap_or(false) {
@@ -177,14 +188,17 @@ async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<Stri
     match directory::policy(session, dn).await {
         Ok(policy) => {
             let doubt = match &policy.fine_grained {
-                FineGrained::Unknown { why, .. } => Some(format!("the domain's policy is gone by: {why}")),
+                FineGrained::Unknown { why, .. } => {
+                    Some(format!("checked against the domain's password policy, which may not be the right one: {why}"))
+                }
                 FineGrained::None | FineGrained::Applies { .. } => None,
             };
             Ok((Some(policy), doubt.into_iter().collect()))
         }
-        Err(error) if error.code() == "ad.no_rights" => {
-            Ok((None, vec!["the password policy may not be read: a password for the strictest usual one".to_owned()]))
-        }
+        Err(error) if error.code() == "ad.no_rights" => Ok((
+            None,
+            vec!["the password policy may not be read, so the password is made for the strictest usual one".to_owned()],
+        )),
         Err(error) => Err(error),
     }
 }
@@ -193,7 +207,7 @@ async fn policy(session: &Session, dn: &str) -> Result<(Option<Policy>, Vec<Stri
 fn age_in_doubt(account: &Account, policy: &Policy) -> Option<String> {
     let from =
         standing::not_before(account, &policy.rules, OffsetDateTime::now_utc()).filter(|_| !policy.is_certain())?;
-    Some(format!("by that its owner may change the password from {} on; the directory decides", text(from)))
+    Some(format!("by that policy its owner may change the password from {} on; the directory decides", text(from)))
 }
 
 /// Tells the store what wrong passwords do to the account, before the next is tried.
@@ -202,26 +216,6 @@ async fn remember(policy: Option<&Policy>, stored: &Stored, books: &Books, other
     let principal = stored.principal;
     let account = (!other_account).then_some(principal);
     books.with(move |books| lockout::learn(&books.store, account, principal, &policy)).await
-}
-
-/// The administrative account may have a policy of its own as well; looked at once a day, by itself.
-async fn remember_administrator(session: &Session, request: &Request, books: &Books, of_domain: PrincipalId) {
-    const FRESH: std::time::Duration = std::time::Duration::from_hours(24);
-    let Some(via) = request.via.as_ref() else { return };
-    let principal = via.principal;
-    let looked = async {
-        if books.with(move |books| seen_within(&books.store, principal, FRESH)).await? {
-            return Ok(());
-        }
-        let account = directory::resolve(session, &via.identity.name).await?;
-        let policy = directory::policy(session, &account.dn).await?;
-        books.with(move |books| lockout::learn(&books.store, Some(principal), of_domain, &policy)).await
-    };
-    // What may not be read is assumed.
-    let looked: Result<()> = looked.await;
-    if let Err(error) = looked {
-        tracing::debug!(connection = via.connection, "the lockout rules are not known: {error}");
-    }
 }
 
 async fn display_name(session: &Session, account: &Principal) -> Result<Option<String>> {

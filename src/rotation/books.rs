@@ -65,6 +65,33 @@ impl Books {
         Ok(principal)
     }
 
+    /// Refuses where an earlier rotation has left a version that this target may not have: it would count as a wrong password.
+    pub(super) async fn refuse_lagging(&self, target: &str, version: CredentialId) -> Result<()> {
+        if self.lockout.insist {
+            return Ok(());
+        }
+        match self.with(move |b| journal::lagging(&b.store, version)).await? {
+            Some(lagging) if lagging.holds(target) => Err(lagging.refusal(target, target)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a password that the directory found wrong otherwise than by a sign-in.
+    pub(super) async fn count_wrong(
+        &self,
+        session: &Session,
+        identity: &Identity,
+        principal: PrincipalId,
+        version: CredentialId,
+    ) -> Result<()> {
+        let ask = self.ask(session, identity, principal, Some(version));
+        self.with(move |b| {
+            let attempt = budget::begin(&b.store, &ask)?;
+            budget::answered(&b.store, attempt, Answer::Wrong)
+        })
+        .await
+    }
+
     /// Signs in once with this version, if the lockout budget has room for a wrong one. The attempt is on the disk before it
     /// is sent and is cleared when it was accepted. Which version it carries the caller knows: the one that is current by
     /// now may be another.

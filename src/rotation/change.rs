@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{
     books::Books,
-    lockout, pinned,
+    lockout,
+    pinned::{self, Was},
     preflight::Plan,
     report::{Announcement, Observer, Stage, Staged},
     request::{Mode, Request},
@@ -132,7 +133,21 @@ pub(super) async fn change(plan: &Plan, books: &Books, recorded: &Recorded) -> S
             let _ = books.event(&recorded.rotation, None, "change-unanswered", pinned, said).await;
             Err(unsettled(&format!("nobody knows whether the password was changed on {}", plan.pinned.name), &error))
         }
-        Err(error) => Err(give_up(books, recorded, error).await),
+        Err(error) => {
+            count_wrong(plan, books, &error).await;
+            Err(give_up(books, recorded, error).await)
+        }
+    }
+}
+
+/// The old password was wrong, as one that binds for an hour after somebody has changed it: the directory has counted that.
+async fn count_wrong(plan: &Plan, books: &Books, refusal: &Error) {
+    let (principal, session) = (plan.stored.principal, &plan.pinned.session);
+    if let ("ad.wrong_old_password", Some(old), Some(current)) =
+        (refusal.code(), &plan.stored.old, &plan.stored.current)
+    {
+        // The refusal is what matters.
+        let _ = books.count_wrong(session, old, principal, current.id).await;
     }
 }
 
@@ -191,7 +206,7 @@ async fn give_up(books: &Books, recorded: &Recorded, error: Error) -> Error {
 pub(super) async fn prove(plan: &Plan, books: &Books, recorded: &Recorded) -> Staged<Session> {
     let pinned = plan.pinned.name.clone();
     let identity = Identity { name: plan.username.clone(), password: plan.candidate.clone() };
-    let proof = match pinned::connect(&plan.pinned.endpoint, plan.pinned.own_name.as_deref()).await {
+    let proof = match pinned::again(&plan.pinned, Was::Changed).await {
         Ok(session) => prove_on(&session, books, &identity, recorded).await.map(|()| session),
         Err(error) => Err(error),
     };

@@ -39,6 +39,15 @@ pub(super) struct Down {
     pub(super) of: Option<String>,
 }
 
+impl Controller {
+    /// Where it answered, of the addresses that its name may have.
+    pub(super) fn where_it_answered(&self) -> Endpoint {
+        let target = &self.endpoint.target;
+        let address = self.session.address().or(target.address);
+        self.endpoint.at(Target { address, ..target.clone() })
+    }
+}
+
 /// Connects to one target and asks its rootDSE. Nobody signs in.
 async fn open(endpoint: &Endpoint) -> Result<Controller> {
     let session = Session::open(endpoint).await?;

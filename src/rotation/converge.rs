@@ -2,7 +2,8 @@
 //!
 //! A target that lags is never signed in on with the new password: there it is a wrong one, and a few of these lock the
 //! account everywhere. What tells is `pwdLastSet`, read over the session that preflight opened. Only the very value that
-//! the pinned target has will do: a later one means that somebody set yet another password since.
+//! the pinned target has will do: a later one means that somebody set yet another password since. The bind goes to the very
+//! server that was looked at: a name may lead to another one by then, which lags.
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::{
     books::Books,
     change::Recorded,
     controllers::{Controller, Down},
+    pinned::{self, Was},
     preflight::Plan,
     report::{Observer, Stage, Staged, TargetReport, milliseconds},
     request::{Reader, Request},
@@ -25,7 +27,7 @@ use super::{
 };
 use crate::{
     directory::{self, Identity, Session, outcome},
-    error::Result,
+    error::{Error, Result},
     secret::redact::redact,
     store::rows::{CredentialId, PrincipalId},
     verdict::Verdict,
@@ -181,11 +183,12 @@ impl Following<'_> {
 
     /// One bind on a target that has the change.
     pub(super) async fn prove(&self, other: &Controller) -> Fate {
+        let opened = pinned::again(other, Was::LookedAt).await;
         let mut refused = self.refused.lock().await;
         if let Some(by) = &refused.candidate {
             return Fate::Left(format!("it has the change, and was not tried because {by} refused the password"));
         }
-        let signed_in = match Session::open(&other.endpoint).await {
+        let signed_in = match opened {
             Ok(session) => self.books.sign_in(&session, &self.candidate, self.principal, Some(self.version)).await,
             Err(error) => Err(error),
         };
@@ -231,22 +234,28 @@ impl Following<'_> {
         format!("it has not got the new password within {} s, and was not signed in on", self.wait.as_secs())
     }
 
-    async fn reopened(&self, other: &Controller) -> Result<Session, String> {
-        let Reader { identity, principal, version, .. } = self.reader.as_ref().map_err(Clone::clone)?;
+    /// One sign-in to read, unless a target has refused the reader: the error is its name.
+    pub(super) async fn sign_in_once(&self, session: &Session, reader: &Reader) -> Result<Result<()>, String> {
         let mut refused = self.refused.lock().await;
         if let Some(by) = &refused.reader {
-            return Err(format!("it was not signed in on again because {by} refused that"));
+            return Err(by.clone());
         }
-        let opened = async {
-            let session = Session::open(&other.endpoint).await?;
-            self.books.sign_in(&session, identity, *principal, Some(*version)).await?;
-            Ok::<_, crate::error::Error>(session)
-        };
-        opened.await.map_err(|error| {
-            if outcome::refuses_credential(&error) {
-                refused.reader = Some(other.name.clone());
-            }
-            format!("it could not be signed in on again: {error}")
-        })
+        let Reader { identity, principal, version, .. } = reader;
+        let signed_in = self.books.sign_in(session, identity, *principal, Some(*version)).await;
+        if signed_in.as_ref().is_err_and(outcome::refuses_credential) {
+            refused.reader = Some(session.target().to_string());
+        }
+        Ok(signed_in)
+    }
+
+    async fn reopened(&self, other: &Controller) -> Result<Session, String> {
+        let reader = self.reader.as_ref().map_err(Clone::clone)?;
+        let failed = |error: Error| format!("it could not be signed in on again: {error}");
+        let session = pinned::again(other, Was::LookedAt).await.map_err(failed)?;
+        match self.sign_in_once(&session, reader).await {
+            Ok(Ok(())) => Ok(session),
+            Ok(Err(error)) => Err(failed(error)),
+            Err(by) => Err(format!("it was not signed in on again because {by} refused that")),
+        }
     }
 }

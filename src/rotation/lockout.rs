@@ -1,7 +1,10 @@
 //! What a rotation does about lockout: the rules are remembered whenever they are read, and every sign-in goes by them.
 
+use std::time::Duration;
+
+use super::{books::Books, request::Via};
 use crate::{
-    directory::{FineGrained, PasswordPolicy, Policy, policy::Lockout},
+    directory::{self, FineGrained, PasswordPolicy, Policy, Session, policy::Lockout},
     error::Result,
     store::{
         Store,
@@ -54,6 +57,27 @@ pub fn learn(store: &Store, account: Option<PrincipalId>, of_domain: PrincipalId
     match policy.fine_grained {
         FineGrained::Applies { .. } => Ok(()),
         FineGrained::None | FineGrained::Unknown { .. } => lockout::learn_domain(store, of_domain, rules),
+    }
+}
+
+/// Rules that were seen so recently are not asked for again.
+const FRESH: Duration = Duration::from_hours(24);
+
+/// The administrative account may have a policy of its own as well; looked at once a day, over whichever session there is.
+pub(super) async fn look_at(session: &Session, via: &Via, books: &Books, of_domain: PrincipalId) {
+    let principal = via.principal;
+    let looked = async {
+        if books.with(move |books| lockout::seen_within(&books.store, principal, FRESH)).await? {
+            return Ok(());
+        }
+        let account = directory::resolve(session, &via.identity.name).await?;
+        let policy = directory::policy(session, &account.dn).await?;
+        books.with(move |books| learn(&books.store, Some(principal), of_domain, &policy)).await
+    };
+    // What may not be read is assumed.
+    let looked: Result<()> = looked.await;
+    if let Err(error) = looked {
+        tracing::debug!(connection = via.connection, "the lockout rules are not known: {error}");
     }
 }
 

@@ -32,7 +32,7 @@
 //! | stage, last event | on the disk | in the directory | what a recovery has to do |
 //! |---|---|---|---|
 //! | no journal | nothing, or a candidate that was never marked as sent | the old password | nothing; such a candidate is left, for it cannot be told from one of `conn::set_credentials` that waits to be tested |
-//! | `record` | candidate, journal with pinned target and the server that it led to, `pwdLastSet` per target, previous version | the old password | retire the candidate, end the journal: nothing was sent |
+//! | `record` | candidate, journal with pinned target and the server that it led to and its address, `pwdLastSet` per target, previous version | the old password | retire the candidate, end the journal: nothing was sent |
 //! | `record`, candidate marked as sent | the same | the old password | as the next line, which it cannot be told from with certainty |
 //! | `change`, `change-sent` | candidate marked as sent | the old or the new one; a late write may still land | over an administrative account compare `pwdLastSet` on the pinned target, again when no write can land any more: unchanged is not applied. Else one bind with the candidate, else one with the previous version, which counts only where `pwdLastSet` bears it out; where the candidate was refused while its write could still land, the previous version goes first and the candidate after it |
 //! | `change`, `change-unanswered` | the same, with what went wrong | the old or the new one | the same |
@@ -45,7 +45,7 @@
 //! | `dependents`, `converge-ended` or `dependent-*` | candidate with proof, an event per target and per dependent so far | the new password | promote, end the journal as `partial`; hand the password to the dependents in `before.dependents` without `dependent-ok` or `dependent-skipped` ([`open_dependents`], [`retry_dependents`]); one that was being handed it may have it |
 //! | `promote`, `converge-ended` (no dependents) or `dependents-ended` | candidate with proof, an event per target and dependent | the new password | promote, end the journal |
 //! | `promote`, and the candidate is current | the same | the new password | end the journal |
-//! | ended, `promoted`, `inconclusive` | all connections switched; `not-converged` events name targets | the new password; named targets may lag | look at the named targets; when all are proven the journal says `settled`, `ok`. Moot once another version is current |
+//! | ended, `promoted`, `inconclusive` | all connections switched; `not-converged` events name targets | the new password; named targets may lag | look at the named targets; when all are proven the journal says `settled`, `ok`. One that no connection of the account has any more is noted as `target-gone`. Moot once another version is current |
 //! | ended, `promoted`, `partial` | all connections switched; `dependent-failed` and `dependent-open` events name dependents | the new password | hand it to those that are open; with `on_failure: undo` in the options nobody begins the undo anew |
 //! | ended, `promoted`, `partial`, options `revoke: true`, and no later rotation | all connections switched | the first of two new passwords; the one that was known binds for an hour | hand it to the dependents; say that access has not ended, and to revoke again; once the hour is over the journal says `settled`, `ok` |
 //! | ended, `promoted`, not `ok`, and no target or dependent is open (killed between the last event and the verdict) | all connections switched, an event per target and dependent | the new password everywhere | the journal says `settled`, `ok` |
@@ -122,7 +122,8 @@ use crate::{
 /// - Who is at work, and what the store has: `rotation.busy`, `rotation.unfinished`, `rotation.kept_elsewhere`,
 ///   `rotation.credential_replaced`, `rotation.break_glass`, `rotation.other_customer`, `connection.no_credential`,
 ///   `connection.changed_meanwhile`, `connection.version_in_use`, and the store's own.
-/// - The targets: `rotation.target_down`, `rotation.no_writable_target`, `rotation.other_domain`, and the directory's own.
+/// - The targets: `rotation.target_down`, `rotation.no_writable_target`, `rotation.other_domain`, `rotation.not_converged`
+///   (inconclusive: one may lack the present password since an earlier rotation), and the directory's own.
 /// - The account: `rotation.never_rotated`, `rotation.other_account`, `rotation.smartcard_required`, `rotation.too_young`,
 ///   `rotation.near_lockout`, `rotation.budget_spent`.
 /// - The new password: `rotation.password_policy`, `rotation.password_history`, `rotation.password_filter`,

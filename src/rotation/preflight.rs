@@ -198,6 +198,7 @@ pub(super) fn refuse_down(down: &[Down], allow_down: bool) -> Result<()> {
 
 async fn sign_in(request: &Request, books: &Books, stored: &Stored, controller: &Controller) -> Result<()> {
     let Reader { identity, principal, version, is_own } = reader(request, stored)?;
+    books.refuse_lagging(&controller.name, version).await?;
     let Err(error) = books.sign_in(&controller.session, &identity, principal, Some(version)).await else {
         return Ok(());
     };

@@ -103,6 +103,7 @@ async fn look(request: &Request, books: &Books) -> Staged<Found> {
     preflight::refuse_down(&down, request.allow_down)?;
     controllers::one_domain(&open)?;
     let sign_in = async |on: &Controller| {
+        books.refuse_lagging(&on.name, version.id).await?;
         let signed_in = books.sign_in(&on.session, &identity, principal, Some(version.id)).await;
         signed_in.map_err(|error| error.context(format!("version {} does not sign in either", version.version)))
     };

@@ -1,8 +1,10 @@
 //! What the store has of the connection and its account, and what it forbids.
 
+use time::OffsetDateTime;
+
 use super::{books::Books, request::Request};
 use crate::{
-    connection::{self, Connection, Scope, credentials, credentials::Credential},
+    connection::{self, Connection, Scope, credentials, credentials::Credential, same_account},
     directory::Identity,
     error::{Error, Result},
     store::rows::{CredentialId, PrincipalId, principals},
@@ -62,13 +64,13 @@ fn lock_all(books: &Books, connection: &Connection) -> Result<PrincipalId> {
     books.lock(connection.principal)
 }
 
-/// The account learns its objectGUID. Another principal may turn out to be the same account: then that one's lock is
+/// The account, whose password was set at that moment, learns its objectGUID. Another principal may turn out to be the same account: then that one's lock is
 /// taken as well, and its connections are looked at too. Blocks.
 pub(super) fn learn(
     books: &Books,
     stored: &mut Stored,
     connection: &Connection,
-    guid: &str,
+    (guid, set): (&str, Option<OffsetDateTime>),
     scope: &Scope,
     insist: bool,
 ) -> Result<()> {
@@ -76,7 +78,7 @@ pub(super) fn learn(
     if let Some(known) = credentials::principal_of(&books.store, guid)? {
         books.lock(known)?;
     }
-    let survivor = credentials::bind_principal(&books.store, connection.id, guid)?;
+    let survivor = same_account::bind(&books.store, Some(&books.identity), connection.id, guid, set)?;
     stored.principal = books.lock(survivor)?;
     stored.current = credentials::current(&books.store, connection)?;
     refuse_bystanders(books, stored.principal, scope, insist)

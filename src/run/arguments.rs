@@ -195,8 +195,12 @@ fn value(host: &Host, store: &Store, scope: &Scope, param: &Param, given: &Given
         Given::Duration(duration) => Value::Seconds(duration.as_secs_f64()),
         Given::File(path) => {
             let file = host.working_folder.join(path);
-            std::fs::metadata(&file)
-                .map_err(|e| wrong(Error::new("usage.file", format!("{path} cannot be read: {e}"))))?;
+            std::fs::metadata(&file).map_err(|e| {
+                wrong(
+                    Error::new("usage.file", format!("{path} cannot be read: {e}"))
+                        .hint("give the path of a file that is there and that you may read"),
+                )
+            })?;
             Value::Text(file.to_string_lossy().into_owned())
         }
         Given::Csv(path) => Value::Rows(rows(host, path).map_err(wrong)?),
@@ -207,11 +211,17 @@ fn rows(host: &Host, path: &str) -> Result<Vec<Vec<(String, String)>>> {
     let wrong = |e: &csv::Error| {
         let line = e.position().map_or_else(String::new, |at| format!(", line {}", at.line()));
         Error::new("usage.csv", format!("{path}{line} cannot be read: {e}"))
+            .hint("save it as UTF-8, with commas between the cells and as many of them in each row as in the header")
     };
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_path(host.working_folder.join(path))
-        .map_err(|e| wrong(&e))?;
+    let bytes = std::fs::read(host.working_folder.join(path)).map_err(|e| {
+        Error::new("usage.csv", format!("{path} cannot be read: {e}"))
+            .hint("give the path of a CSV file that is there and that you may read")
+    })?;
+    if let Some(line) = connection::unclosed_quote(&String::from_utf8_lossy(&bytes)) {
+        let said = format!("{path}, line {line}: the double quote that begins a cell is never closed");
+        return Err(Error::new("usage.csv", said).hint("close it, and see that the file is whole"));
+    }
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes.as_slice());
     let header = reader.headers().map_err(|e| wrong(&e))?.clone();
     reader
         .records()

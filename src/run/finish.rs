@@ -5,6 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use crate::{
     error::{Error, Result},
     script::{Script, context::World},
+    secret::redact::redact,
     store::{
         Store,
         events::{Counts, Event, Failure},
@@ -122,8 +123,10 @@ pub fn exit_code(verdict: Verdict, interrupted: bool) -> u8 {
 
 /// Steps that surely would have come and did not.
 fn record_not_started(world: &World, home: &Store, script: &Script) -> Result<()> {
-    for step in script.outline.steps.iter().filter(|step| step.is_certain).map(|step| &step.name) {
-        if home.has_part(&world.run, step)? {
+    for step in script.outline.steps.iter().filter(|step| step.is_certain) {
+        // As it would have been told.
+        let step = redact(&step.name).into_owned();
+        if home.has_part(&world.run, &step)? {
             continue;
         }
         world.ledger.begin_part(NewPart { path: step.clone(), occurrence: 0, kind: PartKind::Step, key: None });
@@ -136,7 +139,7 @@ fn record_not_started(world: &World, home: &Store, script: &Script) -> Result<()
             error: None,
         };
         world.ledger.end_part(ended);
-        world.events.emit(Event::StepFinished { step: step.clone(), verdict: Verdict::NotStarted, ms: 0, error: None });
+        world.events.emit(Event::StepFinished { step, verdict: Verdict::NotStarted, ms: 0, error: None });
     }
     world.ledger.flush().wait()
 }

@@ -126,7 +126,7 @@ pub fn prepare(host: &Host, request: &Request) -> Result<Prepared, Refusal> {
     tracing::info!("script {}: {}", source.name, source.origin);
     let interpreter = api::interpreter(&config.limits);
     let text = (source.name.clone(), source.text.clone());
-    let script = interpreter.read(&library, source).map_err(|finding| Refusal::Script(vec![finding], vec![text]))?;
+    let script = interpreter.read(&library, source).map_err(|findings| Refusal::Script(findings, vec![text]))?;
     let mut findings = interpreter.check(&script);
     findings.retain(|finding| finding.is_error);
     if !findings.is_empty() {

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use tokio::{runtime::Handle, sync::mpsc::UnboundedReceiver};
+use tokio::runtime::Handle;
 
 use super::{
     arguments::{self, Value},
@@ -32,7 +32,7 @@ use crate::{
     secret::{redact::redact, seal::Identity},
     store::{
         Store,
-        events::{Event, Events, Failure, Stamped},
+        events::{Event, EventStream, Events, Failure},
         ledger::{Ledger, NewRun, new_run_id},
         rows::ConnectionId,
         running::RunLock,
@@ -49,7 +49,7 @@ pub struct Running {
     /// The run's id.
     pub id: String,
     /// What happens; closed when the run has ended.
-    pub events: UnboundedReceiver<Stamped>,
+    pub events: EventStream,
     /// How to stop it.
     pub interrupt: Interrupt,
     thread: JoinHandle<Result<Finished>>,
@@ -123,6 +123,7 @@ pub(super) async fn begin(
             id: id.clone(),
             script: script.source.name.clone(),
             lab: options.lab,
+            insist: options.insist,
             params: arguments::for_ledger(&values),
             operator: host.operator(),
             sources: script

@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 
-use super::{library, outline::is_closure_name, task::Task, value};
+use super::{caught, library, outline::is_closure_name, task::Task, value};
 use crate::{
     error::Error,
     secret::redact::redact,
@@ -125,11 +125,45 @@ fn of_kind(error: &EvalAltResult) -> Failure {
                 Some(end) => &text[..end],
                 None => &text,
             };
+            let text = in_words(text);
             let mut letters = text.chars();
             let text = letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default();
-            plain("script.error", text, None)
+            let kind = format!("{other:?}");
+            plain(caught::code_of(kind.split('(').next().unwrap_or_default()), text, None)
         }
     }
+}
+
+/// The language's own message with the names that scripts know for types, not those of the program.
+fn in_words(text: &str) -> String {
+    let text = text
+        .replace("a setter is not registered for type", "it cannot be set on")
+        .replace(" to handle ", " to a value of type ")
+        .replace("a getter is not registered for type", "there is none on")
+        .replace("&str | ImmutableString | String", "text");
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':');
+    let (mut words, mut rest) = (String::with_capacity(text.len()), text.as_str());
+    while let Some(start) = rest.find(is_name) {
+        words.push_str(&rest[..start]);
+        let end = rest[start..].find(|c| !is_name(c)).map_or(rest.len(), |end| start + end);
+        let word = &rest[start..end];
+        words.push_str(&match word {
+            "i64" => "integer".into(),
+            "f64" => "float".into(),
+            "ImmutableString" => "text".into(),
+            _ if word.starts_with("libretto::") => last_part(word).to_lowercase(),
+            _ if word.starts_with("alloc::") || word.starts_with("core::") || word.starts_with("rhai::") => {
+                last_part(word).to_owned()
+            }
+            _ => word.to_owned(),
+        });
+        rest = &rest[end..];
+    }
+    words + rest
+}
+
+fn last_part(path: &str) -> &str {
+    path.rsplit("::").next().unwrap_or(path)
 }
 
 /// `ad::test_target (i64, string)` reads better than the interpreter's `&str | ImmutableString | String`.
@@ -172,7 +206,7 @@ fn thrown_map(map: &Map) -> Failure {
         column: number(origin, "column"),
     });
     Failure {
-        code: text("code").unwrap_or_else(|| "script.thrown".to_owned()),
+        code: text("code").unwrap_or_else(|| caught::code_in(map).unwrap_or("script.thrown").to_owned()),
         message: text("message").unwrap_or_else(|| "the script gave up".to_owned()),
         hint: text("hint"),
         verdict,
@@ -206,7 +240,7 @@ pub fn verdict_of(value: &Dynamic) -> (Verdict, Option<Failure>) {
 fn verdict_of_record(record: &Map) -> Option<(Verdict, Option<Failure>)> {
     let word = record.get("verdict")?.clone().into_string().ok()?;
     let Some(verdict) = Verdict::parse(&word) else {
-        let error = Error::new("script.verdict", format!("\"{word}\" is no verdict"))
+        let error = Error::new("script.verdict", format!("\"{}\" is no verdict", redact(&word)))
             .hint("verdicts are ok, failed, inconclusive, in-doubt, skipped and not-started");
         return Some((Verdict::Failed, Some(Failure::from(&error))));
     };

@@ -59,6 +59,13 @@ pub struct Source {
 pub struct Listed {
     /// The name to run it by.
     pub name: String,
+    /// What is there; an error where it cannot be read.
+    pub found: Result<Found>,
+}
+
+/// A script that is listed.
+#[derive(Debug, Clone)]
+pub struct Found {
     /// Where the one that wins is.
     pub origin: Origin,
     /// Whether a bundled script of the same name stands behind it.
@@ -110,9 +117,11 @@ impl Library {
         if let Some(source) = read(&self.working_folder.join("scripts").join(&file), asked)? {
             return Ok(source);
         }
-        let listed = self.list()?;
+        let mut names = self.names();
+        // It may have gone since it was listed.
+        names.retain(|name| name != asked);
         let error = Error::new("script.unknown", format!("there is no script \"{asked}\""));
-        Err(match nearest(asked, listed.iter().map(|listed| listed.name.as_str())) {
+        Err(match nearest(asked, names.iter().map(String::as_str)) {
             Some(near) => error.hint(format!("did you mean `{near}`? `libretto list` shows all")),
             None => error.hint("`libretto list` shows all; a script of your own is named by its path, ending in .rhai"),
         })
@@ -148,11 +157,27 @@ impl Library {
         })
     }
 
-    /// Every script that can be run by name, sorted.
-    ///
-    /// # Errors
-    /// `script.unreadable`.
-    pub fn list(&self) -> Result<Vec<Listed>> {
+    /// Every script that can be run by name, sorted. One that cannot be read is listed with the reason.
+    #[must_use]
+    pub fn list(&self) -> Vec<Listed> {
+        let listed = self.names().into_iter().filter_map(|name| {
+            let found = match self.script(&name) {
+                // Somebody took it away meanwhile.
+                Err(error) if error.code() == "script.unknown" => return None,
+                Err(error) => Err(error),
+                Ok(source) => {
+                    let is_bundled = source.origin == Origin::Bundled;
+                    let shadows_bundled = !is_bundled && SCRIPTS.iter().any(|(bundled, _)| *bundled == name);
+                    Ok(Found { summary: summary(&source.text), origin: source.origin, shadows_bundled })
+                }
+            };
+            Some(Listed { name, found })
+        });
+        listed.collect()
+    }
+
+    /// The names of the scripts that can be run by name, sorted; none of them is read.
+    fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = SCRIPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
         for folder in [self.home.join("scripts"), self.working_folder.join("scripts")] {
             let Ok(entries) = std::fs::read_dir(&folder) else { continue };
@@ -166,14 +191,6 @@ impl Library {
         names.sort_unstable();
         names.dedup();
         names
-            .into_iter()
-            .map(|name| {
-                let source = self.script(&name)?;
-                let shadows_bundled =
-                    source.origin != Origin::Bundled && SCRIPTS.iter().any(|(bundled, _)| *bundled == name);
-                Ok(Listed { summary: summary(&source.text), name, origin: source.origin, shadows_bundled })
-            })
-            .collect()
     }
 
     /// The names of all bundled scripts and modules with their texts, for tests and for `check` without arguments.
@@ -232,6 +249,10 @@ fn is_plain_name(name: &str) -> bool {
 }
 
 fn read(path: &Path, name: &str) -> Result<Option<Source>> {
+    let unreadable = |why: &str| {
+        Error::new("script.unreadable", format!("{} cannot be read: {why}", path.display()))
+            .hint("a script is a text file in UTF-8 that this account may read")
+    };
     match std::fs::read_to_string(path) {
         // What some editors put before a text in UTF-8 is not a part of it.
         Ok(text) => Ok(Some(Source {
@@ -239,8 +260,9 @@ fn read(path: &Path, name: &str) -> Result<Option<Source>> {
             origin: Origin::File(path.to_path_buf()),
             text: without_mark(text),
         })),
+        // A bundled script of that name is not what somebody meant who has put a link in its place.
+        Err(_) if path.is_symlink() && !path.exists() => Err(unreadable("it is a link to a file that is not there")),
         Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Ok(None),
-        Err(e) => Err(Error::new("script.unreadable", format!("{} cannot be read: {e}", path.display()))
-            .hint("a script is a text file in UTF-8 that this account may read")),
+        Err(e) => Err(unreadable(&e.to_string())),
     }
 }

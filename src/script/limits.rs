@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, OptimizationLevel, Position};
+use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, EvalContext, ImmutableString, OptimizationLevel, Position};
 use tokio::time::Instant;
 
 use super::{
@@ -14,8 +14,11 @@ use super::{
 };
 use crate::config::Limits;
 
-/// Levels of calls. Recursion through closures doubles memory per level in this version of Rhai.
-const CALL_LEVELS: usize = 32;
+/// Levels of calls: of functions that call each other. What they take of the stack is looked at besides.
+const CALL_LEVELS: usize = 128;
+/// How many lists of functions a call may look through. In this version of Rhai each closure that is called in another one
+/// doubles them, so that this many are reached about 16 closures deep; a few more would take all memory.
+const CLOSURE_LISTS: usize = 1 << 16;
 /// Nesting of expressions.
 const EXPRESSION_DEPTH: usize = 64;
 /// Elements, characters or bytes that one call may make.
@@ -48,6 +51,18 @@ pub(super) fn install(engine: &mut Engine, limits: &Limits) {
     });
     super::lists::install(engine);
     bound_single_calls(engine);
+}
+
+/// Looked at where a variable is read: nothing else tells how deep in closures the script is.
+///
+/// # Errors
+/// The end of the script.
+#[allow(deprecated)] // the language's word for what may still change
+pub(super) fn refuse_deep_closures(context: &EvalContext) -> Result<(), Box<EvalAltResult>> {
+    if context.iter_namespaces().size_hint().0 <= CLOSURE_LISTS {
+        return Ok(());
+    }
+    fiber::current::<Task>().map_or(Ok(()), |task| Err(task.end(Ending::TooDeep)))
 }
 
 fn should_end(task: &Task, operations: u64, busy: Duration, memory: usize) -> Option<Ending> {

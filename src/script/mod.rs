@@ -4,6 +4,7 @@
 //! to it as [`operation::Namespace`]s.
 
 pub mod accounts;
+mod caught;
 pub mod check;
 pub mod context;
 pub mod diagnose;
@@ -18,12 +19,13 @@ mod pace;
 pub mod params;
 pub mod procedures;
 pub mod reference;
+mod syntax;
 pub mod task;
 pub mod value;
 
 use std::rc::Rc;
 
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, ParseErrorType, Position, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, Scope};
 
 use self::{
     check::Finding,
@@ -34,7 +36,7 @@ use self::{
     params::Declaration,
     task::Task,
 };
-use crate::{config::Limits, names::nearest, secret::redact::redact, store::events::Event};
+use crate::{config::Limits, secret::redact::redact, store::events::Event};
 
 /// What a script can be allowed to do; everything else is read-only.
 pub const GRANTS: &[&str] = &[
@@ -113,11 +115,10 @@ impl Interpreter {
     /// Reads a script: parses it, finds its modules and its declarations. Nothing of it runs.
     ///
     /// # Errors
-    /// The syntax error, as a finding.
-    pub fn read(&self, library: &Library, source: Source) -> Result<Script, Finding> {
-        refuse_too_long(&source)?;
-        let mut ast = self.engine.compile(&source.text).map_err(|e| syntax_error(&self.engine, &source, &e))?;
-        ast.set_source(source.name.as_str());
+    /// What the parser has against it, as findings.
+    pub fn read(&self, library: &Library, source: Source) -> Result<Script, Vec<Finding>> {
+        refuse_too_long(&source).map_err(|finding| vec![finding])?;
+        let ast = syntax::compile(&self.engine, &source)?;
         let outline = Outline::of(&ast);
         let (imports, mut faults) = Imports::read(&self.engine, library, &source, &outline);
         let declaration = Declaration::read(&ast, GRANTS).unwrap_or_else(|sentences| {
@@ -152,6 +153,8 @@ impl Interpreter {
     /// The engine made ready for one script: its modules and its parameters, `args::name`.
     #[must_use]
     pub fn ready(mut self, script: &Script, args: Vec<(String, Dynamic)>) -> Rc<Engine> {
+        let modules = script.imports.modules.values().map(|module| &module.outline);
+        caught::install(&mut self.engine, std::iter::once(&script.outline).chain(modules));
         let mut module = Module::new();
         for (name, value) in args {
             module.set_var(name, value);
@@ -198,50 +201,4 @@ fn refuse_too_long(source: &Source) -> Result<(), Finding> {
 
 fn store_place(script: &str, line: usize) -> crate::store::events::Place {
     crate::store::events::Place { script: script.to_owned(), line, column: 1 }
-}
-
-fn syntax_error(engine: &Engine, source: &Source, error: &rhai::ParseError) -> Finding {
-    let at = drawable(&source.text, error.position());
-    let (code, message, hint) = match error.err_type() {
-        ParseErrorType::ModuleUndefined(name) => {
-            let modules = check::namespaces(engine);
-            let near = nearest(name, modules.iter().map(String::as_str));
-            let hint = near.map_or_else(
-                || format!("namespaces are {}; a module needs its import before it", modules.join(", ")),
-                |near| format!("did you mean `{near}`?"),
-            );
-            ("script.unknown_module", format!("there is no namespace `{name}`"), hint)
-        }
-        ParseErrorType::VariableUndefined(name) => (
-            "script.unknown_variable",
-            format!("there is no variable `{name}` here"),
-            "declare it with let before its first use; parameters are read as args::name".to_owned(),
-        ),
-        ParseErrorType::ExprTooDeep => (
-            "script.syntax",
-            "the expression is nested too deeply".to_owned(),
-            "split it into several statements, with a variable for each part".to_owned(),
-        ),
-        other => {
-            let text = other.to_string();
-            let mut letters = text.chars();
-            let message = letters.next().map(|first| first.to_lowercase().chain(letters).collect());
-            let hint = "the language is described at https://rhai.rs/book";
-            ("script.syntax", message.unwrap_or_default(), hint.to_owned())
-        }
-    };
-    Finding { place: check::place(&source.name, at), is_error: true, code, message, hint: Some(hint) }
-}
-
-/// What is missing at the end of a text is missing after its last sign: there is no line behind that to show.
-fn drawable(text: &str, at: Position) -> Position {
-    let lines = text.trim_end().lines().count().max(1);
-    match at.line() {
-        Some(line) if line <= lines => at,
-        Some(_) => {
-            let last = text.trim_end().lines().last().map_or(0, |line| line.chars().count());
-            Position::new(lines as u16, (last + 1) as u16)
-        }
-        None => Position::new(1, 1),
-    }
 }

@@ -9,7 +9,7 @@ use super::{
     diagnose::raise,
     library::{Library, Source},
     outline::Outline,
-    refuse_too_long, syntax_error,
+    refuse_too_long, syntax,
 };
 use crate::error::Error;
 
@@ -79,17 +79,16 @@ impl Imports {
                 self.broken.push(source);
                 continue;
             }
-            match engine.compile(&source.text) {
-                Ok(mut ast) => {
-                    ast.set_source(source.name.as_str());
+            match syntax::compile(engine, &source) {
+                Ok(ast) => {
                     let outline = Outline::of(&ast);
                     open.push(name.clone());
                     self.read_all(engine, library, folder, &outline, open, faults);
                     open.pop();
                     self.modules.insert(name.clone(), Loaded { source, ast, outline });
                 }
-                Err(error) => {
-                    faults.push(syntax_error(engine, &source, &error));
+                Err(findings) => {
+                    faults.extend(findings);
                     self.broken.push(source);
                 }
             }

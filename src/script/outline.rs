@@ -12,6 +12,8 @@ pub struct Outline {
     pub imports: Vec<Import>,
     /// Variables that a closure captures.
     pub captured: BTreeSet<String>,
+    /// Variables that a `catch` binds.
+    pub caught: BTreeSet<String>,
     /// `switch v`, which this version of Rhai gets wrong for a captured `v`.
     pub switches: Vec<(String, Position)>,
     /// Steps in the order of the text.
@@ -165,6 +167,7 @@ impl Outline {
     fn visit_statement(&mut self, body: &mut Body, statement: &Stmt) {
         match statement {
             Stmt::FnCall(call, at) => visit_call(body, call, *at, false),
+            Stmt::TryCatch(flow, _) => self.caught.extend(variable(&flow.expr).map(str::to_owned)),
             Stmt::Share(variables) => self.captured.extend(variables.iter().map(|(name, _)| name.name.to_string())),
             Stmt::Switch(switch, at) => self.switches.extend(variable(&switch.0).map(|name| (name.to_owned(), *at))),
             Stmt::Assignment(assignment) => {

@@ -34,8 +34,10 @@ Modules are imported from the home's `stdlib/`, from the bundled ones, and from 
 What an operation or `throw #{ ... }` raises is caught as a map of `code`, `message`, `hint`, `retryable`, `verdict`, `details`
 and `origin` (a thrown map as it was thrown). What the language itself raises (a division by zero, an index that is not
 there, an unknown function) is caught as the language's own map: `error` (its kind, e.g. `"ErrorArithmetic"`), `message`,
-`line`, `position`; `code` and the others read as `()`. Not caught, it is reported like any other error, as `script.error`
-and the like.
+`line`, `position`, and `code`; the others read as `()`. Not caught, it is reported like any other error, by the same code:
+`script.arithmetic`, `script.index` (an index or a place in a text that is not there), `script.type` (a value of another type
+than is needed), `script.property`, `script.unknown_function`, `script.unknown_variable`, `script.constant`,
+`script.too_large`, and `script.error` for the rest.
 
 `config.toml` in the home folder, all of it optional:
 
@@ -47,6 +49,9 @@ server = "10.0.0.10"       # asked instead of the system's resolver; "10.0.0.10:
 operations = 50000000      # steps of the interpreter, per script and per item of a batch
 busy_seconds = 8           # computing without waiting for an operation: a script, an item, and all of a run together
 memory_mb = 1024           # that a run may add to what the program used before
+
+# not to be set: functions call each other about 120 levels deep; closures in closures (of step, map, filter and the like)
+# about 16, for each level doubles what the interpreter keeps for it; batches in batches 8; then `script.too_deep`
 
 [recover]
 late_seconds = 130         # after which a write that was not answered cannot land any more

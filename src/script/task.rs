@@ -46,7 +46,10 @@ impl Ending {
             Self::TooLong => Error::new("script.too_long", "the script computed longer than the limit allows")
                 .hint("look for an endless loop; `[limits] busy_seconds` in config.toml raises the limit"),
             Self::TooDeep => Error::new("script.too_deep", "the script calls itself too deeply")
-                .hint("look for a recursion without an end, or use a loop"),
+                .hint(
+                    "look for a recursion without an end, or use a loop: functions call each other about 120 levels deep, closures \
+                     (of step, map, filter) about 16, batches 8",
+                ),
             Self::TooMuchMemory => {
                 Error::new("script.too_much_memory", "the script uses more memory than the limit allows")
                     .hint("keep less at a time; `[limits] memory_mb` in config.toml raises the limit")

@@ -34,7 +34,9 @@ fn written(text: &str, take: &mut dyn FnMut(&[u8])) {
         take(&narrow);
         encoded(&narrow, take);
         give(String::from_utf8_lossy(&narrow).into_owned(), take);
+        misread(text, take);
     }
+    in_json(text, take);
     // How `unicodePwd` carries it (MS-ADTS 3.1.1.3.1.5): base64 in LDIF and in logs.
     base64(&utf16le(&format!("\"{text}\"")), take);
     // UTF-16LE that something took for text; without the last NUL, so that it is found in UTF-16BE too.
@@ -58,6 +60,49 @@ fn latin1(text: &str) -> Zeroizing<Vec<u8>> {
         }
     }
     bytes
+}
+
+/// What Windows-1252 has where Latin-1 has controls (0x80 to 0x9f); five of them stay controls.
+const WINDOWS: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
+    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+/// UTF-8 that somebody took for Latin-1 or Windows-1252 and wrote as UTF-8 again: `Ã¼` for `ü`.
+fn misread(text: &str, take: &mut dyn FnMut(&[u8])) {
+    let windows = |byte: u8| if (0x80..0xa0).contains(&byte) { WINDOWS[usize::from(byte - 0x80)] } else { byte.into() };
+    for read in [char::from, windows] {
+        let mut twice = Zeroizing::new(String::with_capacity(text.len() * 3));
+        twice.extend(text.bytes().map(read));
+        take(twice.as_bytes());
+        encoded(twice.as_bytes(), take);
+        in_json(&twice, take);
+    }
+}
+
+/// JSON as a whole in base64 or in a dump: what it escapes has to be known beforehand. With every character beyond ASCII as
+/// `\u00fc`, and without.
+fn in_json(text: &str, take: &mut dyn FnMut(&[u8])) {
+    for ascii in [false, true] {
+        let mut json = Zeroizing::new(String::with_capacity(text.len() * 6));
+        for c in text.chars() {
+            match c {
+                '"' | '\\' => json.extend(['\\', c]),
+                '\n' => json.push_str("\\n"),
+                '\r' => json.push_str("\\r"),
+                '\t' => json.push_str("\\t"),
+                _ if c.is_control() && c.is_ascii() || ascii && !c.is_ascii() => {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        let _ = write!(json, "\\u{unit:04x}");
+                    }
+                }
+                _ => json.push(c),
+            }
+        }
+        if json.as_str() != text {
+            encoded(json.as_bytes(), take);
+        }
+    }
 }
 
 /// Gives a text away and wipes it.

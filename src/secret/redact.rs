@@ -14,6 +14,8 @@ use std::{
     sync::{LazyLock, PoisonError, RwLock},
 };
 
+use serde_json::Value;
+
 use super::{escapes::Kind, forms};
 
 /// What stands where a secret stood.
@@ -67,6 +69,26 @@ pub fn redact(text: &str) -> Cow<'_, str> {
         Cow::Owned(bytes) => {
             Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
         }
+    }
+}
+
+/// [`redact`] for every text in a value, names of fields among them.
+pub fn redact_json(json: &mut Value) {
+    match json {
+        Value::String(text) => {
+            if let Cow::Owned(redacted) = redact(text) {
+                *text = redacted;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(redact_json),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(redact_json);
+            if fields.keys().any(|name| matches!(redact(name), Cow::Owned(_))) {
+                let named = std::mem::take(fields).into_iter();
+                fields.extend(named.map(|(name, value)| (redact(&name).into_owned(), value)));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-pub use command::end_programs;
+pub use command::end_waiting;
 
 use super::{LONGEST, Secret};
 use crate::{

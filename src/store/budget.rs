@@ -155,16 +155,18 @@ pub fn spend(store: &Store, ask: &Ask) -> Result<Spent> {
 }
 
 fn spend_at(store: &Store, ask: &Ask, at: OffsetDateTime) -> Result<Spent> {
+    // What is found out about the clock is kept, also when nothing may be sent.
     store.write(|t| {
+        rows::bring_back(t, at)?;
         let counted = Counted::read(t, ask, at)?;
         if counted.room(ask.counted_elsewhere) {
-            return rows::insert(t, ask, at).map(Spent::Written);
+            return rows::insert(t, ask, at).map(|attempt| Ok(Spent::Written(attempt)));
         }
         if counted.room_without_flying(ask.counted_elsewhere) {
-            return Ok(Spent::Wait);
+            return Ok(Ok(Spent::Wait));
         }
-        Err(spent(ask, &counted))
-    })
+        Ok(Err(spent(ask, &counted)))
+    })?
 }
 
 /// Asks again and again, without blocking, until attempts in flight have made room or have taken it.
@@ -218,25 +220,27 @@ fn spent(ask: &Ask, counted: &Counted) -> Error {
         if threshold == 1 { "1 wrong password locks".to_owned() } else { format!("{threshold} wrong passwords lock") };
     let allowed = counted.allowed.unwrap_or(0);
     let open = counted.open + ask.counted_elsewhere;
-    let sign_ins = if open == 1 { "sign-in that was not accepted" } else { "sign-ins that were not accepted" };
     let whose = if counted.shared {
-        ", counted with what may be the same account: the directory was not asked yet which one it is"
+        " (or of an account that may be the same: the directory has not been asked yet)"
     } else {
         ""
     };
     let known = counted.assumed.map_or_else(String::new, |why| format!(" (assumed: {why})"));
+    let unaccepted = |count: u32| {
+        let (sign_ins, were) = if count == 1 { ("sign-in", "was") } else { ("sign-ins", "were") };
+        format!("in the last {minutes} minutes {count} {sign_ins} of {}{whose} {were} not accepted", ask.name)
+    };
     let message = match (allowed, open) {
         (0, 0) => format!("not tried: {wrong} {}{known}, so no password is tried there that is not proven", ask.name),
         _ if open < allowed => format!(
-            "not tried: {} has {} sign-ins that were not accepted within {minutes} minutes, {} of them on targets that have \
-             accepted one since, of which other targets may not know; {wrong} it{known}",
-            ask.name,
-            open + counted.forgiven,
+            "not tried: {}, {} of them on targets that have accepted one since, of which other targets may not know; {wrong} \
+             the account{known}",
+            unaccepted(open + counted.forgiven),
             counted.forgiven
         ),
         _ => format!(
-            "not tried: {} has {open} {sign_ins} within {minutes} minutes{whose}, and {allowed} may be; {wrong} it{known}",
-            ask.name
+            "not tried: {}, and Libretto allows no more than {allowed}, because {wrong} the account{known}",
+            unaccepted(open)
         ),
     };
     let until = counted.until().map(whole_seconds);

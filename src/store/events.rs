@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    watch,
+};
 
 use crate::{error::Error, verdict::Verdict};
 
@@ -203,15 +206,41 @@ pub struct Stamped {
 pub struct Events {
     run: String,
     /// `None` when the run has told its end.
-    sender: Arc<Mutex<Option<UnboundedSender<Stamped>>>>,
+    sender: Arc<Mutex<Option<Sender>>>,
+    shown: watch::Receiver<u64>,
+}
+
+#[derive(Debug)]
+struct Sender {
+    to: UnboundedSender<Stamped>,
+    emitted: u64,
+}
+
+/// The end at which events are read.
+#[derive(Debug)]
+pub struct EventStream {
+    from: UnboundedReceiver<Stamped>,
+    received: u64,
+    shown: watch::Sender<u64>,
+}
+
+impl EventStream {
+    /// The next event; `None` after the run's last. Who asks for it has shown the ones before. May be dropped at any time.
+    pub async fn recv(&mut self) -> Option<Stamped> {
+        self.shown.send_replace(self.received);
+        let event = self.from.recv().await;
+        self.received += u64::from(event.is_some());
+        event
+    }
 }
 
 impl Events {
     /// A stream for a run, and the end at which it is read.
     #[must_use]
-    pub fn new(run: &str) -> (Self, UnboundedReceiver<Stamped>) {
-        let (sender, receiver) = unbounded_channel();
-        (Self { run: run.to_owned(), sender: Arc::new(Mutex::new(Some(sender))) }, receiver)
+    pub fn new(run: &str) -> (Self, EventStream) {
+        let ((to, from), (showing, shown)) = (unbounded_channel(), watch::channel(0));
+        let sender = Arc::new(Mutex::new(Some(Sender { to, emitted: 0 })));
+        (Self { run: run.to_owned(), sender, shown }, EventStream { from, received: 0, shown: showing })
     }
 
     /// Tells that something happened. Never blocks. The stream ends with the run's end: whoever looks need not wait for what
@@ -219,12 +248,45 @@ impl Events {
     pub fn emit(&self, event: Event) {
         let is_last = matches!(event, Event::RunFinished { .. });
         let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = sender.as_ref() {
+        if let Some(sender) = sender.as_mut() {
             // A closed channel means that nobody looks any more; the ledger has the facts.
-            let _ = sender.send(Stamped { event, time: OffsetDateTime::now_utc(), run: self.run.clone() });
+            let _ = sender.to.send(Stamped { event, time: OffsetDateTime::now_utc(), run: self.run.clone() });
+            sender.emitted += 1;
         }
         if is_last {
             *sender = None;
         }
+    }
+
+    /// Waits until everything that was emitted so far has been shown, or nobody looks any more: a question comes behind it.
+    pub async fn are_shown(&self) {
+        let emitted = self.sender.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|sender| sender.emitted);
+        let mut shown = self.shown.clone();
+        let _ = shown.wait_for(|shown| emitted.is_none_or(|emitted| *shown >= emitted)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[tokio::test]
+    async fn a_question_waits_until_everything_before_it_is_shown() {
+        let said = || Event::Said { text: "x".into(), part: String::new() };
+        let (events, mut stream) = Events::new("one");
+        assert!(events.are_shown().now_or_never().is_some());
+        events.emit(said());
+        events.emit(said());
+        assert!(events.are_shown().now_or_never().is_none());
+        stream.recv().await.unwrap();
+        stream.recv().await.unwrap();
+        // The second is in the hands of whoever shows it.
+        assert!(events.are_shown().now_or_never().is_none());
+        assert!(stream.recv().now_or_never().is_none());
+        assert!(events.are_shown().now_or_never().is_some());
+        events.emit(said());
+        drop(stream);
+        assert!(events.are_shown().now_or_never().is_some());
     }
 }

@@ -48,7 +48,7 @@ fn probe(home: &Path) -> io::Result<()> {
 }
 
 pub(crate) fn locked() -> Error {
-    Error::new("store.locked", "another process has held the store's lock for 10 s")
+    Error::new("store.locked", "another process holds the store's lock, for 10 s at least")
         .hint("wait for it to end, or end it; backup and sync tools must leave store.db alone while Libretto runs")
         .retryable()
 }

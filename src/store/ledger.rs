@@ -38,6 +38,8 @@ pub struct NewRun {
     pub script: String,
     /// Whether it runs against the lab.
     pub lab: bool,
+    /// Whether it signs in although a lockout budget is spent.
+    pub insist: bool,
     /// Parameters by name; secrets as references.
     pub params: Value,
     /// Who started it.

@@ -122,12 +122,14 @@ pub(super) fn applying_in(c: &Connection, principal: PrincipalId, assumed: Rules
     let known = match (own.map(|own| own.rules), of_domain) {
         (Some(own), Some(of_domain)) => own.stricter(of_domain),
         (Some(rules), None) | (None, Some(rules)) => rules,
-        (None, None) => return Ok(Applying { rules: assumed, assumed: Some("the directory's rules were never seen") }),
+        (None, None) => {
+            return Ok(Applying { rules: assumed, assumed: Some("nobody has read the directory's rules yet") });
+        }
     };
     let why = match own {
         Some(Row { sure: true, .. }) => return Ok(Applying { rules: known, assumed: None }),
-        Some(_) => "a fine-grained policy applies, or may, that may not be read",
-        None => "whether a fine-grained policy applies was never seen",
+        Some(_) => "there may be a fine-grained policy, which the account may not read",
+        None => "nobody has looked yet whether a fine-grained policy applies",
     };
     let rules = known.stricter(assumed);
     Ok(Applying { rules, assumed: (rules.threshold != known.threshold).then_some(why) })

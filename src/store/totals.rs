@@ -87,6 +87,7 @@ mod tests {
         let ledger = Ledger::start(&store).unwrap();
         for id in ["other", "this"] {
             let new = NewRun {
+                insist: false,
                 id: id.to_owned(),
                 script: "s".to_owned(),
                 lab: false,

@@ -54,6 +54,18 @@ run-ended - ok: exit 0"#;
     canary(PASSWORD).assert_absent_below(&world.home());
 }
 
+/// Whoever passes a spent lockout budget is on record with that.
+#[test]
+fn that_a_run_insisted_is_told() {
+    let world = World::new();
+    world.file("one.rhai", "step(\"One\", || 1);\n");
+    world.run("run one.rhai").ok();
+    world.run("run one.rhai --insist").ok();
+    let entries = entries(&Store::open(&world.home()).unwrap());
+    let begun: Vec<_> = entries.iter().filter(|entry| entry["what"] == "run-begun").collect();
+    assert_eq!((&begun[0]["data"]["insist"], &begun[1]["data"]["insist"]), (&Value::Null, &Value::Bool(true)));
+}
+
 #[test]
 fn each_row_of_a_file_is_told_and_the_file_itself() {
     let world = World::new();

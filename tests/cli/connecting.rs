@@ -62,3 +62,118 @@ fn a_mark_at_the_head_of_a_secrets_file_is_no_part_of_it() {
         .file("one.csv", "name,kind,domain,username,password\ncorp,ad,lab.test,svc@lab.test,file:plain\n");
     assert_eq!(world.run("connections import one.csv").ok().stdout, "0 added, 0 changed, 1 unchanged\n");
 }
+
+/// A script may come later, so that a name without one is kept; but a typo would be found out when a rotation fails.
+#[test]
+fn a_procedure_that_is_not_there_yet_is_warned_of() {
+    let world = World::new();
+    world.file("home/scripts/there.rhai", "print(1);").file("scripts/elsewhere.rhai", "print(1);");
+    let add = "connections add ad --name corp --domain lab.test --username svc@lab.test --password env:PW --dependent";
+    let warning = |name: &str| {
+        format!(
+            "2| warning[dependent.missing]: there is no procedure {name} yet
+2|   help: a rotation of the account's password fails without it; put it into the home's scripts folder"
+        )
+    };
+    let added = world.program().env("PW", "Some-secret-5").args(format!("{add} elsewhere").split(' ')).run();
+    added.is(&format!(
+        "exit 0
+1| added corp; `libretto connections test corp` sees whether it works
+{}",
+        warning("elsewhere")
+    ));
+    world
+        .run("connections edit corp --dependent there --dependent nosuch")
+        .is(&format!("exit 0\n1| changed corp\n{}", warning("nosuch")));
+    world.run("connections edit corp --dependent nosuch --json").is("exit 0
+1| {\"event\":\"edited\",\"name\":\"corp\"}
+2| {\"warning\":{\"code\":\"dependent.missing\",\"message\":\"there is no procedure nosuch yet\",\"hint\":\"a rotation of the account's password fails without it; put it into the home's scripts folder\",\"verdict\":\"failed\",\"retryable\":false}}");
+    world.run("connections edit corp --dependent there").is("exit 0\n1| changed corp");
+    world.run("connections edit corp --dependent rollback").is("exit 0\n1| changed corp");
+}
+
+/// In a script it is a variable that is not set, and would mean: any controller that DNS knows.
+#[test]
+fn an_empty_target_of_a_new_connection_is_refused() {
+    let world = World::new();
+    let add = "connections add ad --name corp --domain lab.test --username svc@lab.test";
+    let refused = world.run(&format!("{add} --target ''"));
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.starts_with("error[connection.bad_target]: \"\" is not a host name"), "{}", refused.stderr);
+    for option in ["--home-server", "--tag", "--dependent"] {
+        assert_eq!(world.run(&format!("{add} {option} ''")).code, Some(2), "{option}");
+    }
+}
+
+#[test]
+fn an_edit_that_changes_nothing_says_so() {
+    let world = World::new();
+    world.run("connections add ad --name corp --domain lab.test --username svc@lab.test --tag gold").ok();
+    let before = shown(&world);
+    let said = world.run("connections edit corp --domain lab.test --tag gold").ok().stdout;
+    assert_eq!(said, "nothing to change: corp is so already\n");
+    let said = world.run("connections edit corp --json").ok().stdout;
+    assert_eq!(said, "{\"event\":\"unchanged\",\"name\":\"corp\"}\n");
+    assert_eq!(shown(&world), before);
+}
+
+#[test]
+fn what_cannot_be_tested_yet_is_called_so() {
+    let world = World::new();
+    let add = "connections add msonline --name contoso --domain contoso.example --client-id app-1 --secret env:S";
+    world.program().env("S", "Some-secret-5").args(add.split(' ')).run().ok();
+    world.run("connections test contoso").is("exit 2
+2| error[connection.not_testable]: contoso is of kind msonline, which this version of libretto does not test yet
+2|   help: connections of kind ad are tested: `libretto connections list kind:ad`");
+    let add = "connections add ad --name corp --domain lab.test --username svc@lab.test --target 127.77.0.1:1 --password env:S";
+    world.program().env("S", "Some-secret-5").args(add.split(' ')).run().ok();
+    let both = world.run("connections test");
+    assert_eq!(both.code, Some(1), "{}", both.stdout);
+    assert!(
+        both.stderr.starts_with("warning[connection.not_testable]: contoso is of kind msonline"),
+        "{}",
+        both.stderr
+    );
+}
+
+#[test]
+fn a_file_of_a_spreadsheet_that_is_not_separated_by_commas_is_called_so() {
+    let world = World::new();
+    world.file("de.csv", "name;kind;domain;username\ncorp;ad;lab.test;svc\n");
+    world.run("connections import de.csv").is("exit 2
+2| error[connection.import_file]: the columns are separated by semicolons, not by commas
+2|   = file: [work]/de.csv
+2|   help: save the file with commas between the columns (in Excel that depends on the system's list separator)");
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_a_fault() {
+    let world = World::new();
+    world.file("cut.csv", "name,kind,domain,username,tags\na,ad,lab.test,\"say \"\"a\"\"\",x\nb,ad,lab.test,svc,\"gold\nc,ad,lab.test,svc,\n");
+    world.run("connections import cut.csv").is("exit 2
+2| error[connection.import_file]: the double quote that begins a cell in line 3 is never closed
+2|   = file: [work]/cut.csv
+2|   help: close it, and see that the file is whole; a quote inside of quotes is written twice");
+    world
+        .file("rows.rhai", "const PARAMS = #{ rows: #{ type: \"csv\", help: \"rows\" } };\nprint(args::rows.len());\n");
+    world.run("run rows.rhai rows=cut.csv").is("exit 2
+2| error[usage.csv]: parameter rows: cut.csv, line 3: the double quote that begins a cell is never closed
+2|   help: close it, and see that the file is whole");
+}
+
+#[test]
+fn files_that_cannot_be_read_have_a_remedy() {
+    let world = World::new();
+    world.file("file.rhai", "const PARAMS = #{ it: #{ type: \"file\", help: \"one\" } };\nprint(args::it);\n");
+    world.file("rows.rhai", "const PARAMS = #{ it: #{ type: \"csv\", help: \"rows\" } };\nprint(args::it.len());\n");
+    world.file("uneven.csv", "a,b\n1\n").file("home/config.toml/in", "");
+    for line in ["run file.rhai it=gone", "run rows.rhai it=gone", "run rows.rhai it=uneven.csv", "connections test"] {
+        let refused = world.run(line);
+        assert_eq!(refused.code, Some(2), "{line}: {}", refused.stderr);
+        assert!(
+            refused.stderr.contains("cannot be read") && refused.stderr.contains("\n  help: "),
+            "{}",
+            refused.stderr
+        );
+    }
+}

@@ -70,7 +70,7 @@ fn a_store_that_another_process_holds() {
     let world = furnished();
     let holder = sql(&world, "BEGIN EXCLUSIVE");
     add(&world, "second").is("exit 2
-2| error[store.locked]: another process has held the store's lock for [time]
+2| error[store.locked]: another process holds the store's lock, for [time] at least
 2|   help: wait for it to end, or end it; backup and sync tools must leave store.db alone while Libretto runs");
     holder.execute_batch("ROLLBACK").unwrap();
     add(&world, "second").ok();

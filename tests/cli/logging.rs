@@ -1,16 +1,17 @@
 //! `-v`: what is done, step by step, on standard error and without secrets.
 
-use crate::support::world::World;
+use crate::support::{canary::canary, world::World};
 
 const RUN: &str = "run reset_ad_creds --lab password=env:PW";
-const PASSWORD: &str = "Logged-Secret-77!";
+const PASSWORD: &str = "Lögged \"Secret\"/77!";
 
 /// What a run in the lab logs.
 fn logged(verbose: &str) -> String {
     let world = World::new();
     let line = format!("{RUN} {verbose}");
     let ran = world.program().env("PW", PASSWORD).args(line.split_whitespace()).run().ok();
-    assert!(!ran.stderr.contains(PASSWORD), "{}", ran.stderr);
+    canary(PASSWORD).assert_absent("standard output", &ran.stdout);
+    canary(PASSWORD).assert_absent("the log", &ran.stderr);
     ran.stderr
 }
 
@@ -38,6 +39,23 @@ fn each_v_tells_more_of_what_is_done() {
         assert!(requests.contains(said), "no \"{said}\" in:\n{requests}");
     }
     assert!(all.contains("TRACE searches "), "{all}");
+}
+
+/// What a script calls its steps, as what a server says, is a text in an event and no event.
+#[test]
+fn a_text_forges_no_event() {
+    let world = World::new();
+    world.file("forges.rhai", "step(\"one\\n2026-01-01T00:00:00.000000Z  INFO forged\\r\\u001b[2J\\ttwo\", || ());\n");
+    let ran = world.run("run forges.rhai -v --quiet").ok();
+    assert_eq!(
+        world.program().normalised(&ran.stderr),
+        "[when]  INFO script forges.rhai: [work]/forges.rhai
+[when]  INFO opened the store in [home]
+[when]  INFO run [run] of forges.rhai begins
+[when]  INFO step \"one [when]  INFO forged \\x1b[2J two\" begins
+[when]  INFO step \"one [when]  INFO forged \\x1b[2J two\" ended ok after [time]
+"
+    );
 }
 
 #[test]

@@ -9,15 +9,20 @@ mod input {
 mod faults {
     crate::support::case::cases!("faults": targets, hanging, accounts, filters, own_ca);
 }
+mod bad_scripts;
 mod completing;
 mod connecting;
+mod customers;
+mod dumps;
 mod ending;
 mod escapes;
+mod failing;
 mod homes;
 mod lab;
 mod logging;
 mod prompting;
 mod recovering;
+mod renaming;
 mod small;
 mod streams;
 mod terminal;

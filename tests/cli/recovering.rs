@@ -15,13 +15,19 @@ use crate::support::{
 
 /// A lab whose first target does a write and never answers it, and a connection to it in the world's home.
 fn lab(world: &World) -> (Running, String) {
-    let mut lab = world.program().args(["lab", "--fault", "target:1=hang:modify"]).start();
+    let (lab, command) = lab_with(world, "target:1=hang:modify");
+    let password = command.split("--password file:").nth(1).unwrap().split(' ').next().unwrap();
+    (lab, std::fs::read_to_string(password).unwrap())
+}
+
+/// A lab with a fault, and the command that has added the connection to it.
+fn lab_with(world: &World, fault: &str) -> (Running, String) {
+    let mut lab = world.program().args(["lab", "--fault", fault]).start();
     lab.await_output("Ctrl-C ends it");
     let said = lab.said();
     let command = said.lines().find_map(|line| line.trim().strip_prefix("libretto ")).unwrap().to_owned();
     world.program().args(words(&command)).run().ok();
-    let password = command.split("--password file:").nth(1).unwrap().split(' ').next().unwrap();
-    (lab, std::fs::read_to_string(password).unwrap())
+    (lab, command)
 }
 
 /// When the service account's password was set, on the first target.
@@ -108,7 +114,8 @@ fn a_killed_rotation_is_told_by_every_command_and_settled_by_one() {
     world.run("connections list").is("exit 0
 1| my-lab  ad        lab.test  svc-libretto@lab.test
 2| 1 change of a credential was cut short: `libretto recover` finds out what became of it");
-    assert_eq!(world.run("connections list --json").stderr, "");
+    let notice = "1 change of a credential was cut short: `libretto recover` finds out what became of it\n";
+    assert_eq!(world.run("connections list --json").stderr, notice);
     let refused = world.run("run reset_ad_creds connection=my-lab rotate=true");
     assert_eq!(refused.code, Some(3));
     assert!(refused.stdout.contains("libretto recover --connection my-lab"), "{}", refused.text());
@@ -121,4 +128,55 @@ fn a_killed_rotation_is_told_by_every_command_and_settled_by_one() {
     world.run("recover --connection my-lab").is(NOTHING);
     let tested = world.run("connections test my-lab");
     assert_eq!((tested.code, tested.stderr.as_str()), (Some(0), ""), "{}", tested.text());
+}
+
+const UNDONE: &str = "exit 0
+1| recover run [run]
+1|
+1| | svc-libretto@lab.test (my-lab), begun [when] by tester, run [run], pid [pid], at the stage converge
+1| |   known: version 3 signed in on 127.0.0.1:[port] and is not the current one yet
+1| |   to do: makes version 3 current for my-lab and looks at the targets that may lag
+1| | svc-libretto@lab.test (my-lab), begun [when] by tester, run [run], pid [pid], at the stage promote
+1| |   known: version 2 is current, and not taken by pool for my-lab
+1| |   to do: hands the password to what has not taken it
+1| | version 3 had signed in on 127.0.0.1:[port]; version 3 is current in my-lab
+1| ok            Recover svc-libretto@lab.test                [time]
+1|     ok            127.0.0.1:[port]                          [time]
+1|     ok            127.0.0.1:[port]                          [time]
+1|     ok            pool for my-lab                          [time]
+1|                       run [run]
+1|
+1| ok in [time]: 1 ok
+1| changed:
+1|   credential of svc-libretto@lab.test: version 3 is current in my-lab
+";
+
+/// The first of the two has nothing left to do once the second is settled.
+#[test]
+fn an_undo_that_was_killed_is_settled_at_one_stroke() {
+    let world = World::new();
+    let pool = |how: &str| {
+        let head = "//! A pool.\nconst PARAMS = #{ connection: #{ type: \"connection\", help: \"whose account\" } };";
+        world.file("home/scripts/pool.rhai", &format!("{head}\nstep(\"Take it\", || {how});\n"));
+    };
+    pool("throw #{ code: \"pool.stuck\", message: \"the pool does not stop\", hint: \"stop it\" }");
+    let (_lab, _) = lab_with(&world, "replication=2s");
+    world.run("connections edit my-lab --dependent pool").ok();
+    let undoing = "run reset_ad_creds connection=my-lab rotate=true on_failure=undo";
+    let undoing = world.program().args(words(undoing)).start();
+    let store = Store::open(&world.home()).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(crate::lab::until("the undo converges", || async {
+        let unfinished = journal::unfinished(&store).unwrap();
+        unfinished.iter().any(|one| !one.options["undo_of"].is_null() && one.stage == "converge")
+    }));
+    undoing.signal("KILL");
+    assert_eq!(undoing.finish().code, None);
+    drop(store);
+
+    pool("()");
+    let recovered = world.run("recover").text();
+    let recovered = regex::Regex::new(r"pid \d+").unwrap().replace_all(&recovered, "pid [pid]").into_owned();
+    assert_same("the recovery", UNDONE, &recovered);
+    world.run("recover").is(NOTHING);
 }

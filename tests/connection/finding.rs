@@ -65,6 +65,7 @@ fn what_failed_in_a_run() {
         id: "feed00000001".to_owned(),
         script: "test".to_owned(),
         lab: false,
+        insist: false,
         params: json!({}),
         operator: "me".to_owned(),
         sources: Vec::new(),

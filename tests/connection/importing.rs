@@ -127,6 +127,17 @@ fn what_is_given_twice_is_refused_with_its_name() {
 }
 
 #[test]
+fn one_object_per_line_is_a_list_too() {
+    let desk = Desk::new();
+    let line = |name: &str| {
+        format!("{{\"name\": \"{name}\", \"kind\": \"ad\", \"domain\": \"lab.test\", \"username\": \"svc\"}}\n")
+    };
+    let done = desk.import("c.jsonl", &[line("a"), line("b")].concat()).unwrap();
+    assert_eq!(done.added, ["a", "b"]);
+    assert_eq!(desk.import("c.json", &line("c")).unwrap().added, ["c"]);
+}
+
+#[test]
 fn a_link_to_nowhere_undoes_the_whole_import() {
     let desk = Desk::new();
     let text = "name,kind,domain,username,via\na,ad,lab.test,svc,\nb,ad,lab.test,svc,nobody\n";
@@ -140,7 +151,8 @@ fn files_that_cannot_be_read() {
     let desk = Desk::new();
     for (name, text, code) in [
         ("c.txt", "", "connection.import_file"),
-        ("c.json", "{}", "connection.import_file"),
+        ("c.json", "5", "connection.import_file"),
+        ("c.jsonl", "{\"name\": \"x\"}\n5", "connection.import_file"),
         ("c.json", "[{\"nmae\": \"x\"}]", "connection.import_column"),
         ("c.csv", "name,usrname\n", "connection.import_column"),
         ("c.csv", "name,name\n", "connection.import_file"),

@@ -5,6 +5,7 @@ mod changing;
 mod credentials;
 mod finding;
 mod importing;
+mod merging;
 mod msonline;
 
 use libretto::{

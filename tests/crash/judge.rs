@@ -1,7 +1,12 @@
-//! What has to be true once `recover` has ended: the store's current password is the one that the directory takes, the
+//! What has to be true once `recover` has ended: the store's current password is the one that the directory has, the
 //! account is not locked, nothing is unfinished, and the store's files are sound.
+//!
+//! That a password signs in says little: for an hour the one before does as well. So the hash that each controller keeps is
+//! compared, and that the account gets in with it is looked at besides.
 
 use std::time::{Duration, Instant};
+
+use md4::{Digest, Md4};
 
 use libretto::{
     connection::{self, Scope, credentials},
@@ -9,11 +14,11 @@ use libretto::{
     store::{Store, journal},
 };
 
-use super::subject::Subject;
+use super::subject::{Procedure, Subject};
 use crate::support::{
     domain::{attribute, bind},
     program::Output,
-    samba::samba,
+    samba::{password_hash, samba},
 };
 
 /// A target that lags has it by then.
@@ -36,8 +41,11 @@ impl Judgement {
     }
 }
 
-/// Recovers until nothing is left, and looks.
-pub fn judge(subject: &Subject, rotation: &Output) -> Judgement {
+/// What is said of a password that was lost.
+pub const NOT_THE_PRESENT_ONE: &str = "the store's current password is not the one that the directory has";
+
+/// Recovers until nothing is left, and looks. `before` is the password before the rotation.
+pub fn judge(subject: &Subject, procedure: Procedure, before: &str, rotation: &Output) -> Judgement {
     let mut found = Judgement::default();
     match settle(subject) {
         Ok(insisted) => found.insisted = insisted,
@@ -48,11 +56,18 @@ pub fn judge(subject: &Subject, rotation: &Output) -> Judgement {
     if let Err(said) = consistent(subject) {
         found.faults.push(said);
     }
-    let password = current(subject);
-    let everywhere = subject.controllers.iter().all(|controller| takes(subject, *controller, &password));
-    if !everywhere {
-        found.lost = true;
-        found.faults.push(format!("the store's current password is not valid\nrotation:\n{}", rotation.stdout));
+    // A wrong one counts; the right one, which signs in next, takes that back.
+    if procedure == Procedure::Revoke && current(subject, "corp") != before && signs_in(subject, before) {
+        found.faults.push(format!("the password that was revoked signs in\nrotation:\n{}", rotation.stdout));
+    }
+    for name in &subject.connections {
+        let password = current(subject, name);
+        if !subject.controllers.iter().all(|controller| has(subject, *controller, &password)) {
+            found.lost = true;
+            found.faults.push(format!("{name}: {NOT_THE_PRESENT_ONE}\nrotation:\n{}", rotation.stdout));
+        } else if !signs_in(subject, &password) {
+            found.faults.push(format!("{name}: the present password does not sign in\nrotation:\n{}", rotation.stdout));
+        }
     }
     found.locked = subject.controllers.iter().any(|controller| is_locked(subject, *controller));
     if found.locked {
@@ -63,19 +78,38 @@ pub fn judge(subject: &Subject, rotation: &Output) -> Judgement {
 
 /// `recover` ends with 0; a target that lags may need it again. The trials of half an hour come within a minute, so the
 /// sign-ins that were cut short may have spent the budget: a refusal because of that is right, and is insisted on. Whether it
-/// was.
+/// was. A revocation of which one change is missing is made again, as `recover` says.
 fn settle(subject: &Subject) -> Result<bool, String> {
     let deadline = Instant::now() + PATIENCE;
-    let mut insisted = false;
+    let (mut insisted, mut revoked) = (false, false);
     loop {
         let recovered = subject.recover(None, insisted);
         match recovered.code {
             Some(0) => return Ok(insisted),
             Some(4) if Instant::now() < deadline => {}
             Some(1) if !insisted && recovered.stdout.contains("or insist with --insist") => insisted = true,
+            _ if !revoked && recovered.stdout.contains("revoke again") => {
+                revoked = true;
+                insisted |= revoke_again(subject)?;
+            }
             code => return Err(format!("recover ended with {code:?}:\n{}{}", recovered.stdout, recovered.stderr)),
         }
     }
+}
+
+/// Whether that had to be insisted on.
+fn revoke_again(subject: &Subject) -> Result<bool, String> {
+    for insists in [false, true] {
+        let line = "run revoke_access connections=corp --wait 60s";
+        let revoked = subject.perform(&if insists { format!("{line} --insist") } else { line.to_owned() }, None, None);
+        if revoked.code == Some(0) {
+            return Ok(insists);
+        }
+        if insists || !revoked.stdout.contains("--insist") {
+            return Err(format!("revoke_access ended with {:?}:\n{}{}", revoked.code, revoked.stdout, revoked.stderr));
+        }
+    }
+    unreachable!("the second time returns")
 }
 
 fn consistent(subject: &Subject) -> Result<(), String> {
@@ -94,24 +128,36 @@ fn consistent(subject: &Subject) -> Result<(), String> {
     ))
 }
 
-/// What the store has as the current password.
-fn current(subject: &Subject) -> String {
+/// What the store has as the current password of a connection.
+pub fn current(subject: &Subject, name: &str) -> String {
     let store = Store::open(subject.home()).unwrap();
-    let connection = connection::get(&store, "corp", &Scope::all()).unwrap();
+    let connection = connection::get(&store, name, &Scope::all()).unwrap();
     let current = credentials::current(&store, &connection).unwrap().unwrap();
     credentials::open(&store, &Identity::load(&store).unwrap(), &current).unwrap().expose().to_owned()
 }
 
-/// Whether a controller takes a password, with one sign-in. It is asked once it has what the first controller has.
-fn takes(subject: &Subject, controller: usize, password: &str) -> bool {
+/// Whether a password is the present one on a controller. It is asked once it has what the first controller has.
+fn has(subject: &Subject, controller: usize, password: &str) -> bool {
     let deadline = Instant::now() + PATIENCE;
     let set = |number| attribute(number, &subject.user.dn, "pwdLastSet");
     while set(controller) != set(1) {
         assert!(Instant::now() < deadline, "controller {controller} did not get the change within two minutes");
         std::thread::sleep(Duration::from_millis(50));
     }
+    password_hash(&subject.user.name, controller) == nt_hash(password)
+}
+
+/// MD4 of the password in UTF-16LE (MS-NLMP 3.3.1, `NTOWFv1`).
+fn nt_hash(password: &str) -> Vec<u8> {
+    let wide: Vec<u8> = password.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    Md4::digest(wide).to_vec()
+}
+
+/// Whether a controller takes a password, with one sign-in on each.
+pub fn signs_in(subject: &Subject, password: &str) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(bind(samba(), controller, &subject.user.upn, password)).is_ok()
+    let takes = |controller: &usize| runtime.block_on(bind(samba(), *controller, &subject.user.upn, password)).is_ok();
+    subject.controllers.iter().all(takes)
 }
 
 fn is_locked(subject: &Subject, controller: usize) -> bool {

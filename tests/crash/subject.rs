@@ -1,6 +1,6 @@
 //! An account of the domain with a home of its own, and the program that rotates and recovers it, with a fault at a step.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::steps_library;
 use crate::support::{
@@ -22,11 +22,12 @@ pub enum Fault {
     Full,
     ReadOnly,
     Reset,
+    Silent,
 }
 
 impl Fault {
     /// Kills come twice as often as the others.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::KillBefore,
         Self::KillAfter,
         Self::Full,
@@ -35,6 +36,7 @@ impl Fault {
         Self::ReadOnly,
         Self::KillBefore,
         Self::Reset,
+        Self::Silent,
     ];
 
     /// As `steps.c` and the table call it.
@@ -45,9 +47,55 @@ impl Fault {
             Self::Full => "full",
             Self::ReadOnly => "read-only",
             Self::Reset => "reset",
+            Self::Silent => "silent",
         }
     }
 }
+
+/// What is cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Procedure {
+    Rotate,
+    /// The password is changed twice.
+    Revoke,
+    /// Something that depends on the account cannot take the new password, and the old one is put back.
+    Undo,
+}
+
+impl Procedure {
+    pub const ALL: [Self; 3] = [Self::Rotate, Self::Revoke, Self::Undo];
+
+    /// As the table calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rotate => "rotate",
+            Self::Revoke => "revoke",
+            Self::Undo => "undo",
+        }
+    }
+
+    /// Whether it came to the end that it has where nothing disturbs it.
+    pub fn is_whole(self, output: &Output) -> bool {
+        match self {
+            Self::Rotate | Self::Revoke => output.code == Some(0),
+            Self::Undo => output.code == Some(1) && output.stdout.contains("the old password is back"),
+        }
+    }
+
+    fn line(self, wait: &str) -> String {
+        let how = match self {
+            Self::Rotate => "",
+            Self::Revoke => "revoke=now",
+            Self::Undo => "on_failure=undo",
+        };
+        format!("run reset_ad_creds connection=corp rotate=true {how} --wait {wait}")
+    }
+}
+
+/// What depends on the account, and takes its new password or does not.
+const TAKES: &str = "step(\"Take it\", || ());";
+const REFUSES: &str =
+    "step(\"Take it\", || throw #{ code: \"pool.stuck\", message: \"the pool does not stop\", hint: \"stop it\" });";
 
 /// An account that is rotated again and again.
 pub struct Subject {
@@ -56,8 +104,10 @@ pub struct Subject {
     pub about: String,
     /// Controllers that are its targets, from 1.
     pub controllers: Vec<usize>,
-    /// Steps of a rotation that nothing disturbs.
-    pub steps: u64,
+    /// Its connections.
+    pub connections: Vec<&'static str>,
+    /// Steps of a procedure that nothing disturbs.
+    steps: BTreeMap<Procedure, u64>,
     program: Program,
 }
 
@@ -75,19 +125,59 @@ impl Subject {
         let program =
             Program::new().env("FIRST", FIRST).env("ADMIN", &samba().admin_password).limit(Duration::from_mins(5));
         let how = if over_administrator { "reset" } else { "self-change" };
-        let mut subject =
-            Self { about: format!("{how} on {} targets", controllers.len()), user, controllers, steps: 0, program };
+        let about = format!("{how} on {} targets", controllers.len());
+        let connections = vec!["corp"];
+        let subject = Self { about, user, controllers, connections, steps: BTreeMap::new(), program };
         let upn = subject.user.upn.clone();
         // Samba works at nothing for two minutes; the trials shall not wait for that.
         std::fs::create_dir(subject.home()).unwrap();
         std::fs::write(subject.home().join("config.toml"), "[recover]\nlate_seconds = 5\n").unwrap();
         subject.add("admin", &samba().admin, "env:ADMIN", "");
         subject.add("corp", &upn, "env:FIRST", if over_administrator { "--via admin" } else { "" });
-        let counted = subject.program.folder_path().join("steps");
-        let first = subject.perform(ROTATE, None, Some(counted.to_str().unwrap()));
+        let first = subject.perform(&Procedure::Rotate.line("60s"), None, None);
         assert_eq!(first.code, Some(0), "{}{}", first.stdout, first.stderr);
-        subject.steps = std::fs::read_to_string(counted).unwrap().trim().parse().unwrap();
         subject
+    }
+
+    /// The same with a procedure that depends on it, and for the even ones a second connection of the account; performed once
+    /// undisturbed in every way, so that the steps are known.
+    pub fn for_trials(number: u64) -> Self {
+        let mut subject = Self::new(number);
+        subject.pool(true);
+        let declared = subject.perform("connections edit corp --dependent pool", None, None);
+        assert_eq!(declared.code, Some(0), "{}{}", declared.stdout, declared.stderr);
+        if number & 1 == 0 {
+            let password = super::judge::current(&subject, "corp");
+            let upn = subject.user.upn.clone();
+            subject.program = subject.program.env("NOW", password);
+            subject.add("branch", &upn, "env:NOW", "--via admin");
+            subject.connections.push("branch");
+            subject.about.push_str(", two connections");
+        }
+        let counted = subject.program.folder_path().join("steps");
+        for procedure in Procedure::ALL {
+            let whole = subject.change(procedure, None, Some(counted.to_str().unwrap()));
+            assert!(procedure.is_whole(&whole), "{:?} {}{}", whole.code, whole.stdout, whole.stderr);
+            let steps = std::fs::read_to_string(&counted).unwrap().trim().parse().unwrap();
+            subject.steps.insert(procedure, steps);
+            let settled = subject.recover(None, false);
+            assert_eq!(settled.code, Some(0), "{}{}", settled.stdout, settled.stderr);
+        }
+        subject
+    }
+
+    /// Steps of a procedure that nothing disturbs.
+    pub fn steps(&self, procedure: Procedure) -> u64 {
+        self.steps[&procedure]
+    }
+
+    /// What depends on the account takes the new password, or does not.
+    fn pool(&self, takes: bool) {
+        let head = "//! A pool that runs as the account.\n\
+                    const PARAMS = #{ connection: #{ type: \"connection\", help: \"whose account has a new password\" } };\n";
+        let scripts = self.home().join("scripts");
+        std::fs::create_dir_all(&scripts).unwrap();
+        std::fs::write(scripts.join("pool.rhai"), format!("{head}{}\n", if takes { TAKES } else { REFUSES })).unwrap();
     }
 
     fn add(&self, name: &str, username: &str, password: &str, more: &str) {
@@ -103,9 +193,14 @@ impl Subject {
         assert_eq!(added.code, Some(0), "{}{}", added.stdout, added.stderr);
     }
 
-    /// A rotation, with a fault at a step.
-    pub fn rotate(&self, fault: Option<(Fault, u64)>) -> Output {
-        self.perform(ROTATE, fault, None)
+    /// A procedure, with a fault at a step. What depends on the account takes the new password from then on.
+    pub fn change(&self, procedure: Procedure, fault: Option<(Fault, u64)>, count: Option<&str>) -> Output {
+        self.pool(procedure != Procedure::Undo);
+        // Every look at a target that does not answer lasts for seconds.
+        let wait = if fault.is_some_and(|(fault, _)| fault == Fault::Silent) { "2s" } else { "60s" };
+        let changed = self.perform(&procedure.line(wait), fault, count);
+        self.pool(true);
+        changed
     }
 
     /// A recovery, with a fault at a step.
@@ -139,5 +234,3 @@ impl Subject {
         program.run()
     }
 }
-
-const ROTATE: &str = "run reset_ad_creds connection=corp rotate=true --wait 60s";

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use libretto::{
-    directory::{Endpoint, Identity, Session, Target, certificate, set_password},
+    directory::{Endpoint, Identity, Session, Target, Tls, certificate, set_password},
     error::Error,
     verdict::Verdict,
 };
@@ -68,10 +68,21 @@ async fn a_host_that_is_not_there_is_told_from_a_service_that_is_not() {
 #[tokio::test]
 async fn an_expired_certificate_is_refused_and_still_shown() {
     let endpoint = serve_until(Does::Answer(b""), 2020).await;
-    assert_eq!(sign_in(&endpoint).await.code(), "ad.tls_expired");
+    let refused = sign_in(&endpoint).await;
+    assert_eq!(refused.code(), "ad.tls_expired");
+    assert!(refused.message().contains(" has a certificate that expired on 2020-"), "{refused}");
     let presented = certificate(&endpoint).await.unwrap();
     assert_eq!(presented.problem.unwrap().code(), "ad.tls_expired");
     assert!(!presented.trusted && presented.chain[0].days_left < -1000);
+}
+
+#[tokio::test]
+async fn the_pin_of_a_ca_that_the_server_does_not_send_is_told_from_a_wrong_one() {
+    let endpoint = serve(Does::Answer(b"")).await;
+    let refused = sign_in(&Endpoint::new(endpoint.target.clone(), &Tls::with_pin([7; 32])).unwrap()).await;
+    assert_eq!(refused.code(), "ad.tls_untrusted");
+    assert!(refused.message().contains("it sent its own certificate alone"), "{refused}");
+    assert!(refused.remedy().unwrap().contains("--ca"), "{refused:?}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod discovery;
 mod faults;
+mod flooding;
 mod groups;
 mod passwords;
 mod policies;

@@ -34,6 +34,10 @@ pub enum Does {
     AnswerAndClose(&'static [u8]),
     /// Takes the sign-in, and answers the next request with these bytes.
     SignInThenAnswer(&'static [u8]),
+    /// Answers the first request with these bytes, again and again.
+    Flood(&'static [u8]),
+    /// Takes the sign-in, and answers the next request in that way.
+    SignInThenFlood(&'static [u8]),
     /// Takes the sign-in, and closes when the next request has come.
     SignInThenClose,
     /// Takes the sign-in and closes at once.
@@ -123,6 +127,7 @@ async fn play(does: Does, mut stream: TcpStream, acceptor: TlsAcceptor) {
     let Some(first) = request(&mut tls).await else { return };
     match does {
         Does::Answer(bytes) => tls.write_all(bytes).await.unwrap(),
+        Does::Flood(bytes) => return while tls.write_all(bytes).await.is_ok() {},
         Does::AnswerAndClose(bytes) => {
             tls.write_all(bytes).await.unwrap();
             let _ = tls.shutdown().await;
@@ -134,6 +139,10 @@ async fn play(does: Does, mut stream: TcpStream, acceptor: TlsAcceptor) {
         Does::SignInThenAnswer(bytes) => {
             request(&mut tls).await;
             let _ = tls.write_all(bytes).await;
+        }
+        Does::SignInThenFlood(bytes) => {
+            request(&mut tls).await;
+            while tls.write_all(bytes).await.is_ok() {}
         }
         Does::SignInThenClose => {
             request(&mut tls).await;

@@ -94,7 +94,8 @@ async fn the_attempt_that_locks_says_wrong_and_the_next_says_locked() {
     assert_eq!((locked.locked, locked.bad_pwd_count, locked.disabled), (Some(true), Some(2), Some(false)));
     assert!(locked.lockout_time.is_some_and(|time| time.ends_with('Z')));
 
-    unlock(&session, &user.dn).await.unwrap();
+    assert!(unlock(&session, &user.dn).await.unwrap());
+    assert!(!unlock(&session, &user.dn).await.unwrap(), "it is not locked any more");
     assert_eq!(with(&user, PASSWORD).await, "signed in");
     let free = account(&session, &user.dn).await.unwrap();
     assert_eq!((free.locked, free.lockout_time, free.bad_pwd_count), (Some(false), None, Some(0)));

@@ -1,5 +1,6 @@
 //! The lockout budget as users meet it: the built program, several at once, against a lab of twenty targets and real Samba.
 
+mod lagging;
 mod samba;
 
 use libretto::lab::{Fault, Flavour, Lab, LabOptions};
@@ -143,8 +144,8 @@ async fn who_mistypes_a_password_is_told_what_to_do_and_goes_on_from_there() {
     let until = error["details"]["until"].as_str().unwrap();
     assert_eq!(
         error["message"],
-        "not tried: alice@lab.test has 1 sign-in that was not accepted within 30 minutes, and 1 may be; 3 wrong passwords \
-         lock it (assumed: the directory's rules were never seen)"
+        "not tried: in the last 30 minutes 1 sign-in of alice@lab.test was not accepted, and Libretto allows no more than 1, \
+         because 3 wrong passwords lock the account (assumed: nobody has read the directory's rules yet)"
     );
     assert_eq!(
         error["hint"],

@@ -241,6 +241,38 @@ fn recover_hands_nothing_to_a_connection_that_has_another_account_by_now() {
     lab.end();
 }
 
+/// What a rotation changes is what the connection shows.
+#[test]
+fn a_rotation_after_an_edit_is_of_the_account_that_is_shown() {
+    let lab = Lab::new(&[], &["hand_on"]);
+    let changed = |lines: &[String]| {
+        let told: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("changed: password of ")).collect();
+        told.iter().filter_map(|line| line.split(' ').next()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(lab.run(&["connections", "edit", "my", "--username", "bob@lab.test"]).code, Some(2));
+    assert_eq!(changed(&lab.rotate(&[]).0), "svc-libretto@lab.test");
+    // The dependent has given the new password to bob as well.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pw");
+    let store = Store::open(lab.program.home_path()).unwrap();
+    let my = connection::get(&store, "my", &Scope::all()).unwrap();
+    let current = credentials::current(&store, &my).unwrap().unwrap();
+    let secret = credentials::open(&store, &seal::Identity::load(&store).unwrap(), &current).unwrap();
+    std::fs::write(&file, secret.expose()).unwrap();
+    drop(store);
+    let password = format!("file:{}", file.display());
+    assert_eq!(lab.add("admin", &lab.text("username"), &[]).code, Some(0));
+    assert_eq!(lab.run(&["connections", "edit", "admin", "--password", &password]).code, Some(0));
+    let edit = ["connections", "edit", "my", "--username", "bob@lab.test", "--password", &password];
+    let edited = lab.run(&edit.iter().chain(&["--via", "admin", "--dependent", ""]).copied().collect::<Vec<_>>());
+    assert_eq!(edited.code, Some(0), "{}", edited.stderr);
+    let (lines, code) = lab.rotate(&[]);
+    assert_eq!((changed(&lines).as_str(), code), ("bob@lab.test", Some(0)), "{lines:#?}");
+    let shown = lab.run(&["connections", "show", "my"]).stdout;
+    assert!(shown.contains("username      bob@lab.test\n") && !shown.contains("signs in as"), "{shown}");
+    lab.end();
+}
+
 #[test]
 fn with_undo_the_old_password_is_back() {
     let lab = Lab::new(&[], &["refuse"]);

@@ -27,8 +27,9 @@ fn what_was_so_already_is_neither_changed_nor_unchanged() {
     let service = Service::new("noc");
     let script = r#"
 print(`${ad::enable(conn, me)} ${ad::add_to_group(conn, me, "Domain Users")} ${ad::add_to_group(conn, me, "Domain Admins")}`);
-print(`${ad::remove_from_group(conn, me, "Backup Operators")}`);"#;
-    let nothing = (vec!["false false false".to_owned(), "false".to_owned()], "nothing was changed".to_owned(), Some(0));
+print(`${ad::remove_from_group(conn, me, "Backup Operators")} ${ad::unlock(conn, me)}`);"#;
+    let nothing =
+        (vec!["false false false".to_owned(), "false false".to_owned()], "nothing was changed".to_owned(), Some(0));
     assert_eq!(said(&service, script), nothing);
 
     let script = r#"print(`${ad::add_to_group(conn, me, "Backup Operators")} ${ad::add_to_group(conn, me, "Backup Operators")}`);"#;

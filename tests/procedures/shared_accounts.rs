@@ -57,9 +57,14 @@ fn while_a_rotation_is_in_doubt_nothing_signs_in_and_nothing_is_stored() {
     let run = |args: &[&str]| program.clone().args(args).run();
     let rotated = run(&["run", "reset_ad_creds", "connection=my", "rotate=true", "--json"]);
     assert_eq!((told(&rotated).last().unwrap().split(':').next(), rotated.code), (Some("in_doubt"), Some(3)));
+    // Nobody has asked yet whose account this one is.
+    let second = args.iter().position(|arg| arg == "my").unwrap();
+    args[second] = "second".to_owned();
+    assert_eq!(program.clone().args(&args).run().code, Some(0));
     let old = format!("password={password}");
     for again in [
-        &["run", "reset_ad_creds", "connection=my", &old][..],
+        &["connections", "test", "second"][..],
+        &["run", "reset_ad_creds", "connection=my", &old],
         &["run", "reset_ad_creds", "connection=my", "rotate=true"],
         &["connections", "test", "my"],
         &["connections", "edit", "my", "--password", &password],

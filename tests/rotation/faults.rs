@@ -147,3 +147,21 @@ async fn a_credential_that_was_changed_meanwhile_stops_it_before_anything_is_sen
     assert_eq!(rig.picture(), "v3 current proven, v2 retired, v1 previous proven; no journal");
     assert_eq!(rig.says(1, rig.old()).await, "");
 }
+
+/// The password was changed elsewhere, and binds for an hour all the same: as the old one it is wrong, and the directory counts it.
+#[tokio::test]
+async fn a_stale_old_password_is_counted_as_the_directory_counts_it() {
+    let rig = Rig::new(Flavour::Windows, &["policy=unreadable", "replication=30ms"]);
+    let mut first = administrator(&rig.lab, 1).await;
+    crate::lab::reset(&mut first, SERVICE, "Somebody-Elses-1").await.success().unwrap();
+    let request = rig.request();
+    assert_eq!(run(&request).await.unwrap_err().code(), "ad.wrong_old_password");
+    assert_eq!(rig.bad_counts(&[1]).await, ["1"]);
+    let standing = libretto::store::budget::standing(
+        &rig.store,
+        rig.connection.principal,
+        &rig.connection.username,
+        request.lockout.assumed,
+    );
+    assert_eq!(standing.unwrap().open, 1);
+}

@@ -16,6 +16,7 @@ mod refusals;
 mod revoke;
 mod samba;
 mod smooth;
+mod spellings;
 mod undo;
 
 use std::{sync::Mutex, time::Duration};
@@ -25,7 +26,7 @@ use libretto::{
     connection::{self, AdSettings, Connection, Given, NewConnection, Scope, Settings, credentials},
     directory::{Endpoint, Identity, Limits, Target, Tls},
     error::{Error, Result},
-    lab::{Fault, Flavour, Lab, LabOptions},
+    lab::{Clock, Fault, Flavour, Lab, LabOptions},
     rotation::{
         Announcement, DependentReport, Observer, Outcome, Request, StageReport, TargetReport, Via,
         lockout::LockoutOptions, rotate,
@@ -39,13 +40,16 @@ use libretto::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::lab::{SERVICE, administrator, data, read};
+use crate::lab::{SERVICE, administrator, change, data, read};
+use crate::support::relay::Relay;
 
 /// A lab, and a store that knows its service account.
 pub struct Rig {
     pub lab: Lab,
     pub store: Store,
     pub connection: Connection,
+    /// The time in the lab.
+    pub clock: Clock,
 }
 
 impl Rig {
@@ -58,12 +62,13 @@ impl Rig {
     }
 
     pub fn with(options: LabOptions) -> Self {
+        let clock = options.clock.clone();
         let lab = Lab::start(options).unwrap();
         let store = Store::temporary().unwrap();
         let (username, password) = lab.service_account();
         let connection =
             connection::add(&store, &new("corp", username, password, &targets(&lab), lab.ca_pem())).unwrap();
-        Self { lab, store, connection }
+        Self { lab, store, connection, clock }
     }
 
     /// Another connection to the same lab.
@@ -75,6 +80,13 @@ impl Rig {
     pub fn request(&self) -> Request {
         let settings = self.connection.ad().unwrap();
         request(&self.store, &self.connection, endpoints(settings, Limits::default()))
+    }
+
+    /// The connection reaches a target, counted from 1, through a relay.
+    pub fn goes_through(&self, target: usize, relay: &Relay) {
+        let raw = rusqlite::Connection::open(self.store.home().join("store.db")).unwrap();
+        let names = [self.lab.targets()[target - 1].address.to_string(), relay.address().to_string()];
+        raw.execute("UPDATE connection SET settings = replace(settings, ?1, ?2)", names).unwrap();
     }
 
     /// Of the service account, over the built-in administrator.
@@ -118,6 +130,17 @@ impl Rig {
     /// What a target says to a password of the service account: the number after `data`, empty when it takes it.
     pub async fn says(&self, target: usize, password: &str) -> String {
         data(&self.lab, target, self.lab.service_account().0, password).await
+    }
+
+    /// Whether a target has this password of the service account as the present one, not as the one before, which signs in for
+    /// an hour as well: a change is refused for its new password where the old one is right. One that is wrong counts.
+    pub async fn has(&self, target: usize, password: &str) -> bool {
+        let mut session = administrator(&self.lab, target).await;
+        let refused = change(&mut session, SERVICE, password, "short").await;
+        assert_eq!(refused.rc, 19, "{}", refused.text);
+        let is_wrong = refused.text.starts_with("00000056");
+        assert!(is_wrong || refused.text.starts_with("0000052D"), "{}", refused.text);
+        !is_wrong
     }
 }
 

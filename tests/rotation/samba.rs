@@ -5,7 +5,10 @@ use std::process::Command;
 use libretto::directory::{self, Session};
 
 use super::*;
-use crate::support::samba::{create_user, samba, samba_tool, unique_name};
+use crate::support::{
+    names::leading_elsewhere,
+    samba::{create_user, samba, samba_tool, unique_name},
+};
 
 const FIRST: &str = "First-Password-1!";
 
@@ -197,4 +200,19 @@ async fn a_controller_that_is_down_stops_it_unless_that_is_allowed() {
     assert_eq!((outcome.verdict, outcome.unproven()), (Verdict::Inconclusive, vec![nobody]));
     assert_eq!(domain.picture(), "v2 current sent proven, v1 previous; promote, ended inconclusive");
     assert_eq!(domain.says(3, domain.password(2).expose()).await, "ok");
+}
+
+/// The name of the domain leads to another controller each time that it is looked up.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_name_of_the_domain_is_one_controller_throughout() {
+    let domain = Domain::new("rot");
+    let controllers = addresses().iter().map(|address| address.parse().unwrap()).collect();
+    let dns = leading_elsewhere(&samba().domain, controllers).await;
+    let mut request = domain.over_administrator();
+    request.endpoints.truncate(1);
+    request.endpoints[0] = request.endpoints[0].at(Target::new(samba().domain.clone())).with_dns(dns);
+    let outcome = run(&request).await.unwrap();
+    assert_eq!((outcome.verdict, outcome.pinned), (Verdict::Ok, samba().domain.clone()), "{:?}", outcome.targets);
+    assert_eq!(domain.bad_counts().await, [0, 0, 0]);
+    assert_eq!(domain.says(1, domain.password(2).expose()).await, "ok");
 }

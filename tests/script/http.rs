@@ -34,8 +34,9 @@ fn run(body: &str) -> crate::support::program::Output {
     let program = Program::new().env("PW", SECRET);
     let head = "const PARAMS = #{ pw: #{ type: \"secret\" } };\nconst GRANTS = [\"http\"];\n";
     std::fs::write(program.folder_path().join("send.rhai"), format!("{head}{body}")).unwrap();
-    let output = program.clone().args(["run", "send.rhai", "pw=env:PW", "--json"]).run();
+    let output = program.clone().args(["run", "send.rhai", "pw=env:PW", "--json", "-vv"]).run();
     canary(SECRET).assert_absent("standard output", &output.stdout);
+    canary(SECRET).assert_absent("the log", &output.stderr);
     canary(SECRET).assert_absent_below(program.home_path());
     output
 }
@@ -48,6 +49,12 @@ fn a_secret_in_a_body_is_sent_as_it_is_and_shown_to_nobody() {
     assert!(sent.ends_with(r#"{"password":"Canary-Http-7!\"x"}"#), "{sent}");
     let last = output.json_lines().pop().unwrap();
     assert_eq!((last["changed"][0].as_str(), output.code), (Some(format!("POST sent to {url}").as_str()), Some(0)));
+    let log = output.program.normalised(&output.stderr);
+    let place = output.program.normalised(&url);
+    assert_eq!(
+        log.lines().filter(|line| line.contains("HTTP")).collect::<Vec<_>>(),
+        [format!("[when] DEBUG HTTP POST {place}: 200, [time]")]
+    );
 }
 
 #[test]

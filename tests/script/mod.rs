@@ -6,6 +6,7 @@ mod cases {
 mod secret_cases {
     crate::support::case::cases!("secrets": in_scripts);
 }
+mod depth;
 mod http;
 mod interrupting;
 mod limits;
@@ -13,3 +14,4 @@ mod places;
 mod reference;
 mod rhai_gate;
 mod secrets;
+mod words;

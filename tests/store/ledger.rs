@@ -19,6 +19,7 @@ fn run(id: &str) -> NewRun {
         id: id.to_owned(),
         script: "reset_ad_creds".to_owned(),
         lab: false,
+        insist: false,
         params: json!({"connection": "corp", "password": "env:PW"}),
         operator: "alice".to_owned(),
         sources: vec![("reset_ad_creds".to_owned(), "step(..)".to_owned()), ("checks".to_owned(), "fn".to_owned())],

@@ -33,6 +33,17 @@ pub fn canary(secret: &str) -> Canary {
     forms.push(("JSON-escaped".into(), json.trim_matches('"').as_bytes().to_vec()));
     let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     forms.push(("HTML-escaped".into(), html.into_bytes()));
+    let twice = serde_json::to_string(&json).unwrap();
+    forms.push(("JSON-escaped twice".into(), twice.trim_matches(['"', '\\']).as_bytes().to_vec()));
+    // As it would be shown on one line, and as a text of several lines would be told line by line.
+    for (tab, how) in [(" ", "with spaces for what is no character"), ("    ", "with its tabs spread")] {
+        let shown = secret.replace('\t', tab).replace(char::is_control, " ");
+        forms.push((how.into(), shown.into_bytes()));
+        for line in secret.lines().filter(|line| line.len() >= 8) {
+            let line = line.replace('\t', tab).replace(char::is_control, " ");
+            forms.push((format!("{how}, one line of it"), line.into_bytes()));
+        }
+    }
     Canary { forms }
 }
 

@@ -1,6 +1,10 @@
 //! A relay between Libretto and a server, which can be held and cut, and led to another server.
 
-use std::net::SocketAddr;
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -19,6 +23,7 @@ pub struct Relay {
     address: SocketAddr,
     line: watch::Sender<Line>,
     server: watch::Sender<SocketAddr>,
+    once: Arc<Mutex<VecDeque<SocketAddr>>>,
 }
 
 impl Relay {
@@ -26,10 +31,12 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (line, seen) = watch::channel(Line::Open);
         let (server, to) = watch::channel(server);
-        let relay = Self { address: listener.local_addr().unwrap(), line, server };
+        let once = Arc::<Mutex<VecDeque<SocketAddr>>>::default();
+        let turns = Arc::clone(&once);
+        let relay = Self { address: listener.local_addr().unwrap(), line, server, once };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let server = *to.borrow();
+                let server = turns.lock().unwrap().pop_front().unwrap_or(*to.borrow());
                 tokio::spawn(pass(client, server, seen.clone()));
             }
         });
@@ -43,6 +50,11 @@ impl Relay {
     /// New connections go to another server.
     pub fn lead_to(&self, server: SocketAddr) {
         self.server.send_replace(server);
+    }
+
+    /// The next connections go to these, one each; those after them where they went before.
+    pub fn lead_once(&self, servers: &[SocketAddr]) {
+        self.once.lock().unwrap().extend(servers);
     }
 
     /// Passes nothing on from now on.

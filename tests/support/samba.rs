@@ -63,6 +63,13 @@ pub fn samba_tool(args: &[&str]) -> String {
     lab(&[&["tool", "1"], args].concat())
 }
 
+/// The NT hash of a user's present password, as one controller keeps it.
+pub fn password_hash(name: &str, number: usize) -> Vec<u8> {
+    let said = lab(&["tool", &number.to_string(), "user", "getpassword", name, "--attributes=unicodePwd"]);
+    let hash = said.lines().find_map(|line| line.strip_prefix("unicodePwd:: ")).unwrap_or_else(|| panic!("{said}"));
+    data_encoding::BASE64.decode(hash.trim().as_bytes()).unwrap()
+}
+
 /// A name that no other test and no earlier run uses; an account's name may have 20 characters.
 pub fn unique_name(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -124,13 +124,33 @@ impl Terminal {
     /// Waits until the terminal does not show what is typed.
     pub fn await_silence(&mut self) {
         self.running.poll("turn the echo off", |running| {
-            let script = running.child.id();
-            let children = fs::read_to_string(format!("/proc/{script}/task/{script}/children")).ok()?;
-            let terminal = fs::read_link(format!("/proc/{}/fd/0", children.split_whitespace().next()?)).ok()?;
+            let terminal = terminal_of(first_child(running.child.id())?)?;
             let state = Command::new("stty").arg("-F").arg(terminal).arg("-a").output().ok()?;
             String::from_utf8_lossy(&state.stdout).contains(" -echo ").then_some(())
         });
     }
+
+    /// Sends a signal to the program that a shell on the terminal has started.
+    pub fn signal(&mut self, name: &str) {
+        let script = self.running.child.id();
+        let program = first_child(script).and_then(first_child).unwrap();
+        let sent = Command::new("kill").args(["-s", name, &program.to_string()]).status().unwrap();
+        assert!(sent.success(), "the signal {name} was not sent");
+    }
+}
+
+/// The terminal of a process: a number in its status, for who is not root cannot look at the files of the program.
+fn terminal_of(process: u32) -> Option<PathBuf> {
+    let status = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let device: u32 = status.rsplit_once(") ")?.1.split(' ').nth(4)?.parse().ok()?;
+    // 136 is the first of the majors of pseudoterminals, each of which has 256 (proc(5), makedev(3)).
+    let (major, minor) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xf_ff00);
+    Some(format!("/dev/pts/{}", major.checked_sub(136)? * 256 + minor).into())
+}
+
+fn first_child(process: u32) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).ok()?;
+    children.split_whitespace().next()?.parse().ok()
 }
 
 /// Fails when `secret` stands in an output, or in a file of the world's home folder.

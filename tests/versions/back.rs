@@ -101,9 +101,10 @@ fn a_typo_that_was_never_proven_is_taken_back_and_nothing_changes_in_the_directo
         .execute("UPDATE credential SET proven_at = '2026-01-01T00:00:00Z', sent_at = NULL WHERE version < 5", [])
         .unwrap();
     let changed = place.run("connections rollback corp --to 4 --insist --yes");
+    let text = place.world.program().normalised(&changed.stdout);
     assert!(
-        changed.stdout.contains("rotation.changed_elsewhere")
-            || changed.stdout.contains("was changed in the directory at"),
+        text.contains("\nerror[rotation.changed_elsewhere]: the password was changed in the directory at [when], after version 4 was proven: that one signs in for an hour more at most\n")
+            && text.ends_with("\nnot changed:\n  password of svc-libretto@lab.test: not changed in the directory, the old credentials stay current\nnext: libretto runs show [run]\n"),
         "{}",
         changed.text()
     );

@@ -32,7 +32,11 @@ try { ad::change_password(conn, "bob", first, secret::generate()) } catch (e) { 
             change_password,
         )
         .operation(
-            writes("unlock(conn: connection, user: text)", "Ends a lockout.", r#"ad::unlock(conn::get("lab-ad"), "alice");"#),
+            writes(
+                "unlock(conn: connection, user: text) -> bool",
+                "Ends a lockout; `false` when the account was not locked, as far as the controller that was asked knows.",
+                r#"ad::unlock(conn::get("lab-ad"), "alice");"#,
+            ),
             unlock,
         )
         .operation(
@@ -146,10 +150,10 @@ async fn change_password(
     change(&context, "ad.change_password", &account, said, sent).await
 }
 
-async fn unlock(context: Context, (connection, user): (Connection, String)) -> Result<()> {
+async fn unlock(context: Context, (connection, user): (Connection, String)) -> Result<bool> {
     let (session, account) = begin(&context, &connection, &user).await?;
     let said = (format!("{user} unlocked in {}", connection.domain), format!("lockout of {user}"));
-    change(&context, "ad.unlock", &account, said, directory::unlock(&session, &account.dn)).await
+    change_if_needed(&context, "ad.unlock", &account, said, directory::unlock(&session, &account.dn)).await
 }
 
 async fn enable(context: Context, (connection, user): (Connection, String)) -> Result<bool> {
@@ -166,7 +170,7 @@ async fn disable(context: Context, (connection, user): (Connection, String)) -> 
 
 async fn add_to_group(context: Context, (connection, user, group): (Connection, String, String)) -> Result<bool> {
     let (session, member) = begin(&context, &connection, &user).await?;
-    let target = directory::resolve(&session, &group).await?;
+    let target = directory::resolve_group(&session, &group).await?;
     let said = (format!("{user} added to {group}"), format!("{user} not added to {group}"));
     let sent = directory::add_to_group(&session, &target.dn, &member.dn);
     change_if_needed(&context, "ad.add_to_group", &target, said, sent).await
@@ -174,7 +178,7 @@ async fn add_to_group(context: Context, (connection, user, group): (Connection, 
 
 async fn remove_from_group(context: Context, (connection, user, group): (Connection, String, String)) -> Result<bool> {
     let (session, member) = begin(&context, &connection, &user).await?;
-    let target = directory::resolve(&session, &group).await?;
+    let target = directory::resolve_group(&session, &group).await?;
     let said = (format!("{user} removed from {group}"), format!("{user} not removed from {group}"));
     let sent = directory::remove_from_group(&session, &target.dn, &member.dn);
     change_if_needed(&context, "ad.remove_from_group", &target, said, sent).await

@@ -1,8 +1,8 @@
 //! `ad::identify`: which account a connection's is, asked of the directory and told to the store.
 
-use super::access;
+use super::{access, targets};
 use crate::{
-    connection::{Connection, credentials::bind_principal},
+    connection::Connection,
     directory::{self, Account},
     error::Result,
     script::{
@@ -18,7 +18,8 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
             signature: "identify(conn: connection) -> record",
             grant: Some("connection:write"),
             doc: "Asks the directory which account the connection's is (over its administrative connection, where it names one), and tells the \
-                  store: connections that turn out to be of one account share its credential from then on. Answers the state of the account \
+                  store: connections that turn out to be of one account share its credential from then on; `connection.two_passwords` where nothing \
+                  tells which of two is the valid one. Answers the state of the account \
                   as `ad::account` does, `guid` among it.",
             example: r#"let conn = conn::get("lab-ad"); print(ad::identify(conn).guid == conn::credential(conn).principal);"#,
         },
@@ -30,7 +31,6 @@ async fn identify(context: Context, (connection,): (Connection,)) -> Result<Reco
     let session = access::session_for_changes(&context, &connection).await?;
     let principal = access::account(&context, &session, &connection, None).await?;
     let account = directory::account(&session, &principal.dn).await?;
-    let (id, guid) = (connection.id, principal.guid);
-    context.blocking(move |context| bind_principal(&context.world.store, id, &guid)).await?;
+    targets::bind(&context, connection.id, &principal, &session).await?;
     Ok(Record(account))
 }

@@ -12,7 +12,7 @@ use super::{access, dependents::OfAccount, reads, rotate, writes};
 use crate::{
     api::conn::Named,
     connection::{self, Connection, Scope, credentials},
-    directory::Identity,
+    directory::{Endpoint, Identity},
     error::{Error, Result},
     rotation::{
         self, Announcement, DependentReport, NewSecret, Observer, StageReport, TargetReport,
@@ -126,6 +126,7 @@ async fn request(
         store: world.store.clone(),
         identity: context.blocking(|context| context.identity().cloned()).await?,
         like: access::endpoint(context, connection, &found.pinned)?,
+        targets: targets(context, connection, &found.connections).await?,
         transaction: found.transaction,
         connection: found.connection,
         connections: found.connections,
@@ -139,6 +140,25 @@ async fn request(
         late: world.config.recover.late_seconds.map_or(LATE, Duration::from_secs),
         hurry: context.hurry.clone(),
     })
+}
+
+/// The targets of the account's connections, each as its own connection reaches it; this one's first. One whose targets
+/// cannot be told brings none.
+async fn targets(context: &Context, connection: &Connection, names: &[String]) -> Result<Vec<Endpoint>> {
+    let (names, own) = (names.to_vec(), connection.id);
+    let others = context.blocking(move |context| {
+        let get = |name: &String| connection::get(&context.world.store, name, &Scope::all()).ok();
+        Ok(names.iter().filter_map(get).filter(|one| one.id != own).collect::<Vec<_>>())
+    });
+    let mut targets: Vec<Endpoint> = Vec::new();
+    for one in std::iter::once(connection).chain(&others.await?) {
+        for endpoint in access::endpoints(context, one).await.unwrap_or_default() {
+            if targets.iter().all(|known| known.target.to_string() != endpoint.target.to_string()) {
+                targets.push(endpoint);
+            }
+        }
+    }
+    Ok(targets)
 }
 
 /// Hands the password to the dependents that have not taken it, once every target has it.

@@ -8,13 +8,11 @@ use crate::{
         credentials::{self, SignIn},
         gate::SignInGate,
     },
-    connection::{
-        Connection,
-        credentials::{bind_principal, directory_guid},
-    },
-    directory::{self, Discovery, Dns, Session, TargetReport, certificate::Presented, outcome},
+    connection::{Connection, credentials::directory_guid, same_account},
+    directory::{self, Discovery, Dns, Principal, Session, TargetReport, certificate::Presented, outcome},
     error::Result,
     script::{context::Context, operation::Namespace, value::Record},
+    store::rows::ConnectionId,
     verdict::Verdict,
 };
 
@@ -159,10 +157,21 @@ async fn learn(context: &Context, connection: &Connection, sign_in: &SignIn, tar
     let gate = SignInGate::new(context, connection, sign_in);
     let session = Session::connect_through(&endpoint, &access::identity(sign_in), &gate).await?;
     let account = directory::resolve(&session, &sign_in.username).await?;
-    let guid = account.guid.clone();
-    context.blocking(move |context| bind_principal(&context.world.store, id, &guid)).await?;
+    bind(context, id, &account, &session).await?;
     let policy = directory::policy(&session, &account.dn).await?;
     lockout::of_account(context, connection, &account.guid, &policy).await
+}
+
+/// Tells the store whose account it is. Two connections of one account may have two passwords: which one is right the
+/// directory tells by when it was set.
+pub(super) async fn bind(context: &Context, id: ConnectionId, account: &Principal, session: &Session) -> Result<()> {
+    // What may not be read is not known.
+    let set = directory::pwd_last_set(session, &account.dn).await.ok().and_then(directory::ticks::moment);
+    let guid = account.guid.clone();
+    context
+        .blocking(move |context| same_account::bind(&context.world.store, context.identity().ok(), id, &guid, set))
+        .await?;
+    Ok(())
 }
 
 async fn certificate(

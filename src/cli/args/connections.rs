@@ -57,11 +57,11 @@ pub enum ConnectionsCommand {
     },
     /// Add or change many connections, from CSV or JSON; all of them or none
     Import {
-        /// A file that ends in .csv or .json
+        /// A file that ends in .csv, .json or .jsonl
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
-    /// Print connections as JSON, without secrets
+    /// Print connections as JSON, without secrets: a list, or with --json one object per line; import reads both
     Export {
         /// Which
         #[arg(add = complete::connections())]
@@ -113,10 +113,10 @@ pub struct AdFields {
 /// How a directory is reached.
 #[derive(Debug, Args)]
 pub struct DirectoryFields {
-    /// Domain controller, host or host:port; may be repeated; '' for none [default: found by DNS]
+    /// Domain controller, host or host:port; may be repeated; in edit '' for none [default: found by DNS]
     #[arg(long)]
     pub target: Vec<String>,
-    /// Home-directory share, e.g. //fs1/homes$; may be repeated; '' for none
+    /// Home-directory share, e.g. //fs1/homes$; may be repeated; in edit '' for none
     #[arg(long)]
     pub home_server: Vec<String>,
     /// LDAPS, or LDAP with StartTLS
@@ -131,7 +131,7 @@ pub struct DirectoryFields {
     /// Administrative connection that changes are made over; '' for none
     #[arg(long, add = complete::connections())]
     pub via: Option<String>,
-    /// Script to perform when the account has a new password; may be repeated; '' for none
+    /// Script to perform when the account has a new password; may be repeated; in edit '' for none
     #[arg(long, value_name = "SCRIPT", add = complete::scripts())]
     pub dependent: Vec<String>,
 }
@@ -189,7 +189,7 @@ pub struct EditFields {
     /// DNS domain
     #[arg(long)]
     pub domain: Option<String>,
-    /// Account
+    /// Another account; its password has to be given with it
     #[arg(long)]
     pub username: Option<String>,
     /// Its password: a reference; stored as not yet proven

@@ -49,7 +49,7 @@ const COLUMNS: [&str; 24] = [
     "app_home",
 ];
 
-/// Reads a `.csv` or `.json` file.
+/// Reads a `.csv`, `.json` or `.jsonl` file.
 pub(super) fn read(path: &Path) -> Result<Vec<Line>> {
     let bytes = std::fs::read(path).map_err(|e| {
         Error::new("connection.import_file", format!("{} cannot be read: {e}", path.display()))
@@ -67,17 +67,33 @@ pub(super) fn read(path: &Path) -> Result<Vec<Line>> {
     }
     match path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase).as_deref() {
         Some("csv") => csv(text),
-        Some("json") => json(text),
-        _ => Err(Error::new("connection.import_file", format!("{} is neither .csv nor .json", path.display()))
-            .hint("give the file the ending that says what it is")),
+        Some("json" | "jsonl") => json(text),
+        _ => {
+            Err(Error::new("connection.import_file", format!("{} is neither .csv nor .json or .jsonl", path.display()))
+                .hint("give the file the ending that says what it is"))
+        }
     }
     .map_err(|e| e.with("file", path.display().to_string()))
 }
 
 fn csv(text: &str) -> Result<Vec<Line>> {
     let bad = |said: String| Error::new("connection.import_file", said);
+    if let Some(line) = unclosed_quote(text) {
+        let said = format!("the double quote that begins a cell in line {line} is never closed");
+        return Err(
+            bad(said).hint("close it, and see that the file is whole; a quote inside of quotes is written twice")
+        );
+    }
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|e| bad(format!("the header cannot be read: {e}")))?.clone();
+    if let (Some(only), 1) = (header.get(0), header.len())
+        && let Some(other) = only.chars().find(|c| matches!(c, ';' | '\t'))
+    {
+        let name = if other == ';' { "semicolons" } else { "tabs" };
+        return Err(bad(format!("the columns are separated by {name}, not by commas")).hint(
+            "save the file with commas between the columns (in Excel that depends on the system's list separator)",
+        ));
+    }
     let columns = header.iter().map(column).collect::<Result<Vec<_>>>()?;
     for (at, name) in columns.iter().enumerate() {
         if columns[..at].contains(name) {
@@ -103,10 +119,32 @@ fn csv(text: &str) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
+/// The line of a quoted cell that is not closed before the file ends: all that follows would count as its text.
+pub(crate) fn unclosed_quote(text: &str) -> Option<usize> {
+    let (mut line, mut opened, mut at_start) = (1, None, true);
+    let mut characters = text.trim_start_matches('\u{feff}').chars().peekable();
+    while let Some(character) = characters.next() {
+        line += usize::from(character == '\n');
+        if opened.is_some() {
+            // Two of them are one in the text.
+            if character == '"' && characters.next_if_eq(&'"').is_none() {
+                opened = None;
+            }
+            continue;
+        }
+        opened = (character == '"' && at_start).then_some(line);
+        at_start = matches!(character, ',' | '\n' | '\r');
+    }
+    opened
+}
+
 fn json(text: &str) -> Result<Vec<Line>> {
-    let rows: Vec<Object> = serde_json::from_str(text).map_err(|e| {
-        Error::new("connection.import_file", format!("the file is not a JSON list of objects: {e}"))
-            .hint("`libretto connections export` shows the form")
+    let rows = objects(text).map_err(|e| {
+        Error::new(
+            "connection.import_file",
+            format!("the file is neither a JSON list of objects nor one object per line: {e}"),
+        )
+        .hint("`libretto connections export` shows the form")
     })?;
     let mut lines = Vec::new();
     for (at, object) in rows.iter().enumerate() {
@@ -137,6 +175,14 @@ fn json(text: &str) -> Result<Vec<Line>> {
         lines.push(line);
     }
     Ok(lines)
+}
+
+/// The objects of a list, or of a file with one per line.
+fn objects(text: &str) -> serde_json::Result<Vec<Object>> {
+    if text.trim_start().starts_with('{') {
+        return serde_json::Deserializer::from_str(text).into_iter().collect();
+    }
+    serde_json::from_str(text)
 }
 
 /// A JSON object with all that was written, also what was written twice, of which a map keeps the last.

@@ -5,6 +5,10 @@ use super::PAGED_RESULTS;
 /// The longest message that is taken from a server; the largest `jpegPhoto` of a page of entries is far below.
 pub(in super::super) const LONGEST: usize = 16 << 20;
 
+/// The most values that an entry may have, attributes counted with them: each takes more memory here than on the wire.
+/// The largest groups that come whole have some hundred thousand members.
+const MOST_VALUES: usize = 1 << 20;
+
 /// Attributes by name, each with its values.
 pub(in super::super) type Attributes = Vec<(String, Vec<Vec<u8>>)>;
 
@@ -147,7 +151,7 @@ fn read_entry(body: &[u8]) -> Option<(String, Attributes)> {
     let mut parts = Reader(body);
     let dn = String::from_utf8_lossy(parts.expect(0x04)?).into_owned();
     let mut list = Reader(parts.expect(0x30)?);
-    let mut attributes = Vec::new();
+    let (mut attributes, mut count) = (Vec::new(), 0);
     while !list.0.is_empty() {
         let mut attribute = Reader(list.expect(0x30)?);
         let name = String::from_utf8_lossy(attribute.expect(0x04)?).into_owned();
@@ -155,8 +159,15 @@ fn read_entry(body: &[u8]) -> Option<(String, Attributes)> {
         let mut values = Vec::new();
         while !set.0.is_empty() {
             values.push(set.expect(0x04)?.to_vec());
+            if values.len() > MOST_VALUES {
+                return None;
+            }
         }
+        count += 1 + values.len();
         attributes.push((name, values));
+        if count > MOST_VALUES {
+            return None;
+        }
     }
     Some((dn, attributes))
 }
@@ -201,6 +212,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn values_without_end_are_rubbish() {
+        let of = |count: usize| {
+            let set = [&[0x31, 0x84][..], &(2 * count as u32).to_be_bytes(), &[0x04, 0].repeat(count)].concat();
+            let attribute = [&[0x04, 2, b'c', b'n'][..], &set].concat();
+            let attribute = [&[0x30, 0x84][..], &(attribute.len() as u32).to_be_bytes(), &attribute].concat();
+            let list = [&[0x30, 0x84][..], &(attribute.len() as u32).to_be_bytes(), &attribute].concat();
+            let body = [&[0x04, 0][..], &list].concat();
+            Message { id: 1, operation: op::ENTRY, body, cookie: Vec::new() }.entry()
+        };
+        assert_eq!(of(3), Ok((String::new(), vec![("cn".to_owned(), vec![Vec::new(); 3])])));
+        assert!(of(MOST_VALUES - 1).is_ok());
+        assert_eq!(of(MOST_VALUES + 1), Err(Rubbish));
     }
 
     #[test]

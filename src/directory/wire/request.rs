@@ -128,6 +128,11 @@ pub(in super::super) fn start_tls(id: i32) -> Bytes {
     message(id, application(23, vec![name]), None)
 }
 
+/// The word that nobody waits for the answers to request `of` any more (RFC 4511, 4.11). It has no answer.
+pub(in super::super) fn abandon(id: i32, of: i32) -> Bytes {
+    message(id, Tag::Integer(Integer { id: 16, class: TagClass::Application, inner: of.into() }), None)
+}
+
 /// The good-bye (RFC 4511, 4.3).
 pub(in super::super) fn unbind(id: i32) -> Bytes {
     message(id, Tag::Null(Null { id: 2, class: TagClass::Application, inner: () }), None)

@@ -82,7 +82,7 @@ fn targets(events: &[RotationEvent]) -> Verdict {
         let verdict = match event.what.as_str() {
             "not-converged" => Verdict::Inconclusive,
             "refused-after-convergence" => Verdict::Failed,
-            "converged" => Verdict::Ok,
+            "converged" | "target-gone" => Verdict::Ok,
             _ => continue,
         };
         known.insert(event.target.as_deref(), verdict);

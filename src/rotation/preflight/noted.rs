@@ -60,6 +60,7 @@ pub(super) fn before(
         "account": known.account.principal,
         "username": known.username,
         "server": pinned.own_name,
+        "address": pinned.session.address(),
         "previous": stored.current.as_ref().map(|current| current.id),
         "policy": known.policy,
         "targets": targets,

@@ -1,8 +1,11 @@
 //! What the store alone says of a transaction: which secrets the account may have, and how far it is known.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
+use super::gone;
 use crate::{
     connection::credentials::{self, Credential, State},
     error::{Error, Result},
@@ -63,6 +66,8 @@ pub(super) struct Case {
     /// Whether the candidate is a former password that comes back: by an undo, or as an earlier version.
     pub(super) brings_back: bool,
     pub(super) sent_at: Option<OffsetDateTime>,
+    /// The targets that no connection of the account has any more.
+    pub(super) gone: Vec<String>,
     /// The dependents that have not taken the candidate.
     pub(super) open: Vec<String>,
     pub(super) standing: Standing,
@@ -73,6 +78,7 @@ impl Case {
     pub(super) fn load(store: &Store, rotation: Rotation) -> Result<Self> {
         let events = journal::events(store, &rotation.id)?;
         let open = open_dependents(store, &rotation.id)?.into_iter().map(|open| open.name).collect();
+        let gone = gone::of(store, &rotation)?;
         let writes: Vec<&RotationEvent> = events.iter().filter(|event| event.what == "change-sent").collect();
         let mut ids: Vec<CredentialId> = writes.iter().rev().filter_map(|sent| id(&sent.data["candidate"])).collect();
         ids.extend(rotation.candidate);
@@ -125,6 +131,7 @@ impl Case {
             landed_by,
             brings_back,
             sent_at,
+            gone,
             open,
             standing,
         };
@@ -153,14 +160,15 @@ impl Case {
         proven.is_some_and(|proven| self.given_at.is_none_or(|given| given <= proven))
     }
 
-    /// The targets beside the pinned one that nobody has proven.
+    /// The targets beside the pinned one that nobody has proven, and that are some still.
     pub(super) fn pending(&self) -> Vec<String> {
         let targets = self.rotation.before["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
         let names = targets.iter().filter_map(|target| target["target"].as_str()).filter(|name| *name != self.pinned);
         let proven = |name: &str| {
             self.events.iter().any(|event| event.what == "converged" && event.target.as_deref() == Some(name))
         };
-        names.filter(|name| !proven(name)).map(str::to_owned).collect()
+        let is_gone = |name: &str| self.gone.iter().any(|gone| gone == name);
+        names.filter(|name| !proven(name) && !is_gone(name)).map(str::to_owned).collect()
     }
 
     /// Whether it has ended with another verdict than `ok`. Where nothing is left to do, whoever did that was cut short before
@@ -177,6 +185,11 @@ impl Case {
     /// The same, while it does.
     pub(super) fn binds_until(&self) -> Option<OffsetDateTime> {
         self.half_revoked().filter(|until| OffsetDateTime::now_utc() < *until)
+    }
+
+    /// Where the server that the write went to answered, if the journal has it.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.rotation.before["address"].as_str()?.parse().ok()
     }
 
     /// The account's objectGUID, by which it is found whatever it is called now.

@@ -6,9 +6,13 @@
 //!    last: for an hour after a change the one before signs in too, which proves nothing. So what signs in is weighed
 //!    (`weigh`) by when the password was set (`times`).
 //!
+//! Where the name of the pinned target leads to another server, or nobody answers there, others are asked for what they can tell
+//! (`elsewhere`).
+//!
 //! What each sign-in said is journalled (`tried`), for the next recovery.
 
 mod doubt;
+mod elsewhere;
 mod refusals;
 mod times;
 mod weigh;
@@ -18,7 +22,7 @@ use std::sync::Mutex;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use self::refusals::Refusal;
+use self::{elsewhere::Elsewhere, refusals::Refusal};
 use super::{Onlooker, Request, administrator::Administrator, case::Case};
 use crate::{
     connection::{
@@ -27,7 +31,12 @@ use crate::{
     },
     directory::{self, Identity, Session},
     error::{Error, Result},
-    rotation::{books::Books, pinned, standing},
+    rotation::{
+        books::Books,
+        lockout,
+        pinned::{self, Was},
+        standing,
+    },
     store::rows::CredentialId,
 };
 
@@ -47,6 +56,8 @@ pub(super) struct Judge<'a> {
     administrator: &'a Administrator<'a>,
     onlooker: &'a dyn Onlooker,
     refusals: Mutex<Vec<Refusal>>,
+    /// The server that is asked instead of the pinned one.
+    elsewhere: Mutex<Option<Elsewhere>>,
     /// Other versions that hold the given secret: it is a former one then, and may sign in for the hour of grace.
     given_like: Vec<CredentialId>,
     /// Whether the candidate is a former secret that comes back.
@@ -67,11 +78,19 @@ impl<'a> Judge<'a> {
             Some(given) => versions_like(given, books).await?,
             None => Vec::new(),
         };
-        Ok(Self { request, books, case, administrator, onlooker, refusals, given_like, brings_back })
+        let elsewhere = Mutex::default();
+        Ok(Self { request, books, case, administrator, onlooker, refusals, elsewhere, given_like, brings_back })
     }
 
     /// Finds out.
     pub(super) async fn judge(&self) -> Result<Judgement> {
+        match Box::pin(self.on_pinned()).await {
+            Err(error) => Box::pin(self.on_others(error)).await,
+            judged => judged,
+        }
+    }
+
+    async fn on_pinned(&self) -> Result<Judgement> {
         let mut mark = None;
         if let Some((session, dn)) = self.over_via().await? {
             mark = self.mark(&session, &dn).await?;
@@ -90,7 +109,7 @@ impl<'a> Judge<'a> {
             }
             self.refuse_barred(&session, &dn).await?;
         }
-        self.by_signing_in(mark).await
+        Box::pin(self.by_signing_in(mark)).await
     }
 
     /// The administrative account on the pinned target, where there is one and it may sign in; and the account's DN.
@@ -168,11 +187,12 @@ impl<'a> Judge<'a> {
         let Some(session) = self.attempt(&self.case.candidate, mark).await? else { return Ok(None) };
         let dn = self.dn(&session).await?;
         let mark = self.mark(&session, &dn).await?;
-        if self.is_overtaken(mark) && !self.request.insist {
+        if self.is_overtaken(mark) {
             return Err(self.in_doubt(&format!(
                 "version {} signs in on {}, where a password was set long after the write: somebody has set another one, \
                  and this one signs in for the hour of grace after that",
-                self.case.candidate.version, self.case.pinned
+                self.case.candidate.version,
+                self.place()
             )));
         }
         Ok(Some(session))
@@ -183,7 +203,7 @@ impl<'a> Judge<'a> {
         if !self.may_try(credential.id, mark) {
             self.onlooker.told(
                 &format!("version {}", credential.version),
-                &format!("{} refused it before: not tried again", self.case.pinned),
+                &format!("{} refused it before: not tried again", self.place()),
             );
             return Ok(None);
         }
@@ -195,14 +215,16 @@ impl<'a> Judge<'a> {
             Err(error) if error.code() == "ad.wrong_password" => "refused",
             Err(error) => return Err(self.unanswered(error)),
         };
+        let (place, server) = (self.place(), self.server());
         let noted = json!({"credential": credential.id, "version": credential.version, "answer": answer,
-            "pwd_last_set": mark});
-        self.books.event(&self.case.rotation.id, None, "tried", Some(&self.case.pinned), noted).await?;
-        self.onlooker.told(&format!("version {}", credential.version), &format!("{answer} on {}", self.case.pinned));
+            "pwd_last_set": mark, "server": server});
+        self.books.event(&self.case.rotation.id, None, "tried", Some(&place), noted).await?;
+        self.onlooker.told(&format!("version {}", credential.version), &format!("{answer} on {place}"));
         if signed_in.is_ok() {
             return Ok(Some(session));
         }
-        self.refused(Refusal { credential: credential.id, at: OffsetDateTime::now_utc(), mark, is_of_before: false });
+        let at = OffsetDateTime::now_utc();
+        self.refused(Refusal { credential: credential.id, at, mark, server, is_of_before: false });
         Ok(None)
     }
 
@@ -217,13 +239,27 @@ impl<'a> Judge<'a> {
     }
 
     async fn open(&self) -> Result<Session> {
-        self.request.pinned(self.case).await.map_err(|error| self.unasked(&error))
+        let session = match self.other() {
+            Some(at) => pinned::connect(&at.endpoint, at.address, Some(&at.server), Was::LookedAt).await,
+            None => self.request.pinned(self.case).await,
+        };
+        session.map_err(|error| self.unasked(&error))
     }
 
-    /// Signing in as an account that is locked or switched off would tell nothing.
+    /// Signing in as an account that is locked or switched off would tell nothing, and one that is about to be locked by others
+    /// has no room for a wrong password. The proving bind after an acknowledged change is always allowed.
     async fn refuse_barred(&self, session: &Session, dn: &str) -> Result<()> {
         let account = directory::account(session, dn).await.map_err(|error| self.unasked(&error))?;
-        standing::refuse_barred(&account, true).map_err(|error| self.unanswered(&error))
+        standing::refuse_barred(&account, true).map_err(|error| self.unanswered(&error))?;
+        let only_proves = self.case.acknowledged && self.case.given.is_none();
+        if self.request.lockout.insist || only_proves {
+            return Ok(());
+        }
+        let assumed = self.request.lockout.assumed;
+        let policy = directory::policy(session, dn).await;
+        let rules = policy.map_or(assumed, |policy| lockout::going_by(&policy, assumed));
+        let moment = (OffsetDateTime::now_utc(), true);
+        standing::refuse_near_lockout(&account, &rules, &self.case.pinned, moment)
     }
 }
 
@@ -242,10 +278,15 @@ async fn versions_like(one: &Credential, books: &Books) -> Result<Vec<Credential
 }
 
 impl Request {
-    /// A session with the pinned target, which is the server that the write went to, unless somebody insists.
+    /// A session with the pinned target, which is the server that the write went to.
     pub(super) async fn pinned(&self, case: &Case) -> Result<Session> {
-        let server = case.server.as_deref().filter(|_| !self.insist);
-        pinned::connect(&self.endpoint(&case.pinned)?, server).await
+        self.on_server(case, case.server.as_deref()).await
+    }
+
+    /// A session with the server that its name leads to, if it is this one.
+    pub(super) async fn on_server(&self, case: &Case, server: Option<&str>) -> Result<Session> {
+        let address = case.address().filter(|_| server.is_some() && server == case.server.as_deref());
+        pinned::connect(&self.endpoint(&case.pinned)?, address, server, Was::Changed).await
     }
 
     /// Whom a version signs in as, opened.

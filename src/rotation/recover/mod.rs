@@ -10,6 +10,7 @@
 
 mod administrator;
 mod case;
+mod gone;
 mod judge;
 mod settle;
 mod settled;
@@ -65,6 +66,8 @@ pub struct Request {
     pub connections: Vec<String>,
     /// How a target is reached and trusted: an endpoint of the connection's.
     pub like: Endpoint,
+    /// The targets of the account's connections as they are now, each reached and trusted as its own connection says.
+    pub targets: Vec<Endpoint>,
     /// An administrative account, where there is one.
     pub via: Option<Via>,
     /// Who does it, for the lock and the journal.
@@ -87,7 +90,10 @@ pub struct Request {
 
 impl Request {
     fn endpoint(&self, target: &str) -> Result<Endpoint> {
-        Ok(self.like.at(Target::parse(target)?))
+        match self.targets.iter().find(|known| known.target.to_string() == target) {
+            Some(known) => Ok(known.clone()),
+            None => Ok(self.like.at(Target::parse(target)?)),
+        }
     }
 }
 
@@ -161,11 +167,13 @@ pub async fn recover(request: &Request, onlooker: &dyn Onlooker) -> Result<Recov
         Standing::Sent => {
             let judge = Judge::new(request, &books, &case, &administrator, onlooker).await?;
             let judgement = Box::pin(judge.judge()).await?;
-            Box::pin(settling.judged(judgement)).await
+            Box::pin(settling.judged(judgement, judge.place())).await
         }
         Standing::Judged(valid) => {
-            let why = case::last(&case.events, "judged").and_then(|event| event.data["why"].as_str());
-            settling.undo(*valid, why.unwrap_or_default().to_owned()).await
+            let judged = case::last(&case.events, "judged");
+            let why = judged.and_then(|event| event.data["why"].as_str()).unwrap_or_default();
+            let on = judged.and_then(|event| event.target.as_ref()).unwrap_or(&case.pinned);
+            settling.undo(*valid, why.to_owned(), on.clone()).await
         }
         Standing::Proven => {
             let found = format!("version {} had signed in on {}", case.candidate.version, case.pinned);

@@ -6,6 +6,7 @@ use super::{
     Onlooker, Recovered, Request,
     administrator::Administrator,
     case::{Case, Standing},
+    gone,
     judge::Judgement,
     targets,
 };
@@ -47,43 +48,53 @@ impl Settling<'_> {
                 journal::finish(&books.store, &rotation, Verdict::Failed, "not-sent", &by)
             })
             .await?;
-        Ok(self.recovered(
-            "the new password was never sent".to_owned(),
-            self.case.older.first().map(|one| one.version),
-            done,
-        ))
+        let version = self.case.older.first().map(|one| one.version);
+        Ok(self.not_revoked(self.recovered("the new password was never sent".to_owned(), version, done)))
     }
 
-    /// Settles what was judged. The judgement is journalled first: it is not found out twice.
-    pub(super) async fn judged(&self, judgement: Judgement) -> Result<Recovered> {
-        let (id, pinned) = (self.case.candidate.id, self.case.pinned.clone());
+    /// The password is the one from before: where it was to be revoked, that is not all well.
+    fn not_revoked(&self, recovered: Recovered) -> Recovered {
+        if self.case.rotation.options["revoke"] != true {
+            return recovered;
+        }
+        let error = Some(Failure::from(&sequel::not_begun(&self.request.connection)));
+        Recovered { verdict: Verdict::Partial, error, ..recovered }
+    }
+
+    /// Settles what was judged, on this target. The judgement is journalled first: it is not found out twice.
+    pub(super) async fn judged(&self, judgement: Judgement, place: String) -> Result<Recovered> {
+        let id = self.case.candidate.id;
         let rotation = self.case.rotation.id.as_str();
         match judgement {
             Judgement::Candidate(session) => {
-                let on = pinned.clone();
+                let on = place.clone();
                 self.books.with(move |books| credentials::mark_proven(&books.store, id, &on)).await?;
-                self.books.event(rotation, Some(Stage::Converge), "proven", Some(&pinned), self.by()).await?;
-                let found = format!("version {} signed in on {pinned}", self.case.candidate.version);
+                self.books.event(rotation, Some(Stage::Converge), "proven", Some(&place), self.by()).await?;
+                let found = format!("version {} signed in on {place}", self.case.candidate.version);
                 Box::pin(self.promote(found, Some(*session))).await
             }
             Judgement::Other(valid, why) => {
                 let data = json!({"valid": valid, "why": why});
-                self.books.event(rotation, None, "judged", Some(&pinned), data).await?;
-                self.undo(valid, why).await
+                self.books.event(rotation, None, "judged", Some(&place), data).await?;
+                self.undo(valid, why, place).await
             }
         }
     }
 
-    /// The candidate is not the valid one: it retires, and what is valid is current.
-    pub(super) async fn undo(&self, valid: Option<CredentialId>, why: String) -> Result<Recovered> {
+    /// The candidate is not the valid one, as this target showed: it retires, and what is valid is current.
+    pub(super) async fn undo(&self, valid: Option<CredentialId>, why: String, on: String) -> Result<Recovered> {
         let case = self.case;
         let known = || case.older.iter().chain(&case.given);
         let version = known().find(|one| Some(one.id) == valid).map(|one| one.version);
         let superseded = case.given.as_ref().is_some_and(|given| Some(given.id) == valid);
-        let done = match version {
+        let mut done = match version {
             Some(version) => format!("version {} is retired, version {version} is current", case.candidate.version),
             None => format!("version {} is retired; the store has no other", case.candidate.version),
         };
+        if superseded && !case.open.is_empty() {
+            // Whoever set the password may have seen to them.
+            done = format!("{done}; see to what depends on it and was not handed this one: {}", case.open.join(", "));
+        }
         self.announce(&done).await?;
         let word = if superseded { "superseded" } else { "not-applied" };
         let losers: Vec<CredentialId> = std::iter::once(&case.candidate)
@@ -92,14 +103,14 @@ impl Settling<'_> {
             .map(|one| one.id)
             .filter(|id| Some(*id) != valid)
             .collect();
-        let (rotation, pinned, by) = (case.rotation.id.clone(), case.pinned.clone(), self.by());
+        let (rotation, by) = (case.rotation.id.clone(), self.by());
         self.books
             .with(move |books| {
                 let store = &books.store;
                 if let Some(valid) = valid
                     && credentials::by_id(store, valid)?.state != State::Current
                 {
-                    credentials::promote(store, valid, &pinned)?;
+                    credentials::promote(store, valid, &on)?;
                 }
                 for loser in losers {
                     credentials::retire(store, loser, word)?;
@@ -108,11 +119,7 @@ impl Settling<'_> {
             })
             .await?;
         let recovered = self.recovered(why, version, done);
-        if superseded || case.rotation.options["revoke"] != true {
-            return Ok(recovered);
-        }
-        let error = Some(Failure::from(&sequel::not_begun(&self.request.connection)));
-        Ok(Recovered { verdict: Verdict::Partial, error, ..recovered })
+        Ok(if superseded { recovered } else { self.not_revoked(recovered) })
     }
 
     /// The candidate is proven: it becomes current for every connection, the journal ends, and then the other targets are
@@ -123,6 +130,7 @@ impl Settling<'_> {
         if case.standing != Standing::Lagging {
             self.switch(&done).await?;
         }
+        gone::note(self).await?;
         let targets = Box::pin(targets::look(self, session)).await?;
         self.settle(&targets).await?;
         let recovered = self.recovered(found, Some(case.candidate.version), done);

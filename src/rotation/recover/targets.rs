@@ -14,6 +14,7 @@ use crate::{
     rotation::{
         controllers::{self, Controller, Down},
         converge::{Fate, Following, NO_HISTORY, report},
+        lockout,
         report::TargetReport,
         request::Reader,
     },
@@ -97,18 +98,26 @@ async fn reader(settling: &Settling<'_>) -> Result<Result<Reader, &'static str>>
 /// `pwdLastSet` on the pinned target, which the others should have as well, and the account's DN. The new password is proven
 /// there, so signing in with it is safe; should it be refused all the same, somebody has set another one since.
 async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i64, String), Fate> {
-    let case = settling.case;
+    let Settling { request, case, books, .. } = settling;
     let mut is_own = false;
     let work = async {
         let over_via = if session.is_none() { over_via(settling).await? } else { None };
-        let session = if let Some(session) = session.or(over_via) {
-            session
+        let (session, other_server) = if let Some(found) = session.map(|session| (session, None)).or(over_via) {
+            found
         } else {
             is_own = true;
-            as_itself(settling).await?
+            (as_itself(settling).await?, None)
         };
+        // What an earlier recovery cut short may be all that is left to the administrative account by what is assumed of it.
+        if let Some(via) = &request.via {
+            lockout::look_at(&session, via, books, case.candidate.principal).await;
+        }
         let dn = directory::resolve(&session, case.guid()).await?.dn;
-        Ok::<_, Error>((directory::pwd_last_set(&session, &dn).await?, dn))
+        let mark = directory::pwd_last_set(&session, &dn).await?;
+        match other_server {
+            Some(error) if case.before.is_none_or(|before| mark <= before) => Err(error),
+            _ => Ok::<_, Error>((mark, dn)),
+        }
     };
     work.await.map_err(|error| match error.code() {
         "rotation.refused_before" => Fate::Refused(REFUSED_BEFORE.to_owned()),
@@ -119,16 +128,20 @@ async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i6
     })
 }
 
-/// A session as the administrative account; `None` where there is none, or its own password is refused.
-async fn over_via(settling: &Settling<'_>) -> Result<Option<Session>> {
+/// A session as the administrative account; `None` where there is none, its own password is refused, or it may not be sent.
+/// Where the name leads to another server now, that one does as well once it has the change; the error is for where it has not.
+async fn over_via(settling: &Settling<'_>) -> Result<Option<(Session, Option<Error>)>> {
     let Settling { request, case, administrator, books, .. } = settling;
     if administrator.unrefused().await.is_none() {
         return Ok(None);
     }
-    let session = request.pinned(case).await?;
+    let (session, other_server) = match request.pinned(case).await {
+        Err(error) if error.code() == "rotation.other_server" => (request.on_server(case, None).await?, Some(error)),
+        session => (session?, None),
+    };
     match administrator.sign_in(books, &session).await {
-        Ok(()) => Ok(Some(session)),
-        Err(error) if outcome::refuses_credential(&error) => Ok(None),
+        Ok(()) => Ok(Some((session, other_server))),
+        Err(error) if outcome::refuses_credential(&error) || error.code() == "rotation.budget_spent" => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -159,13 +172,13 @@ async fn fate(
     if !request.insist && was_refused(case, &one.name) {
         return Fate::Refused(REFUSED_BEFORE.to_owned());
     }
-    let signed_in = {
-        let _one_at_a_time = following.refused.lock().await;
-        if reader.is_own {
-            books.sign_in(&one.session, &reader.identity, reader.principal, Some(reader.version)).await
-        } else {
-            administrator.sign_in(books, &one.session).await
+    let signed_in = if reader.is_own {
+        match following.sign_in_once(&one.session, reader).await {
+            Ok(signed_in) => signed_in,
+            Err(by) => return Fate::Left(not_again(&by)),
         }
+    } else {
+        administrator.sign_in(books, &one.session).await
     };
     match signed_in {
         Ok(()) => following.follow(one).await,
@@ -173,6 +186,13 @@ async fn fate(
         Err(error) if reader.is_own && error.code() == "ad.wrong_password" => following.prove(one).await,
         Err(error) => Fate::Left(format!("it could not be looked at: {error}")),
     }
+}
+
+fn not_again(by: &str) -> String {
+    format!(
+        "not signed in on: {by} refused the previous password, and one refusal is enough; the next recovery goes on, or one over \
+         an administrative connection (via) looks at all"
+    )
 }
 
 fn was_refused(case: &Case, target: &str) -> bool {

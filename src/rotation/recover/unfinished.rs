@@ -131,7 +131,7 @@ fn connections(store: &Store, rotation: &Rotation, scope: &Scope) -> Result<Opti
 
 /// The present name of the connection that it was begun for, while there is one. The candidate's row knows it by its id;
 /// the journal has the name that it went by.
-fn begun_for(store: &Store, rotation: &Rotation) -> Result<Option<String>> {
+pub(super) fn begun_for(store: &Store, rotation: &Rotation) -> Result<Option<String>> {
     let Some(candidate) = rotation.candidate else { return Ok(Some(rotation.connection.clone())) };
     credentials::recorded_for(store, candidate)
 }

@@ -1,17 +1,21 @@
 //! Whether the policy lets a second change through; said before the first.
 
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
 use crate::{
-    connection::credentials,
-    directory::Session,
+    connection::credentials::{self, GRACE, SKEW},
+    directory::{Session, ticks},
     error::{Error, Result},
     rotation::{
         account::{self, Known},
         books::Books,
+        preflight,
         request::{OnFailure, Request},
         rules,
         stored::Stored,
     },
     secret::Secret,
+    store::rows,
 };
 
 /// Before anything is touched: whether the second change that may follow, or will, is one that the policy lets through.
@@ -29,6 +33,7 @@ pub(in crate::rotation) async fn refuse_impossible(
     }
     if undo {
         refuse_former(known, stored, books).await?;
+        refuse_replaced(known, session, stored, books).await?;
     }
     if request.via.is_some() || !(undo || request.revoke) {
         return Ok(());
@@ -79,6 +84,29 @@ async fn refuse_former(known: &Known, stored: &Stored, books: &Books) -> Result<
             "rotate without on_failure=undo",
         ),
     }
+}
+
+/// Refuses where somebody may have set another password since the stored one was set: for an hour after that both sign in.
+async fn refuse_replaced(known: &Known, session: &Session, stored: &Stored, books: &Books) -> Result<()> {
+    let Some(current) = stored.current.clone() else { return Ok(()) };
+    let set = preflight::mark(session, &known.account.principal.dn).await?;
+    let Some(set) = set.and_then(ticks::moment) else { return Ok(()) };
+    let id = current.id;
+    let accepted = books.with(move |books| books.store.read(|c| rows::credentials::accepted_at(c, id))).await?;
+    let moment = |text: Option<&String>| text.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+    let claims = [moment(Some(&current.created_at)), moment(current.sent_at.as_ref())];
+    let proofs = [moment(current.proven_at.as_ref()), moment(accepted.as_ref())];
+    if claims.into_iter().flatten().any(|at| at + SKEW >= set)
+        || proofs.into_iter().flatten().any(|at| at > set + GRACE + SKEW)
+    {
+        return Ok(());
+    }
+    let at = ticks::text(set.replace_nanosecond(0).unwrap_or(set));
+    Err(Error::new(
+        "rotation.undo_impossible",
+        format!("the account's password was set at {at}, later than the stored one, which may not be the one to put back"),
+    )
+    .hint("give the present one first: libretto connections edit NAME --password env:NAME; or rotate without on_failure=undo"))
 }
 
 pub(super) async fn former(stored: &Stored, books: &Books) -> Result<Secret> {

@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     connection::{self, credentials},
-    directory::Session,
+    directory::{Endpoint, Session},
     error::{Error, Result},
     secret::{Secret, redact::redact},
     store::{events::Failure, journal},
@@ -227,20 +227,28 @@ async fn second<'a>(
     (done, log)
 }
 
+/// A target at the address where it answered before the first change: its name may lead to another server by now.
+fn same_server(first: &Done, endpoint: &Endpoint) -> Endpoint {
+    let mut known = std::iter::once(&first.plan.pinned).chain(&first.plan.others);
+    let one = known.find(|one| one.name == endpoint.target.to_string());
+    one.map_or_else(|| endpoint.clone(), Controller::where_it_answered)
+}
+
 async fn next(request: &Request, first: &Done, books: &Books, takes: impl Fn(&str) -> bool) -> Result<Request> {
     let id = request.connection.id;
     let connection = books.with(move |books| connection::by_id(&books.store, id)).await?;
     let proven: Vec<&str> =
         first.targets.iter().filter(|one| one.verdict == Verdict::Ok).map(|one| one.target.as_str()).collect();
-    let is_proven = |endpoint: &&crate::directory::Endpoint| proven.contains(&endpoint.target.to_string().as_str());
-    let mut endpoints: Vec<_> = request.endpoints.iter().filter(is_proven).cloned().collect();
+    let is_proven = |endpoint: &&Endpoint| proven.contains(&endpoint.target.to_string().as_str());
     let pinned = &first.plan.pinned;
+    let same = |endpoint: &Endpoint| same_server(first, endpoint);
+    let mut endpoints: Vec<_> = request.endpoints.iter().filter(is_proven).map(same).collect();
     if endpoints.iter().all(|endpoint| endpoint.target.to_string() != pinned.name) {
-        endpoints.push(pinned.endpoint.clone());
+        endpoints.push(pinned.where_it_answered());
     }
     let connections = first.plan.connections.iter().map(|(name, endpoints)| OtherConnection {
         name: name.clone(),
-        endpoints: endpoints.iter().filter(is_proven).cloned().collect(),
+        endpoints: endpoints.iter().filter(is_proven).map(same).collect(),
     });
     let others = first.plan.dependents.iter().filter(|one| takes(one.dependent.name()));
     let found =

@@ -121,7 +121,7 @@ fn object(map: &Map, depth: usize, room: &mut usize) -> Value {
             break;
         }
         *room = room.saturating_sub(name.len());
-        fields.insert(name.to_string(), convert(value, depth + 1, room));
+        fields.insert(redact(name).into_owned(), convert(value, depth + 1, room));
     }
     fields.into()
 }

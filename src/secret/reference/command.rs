@@ -2,8 +2,8 @@
 
 use std::{
     path::Path,
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -11,26 +11,54 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{ROOM, as_line, at_most};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    host::{
+        INTERRUPTED,
+        terminal::{self, Borrowed},
+    },
+};
 
 /// How long a program may take; a vault's may ask its user.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The programs that run now.
-static RUNNING: Mutex<Vec<Program>> = Mutex::new(Vec::new());
+/// How long a program that failed is taken to have met the Ctrl-C that ends this process too.
+const TOGETHER: Duration = Duration::from_millis(100);
 
-/// Ends every program that a secret is still awaited from: whoever waits is told that it was ended. For a process that is
-/// about to end itself.
-pub fn end_programs() {
-    for program in RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        program.end();
-    }
+/// The programs that run now.
+static RUNNING: Mutex<Running> = Mutex::new(Running { programs: Vec::new(), is_over: false });
+
+struct Running {
+    programs: Vec<Program>,
+    /// Whether this process is about to end: no program is started any more.
+    is_over: bool,
 }
+
+fn running() -> MutexGuard<'static, Running> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends everything that a secret is still awaited from, programs and a question, and gives the terminal its settings back:
+/// whoever waits is told that it was interrupted. For a process that is about to end itself; later ones do not begin. Answers
+/// whether anything was awaited.
+pub fn end_waiting() -> bool {
+    let mut running = running();
+    running.is_over = true;
+    running.programs.iter().for_each(Program::end);
+    // Only now, for a program that goes on could change them again.
+    let borrowed = terminal::give_back();
+    borrowed || !running.programs.is_empty()
+}
+
+/// What a program prints until it closes its output.
+type Printed = mpsc::Receiver<Option<Zeroizing<Vec<u8>>>>;
 
 /// A program that was started.
 #[derive(Clone)]
 struct Program {
     child: Arc<Mutex<Child>>,
+    /// To whom its output is handed; nothing when it was ended.
+    printed: mpsc::Sender<Option<Zeroizing<Vec<u8>>>>,
     /// Whether it has a process group of its own, in which everything is that it starts.
     leads: bool,
 }
@@ -38,16 +66,25 @@ struct Program {
 impl Program {
     /// Starts it. Where a person may be asked it stays in our process group, for another one may not read the terminal; a
     /// Ctrl-C there reaches both.
-    fn start(mut command: Command, at_terminal: bool) -> std::io::Result<(Self, Option<ChildStdout>)> {
+    fn start(mut command: Command, at_terminal: bool) -> std::io::Result<(Self, Printed)> {
         let leads = cfg!(target_os = "linux") && !at_terminal;
         #[cfg(unix)]
         if leads {
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
         }
+        let mut running = running();
+        if running.is_over {
+            return Err(std::io::ErrorKind::Interrupted.into());
+        }
         let mut child = command.spawn()?;
-        let output = child.stdout.take();
-        let program = Self { child: Arc::new(Mutex::new(child)), leads };
-        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).push(program.clone());
+        let pipe = child.stdout.take();
+        let (printed, output) = mpsc::channel();
+        let program = Self { child: Arc::new(Mutex::new(child)), printed: printed.clone(), leads };
+        running.programs.push(program.clone());
+        thread::spawn(move || {
+            // A pipe that breaks ends the output; the exit status tells whether it was complete. Nobody may be waiting any more.
+            let _ = printed.send(pipe.map(|pipe| at_most(pipe).unwrap_or_default()));
+        });
         Ok((program, output))
     }
 
@@ -71,6 +108,8 @@ impl Program {
         }
         let _ = child.kill();
         let _ = child.wait();
+        // What it has started may hold its output open.
+        let _ = self.printed.send(None);
     }
 }
 
@@ -79,8 +118,7 @@ struct Awaited<'a>(&'a Program);
 
 impl Drop for Awaited<'_> {
     fn drop(&mut self) {
-        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-        running.retain(|other| !Arc::ptr_eq(&other.child, &self.0.child));
+        running().programs.retain(|other| !Arc::ptr_eq(&other.child, &self.0.child));
     }
 }
 
@@ -95,12 +133,16 @@ pub(super) fn run(line: &str, folder: &Path, at_terminal: bool, what: &str) -> R
     let (program, arguments) = words.split_first().ok_or_else(|| failed("has no name".to_owned()))?;
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
-    let (program, pipe) =
-        Program::start(command, at_terminal).map_err(|e| failed(format!("cannot be started: {e}")))?;
+    // A program that asks may be ended before it has put the terminal right again. Not every process has one.
+    let _borrowed = if at_terminal { Borrowed::new().ok() } else { None };
+    let (program, printed) = match Program::start(command, at_terminal) {
+        Err(e) if e.kind() == std::io::ErrorKind::Interrupted => return Err(interrupted(what)),
+        started => started.map_err(|e| failed(format!("cannot be started: {e}")))?,
+    };
     let _awaited = Awaited(&program);
     let begun = Instant::now();
     let not_text = || failed("printed something that is not UTF-8 text".to_owned());
-    let bytes = pipe.and_then(output);
+    let bytes = printed.recv_timeout(PATIENCE).ok().flatten();
     if let Some(bytes) = bytes.as_ref().filter(|bytes| bytes.len() == ROOM) {
         program.end();
         return as_line(bytes).ok_or_else(not_text);
@@ -108,6 +150,9 @@ pub(super) fn run(line: &str, folder: &Path, at_terminal: bool, what: &str) -> R
     let ended = bytes.and_then(|bytes| Some((bytes, status(&program, begun + PATIENCE)?)));
     let Some((bytes, status)) = ended else {
         program.end();
+        if running().is_over {
+            return Err(interrupted(what));
+        }
         return Err(Error::inconclusive(
             "secret.command_timeout",
             format!("the program for the {what} did not end within {} s", PATIENCE.as_secs()),
@@ -115,19 +160,24 @@ pub(super) fn run(line: &str, folder: &Path, at_terminal: bool, what: &str) -> R
         .hint("run it by hand and see what it waits for"));
     };
     if !status.success() {
-        return Err(failed(format!("ended with {status}")));
+        return Err(if is_over_soon(at_terminal) { interrupted(what) } else { failed(format!("ended with {status}")) });
     }
     as_line(&bytes).ok_or_else(not_text)
 }
 
-/// All that the program prints until it closes its output; `None` when that takes too long.
-fn output(mut pipe: ChildStdout) -> Option<Zeroizing<Vec<u8>>> {
-    let (done, waiting) = mpsc::channel();
-    thread::spawn(move || {
-        // A pipe that breaks ends the output; the exit status tells whether it was complete. Nobody may be waiting any more.
-        let _ = done.send(at_most(&mut pipe).unwrap_or_default());
-    });
-    waiting.recv_timeout(PATIENCE).ok()
+fn interrupted(what: &str) -> Error {
+    Error::new(INTERRUPTED, format!("interrupted while a program was to tell the {what}; nothing was done"))
+}
+
+/// Whether this process is told to end as well: at a terminal a Ctrl-C reaches both, and the program may be the quicker one.
+fn is_over_soon(at_terminal: bool) -> bool {
+    let until = Instant::now() + if at_terminal { TOGETHER } else { Duration::ZERO };
+    loop {
+        match running().is_over {
+            false if Instant::now() < until => thread::sleep(Duration::from_millis(5)),
+            is_over => return is_over,
+        }
+    }
 }
 
 /// How the program ended; `None` when it has closed its output and goes on all the same.

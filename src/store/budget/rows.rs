@@ -82,14 +82,15 @@ impl Counted {
         }
         let mut after = now;
         for attempt in attempts(c, ask, rules.window, now)? {
-            // One of the future counts: a clock that was set back must not make room.
-            if after - attempt.at > rules.window {
+            // One of the future counts as one of now: a clock that was set back must not make room, nor take it for longer.
+            let sent = attempt.at.min(now);
+            if after - sent > rules.window {
                 break;
             }
-            after = attempt.at;
-            counted.last = counted.last.or(Some(attempt.at));
+            after = sent;
+            counted.last = counted.last.or(Some(sent));
             counted.shared |= attempt.others;
-            let flies = !attempt.answered && now - attempt.at < IN_FLIGHT;
+            let flies = !attempt.answered && now - sent < IN_FLIGHT;
             match (attempt.forgiven, flies) {
                 (true, _) => counted.forgiven += 1,
                 (false, true) => (counted.open, counted.flying) = (counted.open + 1, counted.flying + 1),
@@ -163,6 +164,14 @@ fn attempts(c: &Connection, ask: &Ask, window: Duration, now: OffsetDateTime) ->
     // An answer may still come to one that flies, whatever is known of its version.
     let counts = |one: &Attempt| !one.harmless || (!one.answered && now - one.at < IN_FLIGHT);
     Ok(all.into_iter().filter(counts).collect())
+}
+
+/// What a clock that was ahead has dated was sent by now at the latest. Kept, so that it ages from now on.
+pub(super) fn bring_back(c: &Connection, now: OffsetDateTime) -> Result<()> {
+    c.prepare_cached("UPDATE attempt SET at = ?1 WHERE at > ?1")
+        .and_then(|mut update| update.execute([moment::text(now)]))
+        .map(|_| ())
+        .map_err(failed)
 }
 
 /// Whether the account that is asked for may be any of its domain: then one wrong password at most is sent for all of them.

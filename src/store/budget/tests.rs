@@ -52,6 +52,31 @@ fn wrong_ones_count_until_a_whole_window_has_passed_without_one() {
 }
 
 #[test]
+fn what_a_clock_that_was_ahead_has_dated_counts_from_now() {
+    let days = 3 * 24 * 60;
+    let rig = Rig::new(3);
+    assert!(rig.wrong(days), "sent while the clock was days ahead");
+    assert!(!rig.wrong(0), "the clock is right again: it may have been sent just now");
+    assert!(!rig.wrong(30), "exactly the window");
+    assert!(rig.wrong(31));
+    // One whose answer never came is not waited for until then either.
+    let rig = Rig::new(3);
+    rig.tries(days).unwrap();
+    let spent = spend_at(&rig.store, &rig.ask, rig.start).unwrap();
+    assert_eq!(spent, Spent::Wait);
+    assert!(spend_at(&rig.store, &rig.ask, rig.start + MINUTE).is_err(), "nobody answers it any more");
+    assert!(rig.tries(31).is_some());
+    // What is only shown is not told to last for days.
+    let rig = Rig::new(3);
+    let ahead = begin(&rig.store, &rig.ask).unwrap();
+    answered(&rig.store, ahead, Answer::Wrong).unwrap();
+    let late = moment::text(OffsetDateTime::now_utc() + time::Duration::DAY);
+    rig.store.write(|t| Ok(t.execute("UPDATE attempt SET at = ?1", [late]).unwrap())).unwrap();
+    let until = standing(&rig.store, rig.ask.principal, &rig.ask.name, Rules::ASSUMED).unwrap().until.unwrap();
+    assert!(OffsetDateTime::parse(&until, &Rfc3339).unwrap() <= OffsetDateTime::now_utc() + MINUTE * 31, "{until}");
+}
+
+#[test]
 fn what_was_accepted_counts_no_more_and_forgives_what_the_target_had_refused() {
     let rig = Rig::new(4);
     assert!(rig.wrong(0));
@@ -86,8 +111,8 @@ fn what_is_in_flight_is_waited_for() {
     let refused = spend(&rig.store, &rig.ask).unwrap_err();
     assert_eq!(
         refused.message(),
-        "not tried: svc@lab.test has 1 sign-in that was not accepted within 30 minutes, and 1 may be; 3 wrong passwords \
-         lock it"
+        "not tried: in the last 30 minutes 1 sign-in of svc@lab.test was not accepted, and Libretto allows no more than 1, \
+         because 3 wrong passwords lock the account"
     );
     let late = OffsetDateTime::now_utc() + MINUTE;
     let rig = Rig::new(3);
@@ -173,8 +198,9 @@ fn a_name_that_may_be_anybodys_shares_one_wrong_password_with_all_that_are_unkno
     let refused = spend_at(&rig.store, &strict, rig.start + MINUTE).unwrap_err();
     assert_eq!(
         refused.message(),
-        "not tried: svc@lab.test has 1 sign-in that was not accepted within 30 minutes, counted with what may be the same \
-         account: the directory was not asked yet which one it is, and 1 may be; 3 wrong passwords lock it"
+        "not tried: in the last 30 minutes 1 sign-in of svc@lab.test (or of an account that may be the same: the directory \
+         has not been asked yet) was not accepted, and Libretto allows no more than 1, because 3 wrong passwords lock the \
+         account"
     );
 }
 

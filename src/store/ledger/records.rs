@@ -103,7 +103,10 @@ fn begin_run(c: &Connection, new: &NewRun, at: &str) -> Result<()> {
         execute(c, "INSERT INTO source (hash, text) VALUES (?1, ?2) ON CONFLICT DO NOTHING", (&hash, text))?;
         execute(c, "INSERT INTO run_source (run, name, hash) VALUES (?1, ?2, ?3)", (&new.id, name, &hash))?;
     }
-    let data = json!({"script": new.script, "lab": new.lab, "params": new.params});
+    let mut data = json!({"script": new.script, "lab": new.lab, "params": new.params});
+    if new.insist {
+        data["insist"] = true.into();
+    }
     note(c, &new.id, &Act { what: "run-begun", data, ..Act::default() })
 }
 

@@ -222,6 +222,11 @@ pub(crate) fn by_id(c: &Connection, id: CredentialId) -> Result<Credential> {
     })
 }
 
+/// When a target accepted a version last.
+pub(crate) fn accepted_at(c: &Connection, id: CredentialId) -> Result<Option<String>> {
+    c.query_row("SELECT accepted_at FROM credential WHERE id = ?1", [id], |row| row.get(0)).map_err(failed)
+}
+
 /// The version in use.
 pub(crate) fn current(c: &Connection, principal: PrincipalId) -> Result<Option<Credential>> {
     Ok(select(c, "WHERE principal = ?1 AND state = 'current'", principal)?.pop())

@@ -115,9 +115,9 @@ pub(crate) fn namesakes(c: &Connection, principal: PrincipalId, name: &str) -> R
     Ok(found)
 }
 
-/// Connections whose account nobody has asked the directory about yet, and that go by this name in the principal's domain.
-pub(crate) fn unsettled(c: &Connection, principal: PrincipalId, name: &str) -> Result<Vec<(ConnectionId, String)>> {
-    let (domain, name) = (domain(c, principal)?, account_name::bare(name));
+/// Connections of the principal's domain whose account nobody has asked the directory about yet.
+pub(crate) fn unsettled(c: &Connection, principal: PrincipalId) -> Result<Vec<(ConnectionId, String)>> {
+    let domain = domain(c, principal)?;
     let mut query = c
         .prepare_cached(
             "SELECT c.id, c.username FROM connection c JOIN principal p ON p.uid = c.principal
@@ -125,8 +125,7 @@ pub(crate) fn unsettled(c: &Connection, principal: PrincipalId, name: &str) -> R
         )
         .map_err(failed)?;
     let rows = query.query_map((domain, principal), |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
-    let all: Vec<(ConnectionId, String)> = rows.collect::<Result<_, _>>().map_err(failed)?;
-    Ok(all.into_iter().filter(|(_, username)| account_name::bare(username) == name).collect())
+    rows.collect::<Result<_, _>>().map_err(failed)
 }
 
 /// Who took the principal's lock last and has not given it back.
@@ -162,7 +161,7 @@ pub(crate) fn learn(c: &Connection, principal: PrincipalId, learned: &str) -> Re
 }
 
 /// Takes a provisional principal into another. All its credential rows go on there; of two current ones the one that was
-/// proven last stays, else the newer. A proof within the hour in which a replaced password still binds is none.
+/// proven last stays, else the newer; what the directory tells of them is weighed before (`connection::same_account`). A proof within the hour in which a replaced password still binds is none.
 fn merge(c: &Connection, from: PrincipalId, to: PrincipalId) -> Result<()> {
     journal::refuse_unfinished(c, from)?;
     journal::refuse_unfinished(c, to)?;

@@ -132,6 +132,10 @@ async fn a_password_that_was_set_before_the_write_landed_is_in_doubt() {
         clock.advance(Duration::from_hours(1));
         let recovered = settle(&Recovery { password: None, ..recovery }).await.unwrap();
         assert_eq!((recovered.valid, tried(&rig)[2..].join(", ").as_str()), (Some(2), "3 refused, 2 accepted"));
+        // Each recovery sends the previous password until one target has refused it.
+        if !open(&rig).is_empty() {
+            settle(&super::recovery(&rig)).await.unwrap();
+        }
         assert_settled(&rig).await;
     }
 }

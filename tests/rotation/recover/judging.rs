@@ -100,7 +100,7 @@ async fn a_write_that_lands_late_is_found() {
 /// For an hour after that the candidate still signs in, which is no proof; then it is refused.
 #[tokio::test]
 async fn a_password_that_somebody_set_after_the_change_is_told() {
-    let clock = libretto::lab::Clock::default();
+    let clock = Clock::default();
     let faults = ["target:1=hang:modify", "replication=30ms"].map(|fault| Fault::parse(fault).unwrap()).to_vec();
     let rig = Rig::with(LabOptions { faults, clock: clock.clone(), ..LabOptions::default() });
     let limits = Limits { operation: Duration::from_millis(500), ..Limits::default() };
@@ -110,9 +110,11 @@ async fn a_password_that_somebody_set_after_the_change_is_told() {
     let mut second = administrator(&rig.lab, 2).await;
     crate::lab::reset(&mut second, SERVICE, "Somebody-Elses-1").await.success().unwrap();
     crate::lab::until("it is replicated", || async { rig.says(1, "Somebody-Elses-1").await.is_empty() }).await;
-    let error = settle(&recovery(&rig)).await.unwrap_err();
-    assert_eq!((error.code(), error.verdict().as_str()), ("rotation.still_in_doubt", "in-doubt"), "{error}");
-    assert!(error.message().contains("somebody has set another one"), "{error}");
+    for insist in [false, true] {
+        let error = settle(&Recovery { insist, ..recovery(&rig) }).await.unwrap_err();
+        assert_eq!((error.code(), error.verdict().as_str()), ("rotation.still_in_doubt", "in-doubt"), "{error}");
+        assert!(error.message().contains("somebody has set another one"), "{error}");
+    }
     clock.advance(Duration::from_hours(1));
     let error = settle(&recovery(&rig)).await.unwrap_err();
     assert_eq!(error.code(), "rotation.no_valid_secret");
@@ -144,7 +146,7 @@ async fn what_keeps_the_account_out_settles_nothing() {
 async fn a_target_that_is_down_settles_nothing() {
     let rig = unanswered(Flavour::Windows, "hang:modify").await;
     let (recovery, with_via) = (recovery(&rig), Recovery { via: Some(rig.via()), ..recovery(&rig) });
-    let Rig { lab, store, connection } = rig;
+    let Rig { lab, store, connection, .. } = rig;
     lab.stop().await;
     for recovery in [recovery, with_via] {
         let error = settle(&recovery).await.unwrap_err();
@@ -190,6 +192,10 @@ async fn a_candidate_that_was_refused_too_early_is_not_given_up() {
     crate::lab::until("no write can land", || async { sent.elapsed() > late }).await;
     assert_eq!(settle(&Recovery { late, ..slow }).await.unwrap().valid, Some(2));
     assert_eq!(tried(&rig)[3..], ["2 accepted"]);
+    // Each recovery sends the previous password until one target has refused it.
+    if !open(&rig).is_empty() {
+        settle(&recovery(&rig)).await.unwrap();
+    }
     assert_settled(&rig).await;
 }
 

@@ -1,8 +1,10 @@
 //! Recovery: whatever a rotation left, one call finds out which password is valid and settles it.
 
 mod abandoned;
+mod abandoned_sequels;
 mod claims;
 mod given;
+mod gone;
 mod interleaved;
 mod judging;
 mod leftovers;
@@ -59,6 +61,7 @@ pub fn recovery(rig: &Rig) -> Recovery {
         connection: found.connection,
         connections: found.connections,
         like: endpoints(settings, Limits::default()).swap_remove(0),
+        targets: endpoints(settings, Limits::default()),
         via: None,
         who: "bob, run 8a40".to_owned(),
         run: None,
@@ -102,14 +105,24 @@ pub fn tried(rig: &Rig) -> Vec<String> {
     tried.map(|event| format!("{} {}", event.data["version"], event.data["answer"].as_str().unwrap())).collect()
 }
 
-/// The store and the directory agree: nothing is open, and the current password signs in.
+/// The store and the directory agree: nothing is open, and the current password is the one that the directory has.
 pub async fn assert_settled(rig: &Rig) {
     let picture = rig.picture();
     assert!(open(rig).is_empty(), "{picture}");
-    let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
-    assert_eq!(rig.says(1, rig.password(current.version).expose()).await, "", "{picture}");
+    assert_valid(rig, &[1]).await;
     let versions = credentials::history(&rig.store, &rig.connection).unwrap();
     assert!(versions.iter().all(|one| one.sent_at.is_none() || one.state.as_str() != "candidate"), "{picture}");
+}
+
+/// The current password is the one that these targets have. An hour passes first, in which the one before signs in as well:
+/// a test ends with this.
+pub async fn assert_valid(rig: &Rig, targets: &[usize]) {
+    rig.clock.advance(Duration::from_mins(61));
+    let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
+    for target in targets {
+        let said = rig.says(*target, rig.password(current.version).expose()).await;
+        assert_eq!(said, "", "target {target}: {}", rig.picture());
+    }
 }
 
 /// Waits until nobody holds the account's lock: a store call that was under way is done then.

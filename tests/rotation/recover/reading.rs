@@ -24,6 +24,7 @@ async fn a_session_that_is_opened_again_with_the_previous_password_is_booked_to_
     let mut request = rig.request();
     request.endpoints.truncate(2);
     request.endpoints[1] = request.endpoints[0].at(Target::parse(&relay.address().to_string()).unwrap());
+    rig.goes_through(2, &relay);
     let outcome = run(&Request { wait: Duration::from_millis(300), ..request }).await.unwrap();
     assert_eq!(verdicts(&outcome), ["ok", "inconclusive"]);
     let before = accepted(&rig, 1);

@@ -1,5 +1,6 @@
 //! What was spent, what was said and what was refused does not keep a recovery from its end, nor makes it send more.
 
+use libretto::store::budget::{self, Ask};
 use serde_json::json;
 
 use super::*;
@@ -143,4 +144,54 @@ async fn the_present_password_of_the_account_that_the_connection_gets_is_the_one
     assert_eq!((recovered.account.as_str(), recovered.valid), ("alice@lab.test", Some(1)), "{recovered:?}");
     assert_eq!(credentials::current(&rig.store, &second).unwrap().unwrap().version, 1);
     assert!(open(&rig).is_empty());
+}
+
+/// An administrator of whom nobody has asked the directory, and a sign-in of it whose answer will not come any more.
+fn cut_short(rig: &Rig) -> Via {
+    let (name, password) = rig.lab.administrator();
+    let admin = rig.add("admin", name, password);
+    let via = administering(&rig.store, &admin, Identity { name: name.to_owned(), password: password.clone() });
+    let ask = Ask { credential: Some(via.credential), ..Ask::ldap(via.principal, name, "test") };
+    budget::begin(&rig.store, &ask).unwrap();
+    let raw = rusqlite::Connection::open(rig.store.home().join("store.db")).unwrap();
+    let earlier = "UPDATE attempt SET at = strftime('%Y-%m-%dT%H:%M:%fZ', at, '-1 minute') WHERE answer IS NULL";
+    raw.execute(earlier, ()).unwrap();
+    via
+}
+
+/// By the rules that are assumed of it that is all that may be sent; they are read over the account's own session, once that
+/// is there.
+#[tokio::test]
+async fn a_sign_in_of_the_administrator_that_was_cut_short_does_not_leave_the_targets_unsettled() {
+    let rig = unanswered(Flavour::Windows, "hang:modify").await;
+    let recovered = settle(&Recovery { via: Some(cut_short(&rig)), ..recovery(&rig) }).await.unwrap();
+    assert_eq!((recovered.verdict, recovered.valid), (Verdict::Ok, Some(2)), "{recovered:?}");
+    assert_eq!(tried(&rig), ["2 accepted"]);
+    assert_settled(&rig).await;
+
+    let rig = Rig::new(Flavour::Windows, &["replication=500ms"]);
+    let outcome = run(&Request { wait: Duration::from_millis(50), ..rig.request() }).await.unwrap();
+    assert_eq!(verdicts(&outcome), ["ok", "inconclusive", "inconclusive"]);
+    let recovered = settle(&Recovery { via: Some(cut_short(&rig)), ..recovery(&rig) }).await.unwrap();
+    assert_eq!(recovered.verdict, Verdict::Ok, "{recovered:?}");
+    assert_settled(&rig).await;
+}
+
+/// Others have left it one wrong password, which an administrator's session shows: it is left to nobody.
+#[tokio::test]
+async fn what_others_have_spent_is_seen_over_an_administrator() {
+    for acknowledged in [false, true] {
+        let rig = unanswered_at(5, "lose:modify").await;
+        let via = Some(rig.via());
+        if acknowledged {
+            acknowledge(&rig);
+        }
+        for number in 0..4 {
+            assert_eq!(rig.says(1, &format!("Somebody-Elses-Guess-{number}")).await, "52e");
+        }
+        let mistyped = Recovery { via, ..given(&rig, "Mistyped-Password-1") };
+        let error = settle(&mistyped).await.unwrap_err();
+        assert_eq!((error.code(), rig.bad_counts(&[1]).await), ("rotation.near_lockout", vec!["4".to_owned()]));
+        assert!(tried(&rig).is_empty(), "{error}");
+    }
 }

@@ -78,9 +78,10 @@ async fn what_no_connection_uses_any_more_is_not_listed() {
 }
 
 /// After the hour of grace a target that has the change refuses the previous password, which says nothing of the current one.
+/// It is a wrong one all the same, so no other is asked with it.
 #[tokio::test]
 async fn a_refusal_of_the_previous_password_is_its_own() {
-    let clock = libretto::lab::Clock::default();
+    let clock = Clock::default();
     let faults = vec![Fault::parse("replication=2s").unwrap()];
     let rig = Rig::with(LabOptions { faults, clock: clock.clone(), ..LabOptions::default() });
     let outcome = run(&Request { wait: Duration::from_millis(150), ..rig.request() }).await.unwrap();
@@ -90,6 +91,11 @@ async fn a_refusal_of_the_previous_password_is_its_own() {
         let refuses_old = || async { !rig.says(target, rig.old()).await.is_empty() };
         crate::lab::until("it is replicated", refuses_old).await;
     }
+    let recovered = settle(&recovery(&rig)).await.unwrap();
+    let verdicts: Vec<_> = recovered.targets.iter().map(|one| one.verdict.as_str()).collect();
+    assert_eq!((recovered.verdict.as_str(), verdicts), ("inconclusive", vec!["ok", "inconclusive"]));
+    let note = &recovered.targets[1].note;
+    assert!(note.starts_with("not signed in on: ") && note.contains("refused the previous password"), "{note}");
     assert_eq!(settle(&recovery(&rig)).await.unwrap().verdict.as_str(), "ok");
     let raw = rusqlite::Connection::open(rig.store.home().join("store.db")).unwrap();
     let refused = |version: u32| {

@@ -5,11 +5,11 @@ use crate::{connection::credentials::Credential, directory::outcome, error::Erro
 
 impl Judge<'_> {
     pub(super) fn unapplied(&self) -> String {
-        format!("when its password was set on {} is what it was before the write: it was not applied", self.case.pinned)
+        format!("when its password was set on {} is what it was before the write: it was not applied", self.place())
     }
 
     pub(super) fn signed_in(&self, accepted: &Credential) -> String {
-        format!("version {} signed in on {}", accepted.version, self.case.pinned)
+        format!("version {} signed in on {}", accepted.version, self.place())
     }
 
     /// Why nothing is known of when the password was set.
@@ -28,20 +28,27 @@ impl Judge<'_> {
 
     /// The pinned target cannot be asked.
     pub(super) fn unasked(&self, error: &Error) -> Error {
-        Error::inconclusive(
+        let server = error.details().iter().find(|(key, _)| *key == "server").map(|(_, server)| server.clone());
+        let unasked = Error::inconclusive(
             "rotation.target_down",
-            format!("{} cannot be asked which password is valid: {}", self.case.pinned, error.message()),
+            format!("{} cannot be asked which password is valid: {}", self.place(), error.message()),
         )
         .hint(match error.remedy().filter(|_| error.code() == "rotation.other_server") {
             Some(remedy) => {
                 format!(
-                    "every secret is kept; {remedy}; then {} (--insist, if that server is gone for good)",
-                    self.again()
+                    "every secret is kept; {remedy}; then {again}; if that server is gone for good, have an administrator set a \
+                     password on the one that is left, and give that: {again} --password env:NAME",
+                    again = self.again()
                 )
             }
-            None => format!("every secret is kept; once the target answers: {}", self.again()),
+            None => format!(
+                "every secret is kept; once the target answers: {again}; if it is gone for good, have an administrator set a \
+                 password on one that is left, and give that: {again} --password env:NAME",
+                again = self.again()
+            ),
         })
-        .with("cause", error.code())
+        .with("cause", error.code());
+        server.into_iter().fold(unasked, |unasked, server| unasked.with("server", server))
     }
 
     /// A sign-in was answered, or not, in a way that says nothing of the password.
@@ -57,7 +64,7 @@ impl Judge<'_> {
                 Some(remedy) => format!("every secret is kept; {remedy}; then {}", self.again()),
                 None => format!("every secret is kept; later: {}", self.again()),
             })
-            .with("target", self.case.pinned.clone())
+            .with("target", self.place())
     }
 
     pub(super) fn in_doubt(&self, why: &str) -> Error {
@@ -80,14 +87,11 @@ impl Judge<'_> {
     pub(super) fn none_valid(&self, why: &str) -> Error {
         let kept = std::iter::once(&self.case.candidate).chain(&self.case.given).chain(&self.case.older);
         let versions: Vec<String> = kept.map(|one| one.version.to_string()).collect();
-        Error::new(
-            "rotation.no_valid_secret",
-            format!("{why} (versions {} on {})", versions.join(", "), self.case.pinned),
-        )
-        .hint(format!(
-            "have an administrator reset the password, then give the new one: {} --password env:NAME",
-            self.again()
-        ))
-        .with("target", self.case.pinned.clone())
+        Error::new("rotation.no_valid_secret", format!("{why} (versions {} on {})", versions.join(", "), self.place()))
+            .hint(format!(
+                "have an administrator reset the password, then give the new one: {} --password env:NAME",
+                self.again()
+            ))
+            .with("target", self.place())
     }
 }

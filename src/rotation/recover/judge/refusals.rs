@@ -10,13 +10,15 @@ use crate::{
     store::rows::CredentialId,
 };
 
-/// A refusal on the pinned target.
-#[derive(Debug, Clone, Copy)]
+/// A refusal on the pinned target, or on the server that was asked instead.
+#[derive(Debug, Clone)]
 pub(super) struct Refusal {
     pub(super) credential: CredentialId,
     pub(super) at: OffsetDateTime,
     /// `pwdLastSet` there, where it was known.
     pub(super) mark: Option<i64>,
+    /// The server that was asked, where that was not the pinned one.
+    pub(super) server: Option<String>,
     /// Whether an earlier recovery met it.
     pub(super) is_of_before: bool,
 }
@@ -26,11 +28,12 @@ pub(super) fn journalled(case: &Case) -> Vec<Refusal> {
     let tried = case.events.iter().filter(|event| {
         event.what == "tried"
             && event.data["answer"] == "refused"
-            && event.target.as_deref() == Some(case.pinned.as_str())
+            && (event.target.as_deref() == Some(case.pinned.as_str()) || event.data["server"].is_string())
     });
     let refusals = tried.filter_map(|event| {
         let (credential, at) = (id(&event.data["credential"])?, moment(&event.at)?);
-        Some(Refusal { credential, at, mark: event.data["pwd_last_set"].as_i64(), is_of_before: true })
+        let (mark, server) = (event.data["pwd_last_set"].as_i64(), event.data["server"].as_str().map(str::to_owned));
+        Some(Refusal { credential, at, mark, server, is_of_before: true })
     });
     refusals.collect()
 }
@@ -75,8 +78,11 @@ impl Judge<'_> {
     fn last_refusal(&self, credential: CredentialId) -> Option<Refusal> {
         let given = self.case.given.as_ref().filter(|_| self.given_like.contains(&credential)).map(|given| given.id);
         let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_it = |refusal: &&Refusal| refusal.credential == credential || Some(refusal.credential) == given;
-        refusals.iter().rfind(of_it).copied()
+        let server = self.server();
+        let of_it = |refusal: &&Refusal| {
+            refusal.server == server && (refusal.credential == credential || Some(refusal.credential) == given)
+        };
+        refusals.iter().rfind(of_it).cloned()
     }
 
     /// Whether the write could still land at that moment.

@@ -96,7 +96,7 @@ impl Judge<'_> {
                 return self.mark(session, dn).await;
             }
             if !std::mem::replace(&mut told, true) {
-                let note = format!("the write may still land on {}: {} s more", self.case.pinned, rest.as_secs() + 1);
+                let note = format!("the write may still land on {}: {} s more", self.place(), rest.as_secs() + 1);
                 self.onlooker.told("wait", &note);
             }
             tokio::select! { biased;

@@ -92,7 +92,9 @@ impl Judge<'_> {
             return Err(self.ambiguous(&format!(
                 "versions {} and {} both sign in on {}, as the last two do for an hour after a change, and nothing tells which \
                  was set last",
-                given.version, self.case.candidate.version, self.case.pinned
+                given.version,
+                self.case.candidate.version,
+                self.place()
             )));
         }
         Ok(self.given_is_valid(given))
@@ -120,7 +122,7 @@ impl Judge<'_> {
         )))
     }
 
-    fn given_is_valid(&self, given: &Credential) -> Judgement {
+    pub(super) fn given_is_valid(&self, given: &Credential) -> Judgement {
         Judgement::Other(Some(given.id), self.signed_in(given))
     }
 

@@ -1,0 +1,56 @@
+//! Targets that lagged when a rotation ended: every later program knows of them, for the new password is a wrong one there.
+
+use super::*;
+use crate::lab::SERVICE;
+
+/// A rotation that ended with two of three targets behind, where nothing ever arrives.
+fn lagging() -> Rig {
+    let rig = Rig::new(3, &["replication=off"]);
+    rig.add("corp", rig.lab.service_account().0, "env:SERVICE", &rig.addresses());
+    let rotated = rig.run(&["run", "reset_ad_creds", "connection=corp", "rotate=true", "--wait", "300ms"]);
+    assert_eq!(rotated.code, Some(4), "{}", rotated.text());
+    rig
+}
+
+/// The wrong passwords that each target has counted for the service account.
+async fn counted(rig: &Rig) -> Vec<String> {
+    let mut counted = Vec::new();
+    for target in 1..=3 {
+        counted.push(read(&mut administrator(&rig.lab, target).await, SERVICE, "badPwdCount").await);
+    }
+    counted
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_run_does_not_sign_in_where_the_password_never_arrived() {
+    let rig = lagging();
+    for line in [&["connections", "test", "corp", "--json"][..], &["run", "health_check", "--json"]] {
+        let tested = rig.run(line);
+        assert_eq!(
+            (codes(&tested, "check-finished"), tested.code),
+            (vec!["rotation.not_converged".to_owned(); 2], Some(4))
+        );
+        let refused = tested.json_lines().into_iter().find(|line| !line["error"]["code"].is_null()).unwrap();
+        let hint = refused["error"]["hint"].as_str().unwrap().to_owned();
+        assert!(hint.contains("libretto recover --connection corp"), "{hint}");
+    }
+    assert_eq!(counted(&rig).await, ["0"; 3]);
+    // Whoever insists is believed; once, for the first refusal ends it.
+    let insisted = rig.run(&["connections", "test", "corp", "--insist", "--json"]);
+    assert!(codes(&insisted, "check-finished").contains(&"ad.wrong_password".to_owned()), "{}", insisted.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_rotation_does_not_sign_in_there_either() {
+    let rig = lagging();
+    let again = rig.run(&["run", "reset_ad_creds", "connection=corp", "rotate=true", "--json"]);
+    let step = again.json_lines().into_iter().find(|line| line["event"] == "step-finished").unwrap();
+    assert_eq!((&step["error"]["code"], again.code), (&"rotation.not_converged".into(), Some(4)), "{}", again.text());
+    assert!(step["error"]["hint"].as_str().unwrap().contains("libretto recover --connection corp"), "{step}");
+    assert_eq!(counted(&rig).await, ["0"; 3]);
+    // Another password has nothing to do with it.
+    let reset = rig.run(&["connections", "edit", "corp", "--password", "env:SERVICE"]);
+    assert_eq!(reset.code, Some(0), "{}", reset.text());
+    let tested = rig.run(&["connections", "test", "corp", "--json"]);
+    assert!(!codes(&tested, "check-finished").contains(&"rotation.not_converged".to_owned()), "{}", tested.text());
+}
