@@ -1,11 +1,15 @@
 //! `config.toml` of the home folder: what holds for every run.
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
 use crate::{
     error::{Error, Result},
+    service,
     store::lockout::Rules,
 };
 
@@ -24,6 +28,10 @@ pub struct Config {
     pub lockout: Lockout,
     /// `[recover]`.
     pub recover: Recover,
+    /// `[service]`.
+    pub service: service::Limits,
+    /// `[workflow]`.
+    pub workflow: Workflow,
 }
 
 /// How long a recovery is careful.
@@ -33,6 +41,18 @@ pub struct Recover {
     /// Seconds after which a write that was sent and not answered cannot land any more; 130 unless told. Lower it where the
     /// controllers' `MaxQueryDuration` is lower.
     pub late_seconds: Option<u64>,
+}
+
+/// Where the Workflow Engine is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Workflow {
+    /// `https://engine.corp.example:40003`; `http://` for one on this machine.
+    pub url: Option<url::Url>,
+    /// Its token: a reference, `env:NAME`, `file:PATH` or `command:PROGRAM`.
+    pub token: Option<String>,
+    /// Path of a PEM file that its certificate is trusted by.
+    pub ca: Option<PathBuf>,
 }
 
 /// What a wrong password is taken to cost in a domain whose rules nobody has read yet.

@@ -79,6 +79,24 @@ impl Host {
         self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The program's own file.
+    #[must_use]
+    pub fn program(&self) -> Option<PathBuf> {
+        std::env::current_exe().ok()
+    }
+
+    /// The proxy for HTTPS, as `HTTPS_PROXY` names it.
+    #[must_use]
+    pub fn https_proxy(&self) -> Option<&str> {
+        self.var("HTTPS_PROXY").or_else(|| self.var("https_proxy"))
+    }
+
+    /// The hosts that are reached without it, as `NO_PROXY` lists them.
+    #[must_use]
+    pub fn no_proxy(&self) -> Option<&str> {
+        self.var("NO_PROXY").or_else(|| self.var("no_proxy"))
+    }
+
     /// The time, UTC.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {

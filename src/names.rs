@@ -33,6 +33,12 @@ pub fn domain(text: &str) -> Option<String> {
     (is_dns_name(name) && name.parse::<IpAddr>().is_err()).then(|| name.to_ascii_lowercase())
 }
 
+/// `host:port`, an IPv6 address in brackets.
+#[must_use]
+pub fn host_port(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

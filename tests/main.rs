@@ -1,8 +1,11 @@
 //! The one integration binary: everything that needs a real socket, a real server or the built program.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_macros, missing_docs)]
 
+mod agent;
+mod agent_client;
 mod audit;
 mod cli;
+mod cloud;
 mod connection;
 mod crash;
 mod directory;
@@ -16,3 +19,4 @@ mod secret;
 mod store;
 mod support;
 mod versions;
+mod workflow;

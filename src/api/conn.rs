@@ -11,11 +11,12 @@ use rhai::Dynamic;
 
 use crate::{
     connection::{
-        self, Connection, Selector,
+        self, Connection, Selector, Settings,
         credentials::{self, Credential, GRACE, State},
         former,
     },
     error::{Error, Result},
+    host::Host,
     script::{
         context::{Context, CredentialState, Write},
         operation::{Namespace, Spec},
@@ -33,7 +34,7 @@ pub(super) fn namespace() -> Namespace {
                 signature: "get(name: text or connection) -> connection",
                 grant: None,
                 doc: "The connection of that name. It carries `name`, `kind`, `domain`, `username`, `customer`, `tags`, `targets`, \
-                      `home_servers` and `via`, never its secret.",
+                      `home_servers` and `via`, of kind `msonline` also `ad`, `client_id`, `agent` and `app_home`, never its secret.",
                 example: r#"let conn = conn::get("lab-ad"); print(`${conn.name} is in ${conn.domain}`);"#,
             },
             get,
@@ -55,7 +56,9 @@ pub(super) fn namespace() -> Namespace {
                 doc: "Stores a new connection, its credential as not yet proven. Fields as on the command line: `name`, `domain`, `username`, \
                       `password` (a secret), `kind` (`ad` unless told), `targets` and `home_servers` (arrays, or texts with spaces, or `;`, \
                       between), `tags`, `customer`, `ca` (a path), `tls`, `pin`, `via`, `dependents` (scripts to perform when the account has a \
-                      new password). A run that is limited to one customer adds connections of that customer, over no other's.",
+                      new password); of kind `msonline` `ad`, `client_id` with `secret` or `certificate` (secrets; several connections of one \
+                      app share its secret, and only the first brings it), `agent`, `agent_token` (a secret), `agent_ca` (a path), `app_home`. \
+                      A run that is limited to one customer adds connections of that customer, over no other's.",
                 example: r#"let conn = conn::add(#{ name: "second", domain: "lab.test", username: "alice@lab.test", password: secret::generate() });
 print(conn.name);"#,
             },
@@ -142,7 +145,9 @@ async fn list(context: Context, (selected,): (Option<Selected>,)) -> Result<Vec<
 /// A new connection as a script describes it.
 struct Described {
     fields: connection::fields::Fields,
-    password: Option<Secret>,
+    /// `password`, `secret` and `certificate`: a connection has one of them.
+    secrets: [Option<Secret>; 3],
+    agent_token: Option<Secret>,
 }
 
 impl FromScript for Described {
@@ -151,7 +156,8 @@ impl FromScript for Described {
     fn from_script(value: Dynamic) -> Result<Self, String> {
         let mut fields = Fields::new(value)?;
         let described = Self {
-            password: fields.take("password")?,
+            secrets: [fields.take("password")?, fields.take("secret")?, fields.take("certificate")?],
+            agent_token: fields.take("agent_token")?,
             fields: connection::fields::Fields {
                 name: fields.take("name")?,
                 kind: Some(fields.take("kind")?.unwrap_or_else(|| "ad".to_owned())),
@@ -166,11 +172,46 @@ impl FromScript for Described {
                 pin: fields.take("pin")?,
                 via: fields.take("via")?,
                 dependents: fields.take::<Texts<' '>>("dependents")?.map(|texts| texts.0),
+                ad: fields.take("ad")?,
+                client_id: fields.take("client_id")?,
+                agent: fields.take("agent")?,
+                agent_ca: fields.take("agent_ca")?,
+                app_home: fields.take("app_home")?,
                 ..connection::fields::Fields::default()
             },
         };
         fields.finish()?;
+        if described.secrets.iter().flatten().count() > 1 {
+            return Err("has more than one of `password`, `secret` and `certificate`".to_owned());
+        }
         Ok(described)
+    }
+}
+
+impl Described {
+    /// The connection, checked, with its secrets.
+    fn check(self, host: &Host) -> Result<connection::NewConnection> {
+        let mut new = self.fields.check(host).map_err(|faults| connection::fields::as_error(&faults))?;
+        let [password, secret, certificate] = self.secrets;
+        let is_app = new.settings.app().is_some();
+        if is_app && password.is_some() || !is_app && (secret.is_some() || certificate.is_some()) {
+            return Err(Error::new(
+                "connection.wrong_secret_kind",
+                "an app has a `secret` or a `certificate`, any other account a `password`",
+            )
+            .hint("give `client_id` where an app signs in"));
+        }
+        if let (Some(pem), Settings::MsOnline(online)) = (&certificate, &mut new.settings) {
+            connection::certificate::check(pem.expose(), host.now())?;
+            online.certificate = true;
+        }
+        new.secret = password.or(secret).or(certificate).map(connection::Given::Secret);
+        if self.agent_token.is_some() && new.settings.kind() == connection::Kind::Ad {
+            return Err(Error::new("connection.wrong_kind", "connections of kind ad have no agent_token")
+                .hint("leave it out, or correct the kind"));
+        }
+        new.agent_token = self.agent_token.map(connection::Given::Secret);
+        Ok(new)
     }
 }
 
@@ -193,13 +234,12 @@ impl<const BETWEEN: char> FromScript for Texts<BETWEEN> {
 
 async fn add(context: Context, (described,): (Described,)) -> Result<Connection> {
     let host = context.world.host.clone();
-    let mut new = described.fields.check(&host).map_err(|faults| connection::fields::as_error(&faults))?;
+    let mut new = described.check(&host)?;
     if let Some(customer) = &context.world.scope.customer {
         // What a run may not see it may not make either.
         new.customer.get_or_insert_with(|| customer.clone());
         connection::refuse_other_customer(new.customer.as_deref(), &context.world.scope)?;
     }
-    new.secret = described.password.map(connection::Given::Secret);
     let write = context
         .write(
             "connection.add",

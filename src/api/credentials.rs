@@ -98,8 +98,16 @@ pub fn refused_before(connection: &Connection, why: &Error) -> Error {
 }
 
 fn no_credential(connection: &Connection) -> Error {
-    Error::new("connection.no_credential", format!("no credential is stored for {}", connection.name))
-        .hint(format!("libretto connections edit {} --password env:NAME", connection.name))
+    Error::new("connection.no_credential", format!("no credential is stored for {}", connection.name)).hint(format!(
+        "libretto connections edit {} --{} env:NAME",
+        connection.name,
+        option(connection)
+    ))
+}
+
+/// What the command line calls the connection's secret. A certificate is a file, and the help of `edit` says so.
+fn option(connection: &Connection) -> &'static str {
+    if connection.settings.app().is_some() { "secret" } else { "password" }
 }
 
 /// A server accepted the credential: a candidate becomes the current version; any other is noted as proven.

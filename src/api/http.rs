@@ -3,7 +3,8 @@
 mod options;
 
 use std::{
-    sync::{LazyLock, OnceLock},
+    collections::HashMap,
+    sync::{LazyLock, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -17,6 +18,12 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
+    net::{
+        self,
+        cause::innermost,
+        http::{LARGEST, NoBody, is_safe, through, whole},
+        trust,
+    },
     script::{
         context::Context,
         operation::{Namespace, Spec},
@@ -26,8 +33,6 @@ use crate::{
 
 /// Within one place, with a secret.
 const MOST_REDIRECTIONS: usize = 10;
-/// An answer is held in memory as a whole.
-const LARGEST_ANSWER: usize = 16 << 20;
 
 pub(super) fn namespace() -> Namespace {
     Namespace::new("http")
@@ -73,26 +78,33 @@ async fn send(
     call(&context, method, &url, Some(body), options).await
 }
 
-/// Two clients for the process, which keep connections open between calls. The one that carries secrets follows no redirection
-/// to another place: it would hand them on.
-fn client(holds_secret: bool) -> Result<&'static Client> {
-    static CLIENTS: [OnceLock<Client>; 2] = [OnceLock::new(), OnceLock::new()];
-    static PROVIDER: LazyLock<()> = LazyLock::new(|| {
-        // Already set means that somebody set the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
-    let slot = &CLIENTS[usize::from(holds_secret)];
-    if let Some(client) = slot.get() {
-        return Ok(client);
+/// What makes two clients of the process differ: whether they carry secrets, and the way through the proxy.
+type Way = (bool, Option<String>, Option<String>);
+
+/// The clients of the process, which keep connections open between calls. One that carries secrets follows no redirection to
+/// another place: it would hand them on. What is not encrypted goes through no proxy, which could read it.
+fn client(context: &Context, holds_secret: bool) -> Result<Client> {
+    static CLIENTS: LazyLock<Mutex<HashMap<Way, Client>>> = LazyLock::new(Mutex::default);
+    let host = &context.world.host;
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    let way = (holds_secret, text(host.https_proxy()), text(host.no_proxy()));
+    let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(client) = clients.get(&way) {
+        return Ok(client.clone());
     }
-    LazyLock::force(&PROVIDER);
-    let client = Client::builder()
-        .user_agent(concat!("libretto/", env!("CARGO_PKG_VERSION")))
-        .tcp_nodelay(true)
-        .redirect(if holds_secret { Policy::custom(follow_home) } else { Policy::default() })
-        .build()
-        .map_err(|e| Error::new("http.client", format!("no HTTP client can be made: {e}")))?;
-    Ok(slot.get_or_init(|| client))
+    let failed = |why: String| Error::new("http.client", format!("no HTTP client can be made: {why}"));
+    let policy = if holds_secret { Policy::custom(follow_home) } else { Policy::default() };
+    let mut builder = net::http::client(trust::client(None).map_err(failed)?).redirect(policy);
+    if let (_, Some(proxy), no_proxy) = &way {
+        let (proxy, _) = through(proxy, no_proxy.as_deref()).ok_or_else(|| {
+            Error::new("http.bad_proxy", "HTTPS_PROXY is not the address of a proxy")
+                .hint("give it as http://host:port")
+        })?;
+        builder = builder.proxy(proxy);
+    }
+    let client = builder.build().map_err(|e| failed(e.to_string()))?;
+    clients.insert(way, client.clone());
+    Ok(client)
 }
 
 fn follow_home(attempt: Attempt) -> Action {
@@ -116,7 +128,7 @@ async fn call(
     if holds_secret {
         refuse_in_the_clear(url)?;
     }
-    let mut request = client(holds_secret)?.request(method.clone(), url).timeout(options.timeout);
+    let mut request = client(context, holds_secret)?.request(method.clone(), url).timeout(options.timeout);
     for (name, value) in &options.headers {
         request = match value {
             HeaderText::Open(text) => request.header(name, text),
@@ -179,11 +191,7 @@ async fn answer(
 
 /// A secret that goes over plain HTTP is everybody's, unless it stays on this machine.
 fn refuse_in_the_clear(url: &str) -> Result<()> {
-    let safe = reqwest::Url::parse(url).is_ok_and(|url| {
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        url.scheme() == "https" || here
-    });
+    let safe = reqwest::Url::parse(url).is_ok_and(|url| is_safe(&url));
     if safe {
         return Ok(());
     }
@@ -197,17 +205,11 @@ fn redirected(url: &str, place: &str) -> Error {
 }
 
 async fn read_body(mut response: reqwest::Response, url: &str, read_only: bool) -> Result<String> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|e| failed(&e, url, read_only))? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > LARGEST_ANSWER {
-            return Err(Error::new(
-                "http.too_large",
-                format!("{url} answers with more than {} MB", LARGEST_ANSWER >> 20),
-            )
-            .hint("ask for less at a time: a page, a filter, or fewer fields"));
-        }
-    }
+    let bytes = whole(&mut response).await.map_err(|none| match none {
+        NoBody::TooLarge => Error::new("http.too_large", format!("{url} answers with more than {} MB", LARGEST >> 20))
+            .hint("ask for less at a time: a page, a filter, or fewer fields"),
+        NoBody::Lost(error) => failed(&error, url, read_only),
+    })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -231,12 +233,4 @@ fn failed(error: &reqwest::Error, url: &str, read_only: bool) -> Error {
     } else {
         Error::in_doubt(code, text).hint("see in the service whether it was done before it is sent again")
     }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

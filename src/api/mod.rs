@@ -5,6 +5,7 @@
 //! made from them, and a test runs every example in the lab.
 
 mod ad;
+mod agent;
 mod batch;
 mod conn;
 mod credentials;
@@ -14,6 +15,7 @@ mod http;
 mod secret;
 mod step;
 mod types;
+mod we;
 
 use crate::{
     config::Limits,
@@ -35,6 +37,8 @@ fn namespaces() -> Vec<Namespace> {
         conn::namespace(),
         ad::namespace(),
         home::namespace(),
+        agent::namespace(),
+        we::namespace(),
         http::namespace(),
         secret::namespace(),
     ]

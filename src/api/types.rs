@@ -2,11 +2,15 @@
 //! And the one function of the language that scripts must not have.
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, NativeCallContext};
+use serde_json::Value;
 
 use crate::{
     connection::{Connection, Settings},
     error::Error,
-    script::{diagnose::raise, value},
+    script::{
+        diagnose::raise,
+        value::{self, FromScript},
+    },
     secret::Secret,
 };
 
@@ -63,9 +67,18 @@ fn register_connection(engine: &mut Engine) {
     engine.register_get("domain", |c: &mut Connection| c.domain.clone());
     engine.register_get("username", |c: &mut Connection| c.username.clone());
     engine.register_get("customer", |c: &mut Connection| c.customer.clone().map_or(Dynamic::UNIT, Dynamic::from));
-    engine.register_get("via", |c: &mut Connection| match c.settings.link() {
-        Some(("via", name)) => name.to_owned().into(),
-        _ => Dynamic::UNIT,
+    for column in ["via", "ad", "app_home"] {
+        engine.register_get(column, move |c: &mut Connection| {
+            let named = c.settings.links().find(|(its, ..)| *its == column);
+            named.map_or(Dynamic::UNIT, |(_, _, name)| name.to_owned().into())
+        });
+    }
+    engine.register_get("client_id", |c: &mut Connection| {
+        c.settings.app().map_or(Dynamic::UNIT, |app| app.to_owned().into())
+    });
+    engine.register_get("agent", |c: &mut Connection| match &c.settings {
+        Settings::Ad(_) => Dynamic::UNIT,
+        Settings::MsOnline(online) => online.agent().into(),
     });
     engine.register_get("tags", |c: &mut Connection| texts(&c.tags));
     engine.register_get("targets", |c: &mut Connection| match &c.settings {
@@ -80,4 +93,15 @@ fn register_connection(engine: &mut Engine) {
 
 fn texts(texts: &[String]) -> Array {
     texts.iter().map(|text| text.clone().into()).collect()
+}
+
+/// Anything that a script gives, e.g. the body of a request: as JSON, secrets in it opened.
+pub(super) struct Anything(pub(super) Value);
+
+impl FromScript for Anything {
+    const TYPE: &'static str = "any";
+
+    fn from_script(value: Dynamic) -> Result<Self, String> {
+        value::outgoing(&value).map(|(json, _)| Self(json))
+    }
 }

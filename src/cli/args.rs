@@ -1,19 +1,23 @@
 //! The command line, as clap reads it. The comments of this file are the help that users read: they are not Markdown.
 #![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
+mod agent;
 mod audit;
 mod connections;
 mod versions;
+mod workflow;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, builder::ValueParser};
 
+pub use agent::{AgentCommand, InstallArgs, ServeArgs};
 pub use audit::AuditCommand;
 pub use connections::{
     AdFields, AddCommand, CommonFields, ConnectionsCommand, DirectoryFields, EditFields, MsOnlineFields, OnlineFields,
 };
 pub use versions::RollbackArgs;
+pub use workflow::{EngineArgs, WorkflowCommand};
 
 use super::complete;
 use crate::lab::Fault;
@@ -118,6 +122,12 @@ pub enum Command {
     /// Verify and export the audit trail: who changed what
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// The Remote Agent: the service that holds Microsoft Online connections and talks to the cloud for them
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// The Workflow Engine: the service that sends connections' actions to their Remote Agents
+    #[command(subcommand)]
+    Workflow(WorkflowCommand),
     /// Print the completion script for a shell
     Completions {
         /// The shell

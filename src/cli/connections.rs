@@ -138,6 +138,9 @@ fn with_online(fields: Fields, online: OnlineFields) -> Fields {
         secret: online.secret,
         certificate: online.certificate,
         agent: online.agent,
+        agent_token: online.agent_token,
+        agent_ca: online.agent_ca,
+        app_home: online.app_home,
         ..fields
     }
 }
@@ -281,7 +284,14 @@ fn facts(store: &Store, connection: &Connection, assumed: Rules) -> Result<serde
         Settings::MsOnline(online) => {
             fact("ad", online.ad.clone().into());
             fact("client_id", online.client_id.clone().into());
-            fact("agent", format!("{}:{}", online.agent_host, online.agent_port).into());
+            fact("app_home", online.app_home.clone().into());
+            fact("agent", online.agent().into());
+            fact("agent_token", connection::agents::token_kept(store, connection)?.into());
+            let trust = if online.agent_ca_pem.is_some() { "a CA of its own" } else { "the system's roots" };
+            fact("agent_trusts", trust.into());
+            let others = credentials::connections_of(store, connection.principal)?;
+            let others: Vec<String> = others.into_iter().filter(|name| *name != connection.name).collect();
+            fact("shared_with", others.into());
         }
     }
     let credential = credentials::current(store, connection)?;

@@ -1,5 +1,7 @@
 //! `libretto lab`: the embedded world, kept up until Ctrl-C.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::{Session, run::runtime};
@@ -29,15 +31,20 @@ pub(super) fn lab(session: &Session, port_base: Option<u16>, faults: &[String]) 
         };
         let ca = write("ca.pem", world.lab.ca_pem())?;
         let password = write("password", world.lab.service_account().1.expose())?;
-        say(session, &world, &ca, &password);
+        let cloud = world.lab.cloud();
+        let secret = write("app-secret", cloud.secret().expose())?;
+        let certificate = write("app.pem", cloud.certificate()?.expose())?;
+        say(session, &world, &ca, &password, (&secret, &certificate));
         signals.next().await;
         world.lab.stop().await;
         Ok(0)
     })
 }
 
-fn say(session: &Session, world: &LabWorld, ca: &std::path::Path, password: &std::path::Path) {
-    let (out, lab) = (session.out, &world.lab);
+/// `app`: where its secret and its certificate are.
+fn say(session: &Session, world: &LabWorld, ca: &Path, password: &Path, app: (&Path, &Path)) {
+    let (out, lab, cloud) = (session.out, &world.lab, world.lab.cloud());
+    let tenants: Vec<String> = cloud.tenants().into_iter().map(|tenant| tenant.domain).collect();
     let username = lab.service_account().0;
     if out.json {
         let targets: Vec<_> = lab
@@ -45,14 +52,18 @@ fn say(session: &Session, world: &LabWorld, ca: &std::path::Path, password: &std
             .iter()
             .map(|t| json!({ "name": t.name, "ldaps": t.address, "starttls": t.starttls }))
             .collect();
-        out.line(&json!({ "event": "lab-started", "domain": lab.domain(), "targets": targets, "username": username, "password": format!("file:{}", password.display()), "ca": ca }).to_string());
+        let cloud = json!({ "login": cloud.login(), "tenants": tenants, "clientId": cloud.client_id(), "secret": format!("file:{}", app.0.display()), "certificate": app.1 });
+        out.line(&json!({ "event": "lab-started", "domain": lab.domain(), "targets": targets, "username": username, "password": format!("file:{}", password.display()), "ca": ca, "cloud": cloud }).to_string());
         return;
     }
     out.line(&out.look.paint(Paint::Heading, format!("the lab is up: domain {}", lab.domain())));
     for target in lab.targets() {
         out.line(&format!("  {}  LDAPS {}  StartTLS {}", target.name, target.address, target.starttls));
     }
-    out.line(&format!("  service account {username}\n"));
+    out.line(&format!("  service account {username}"));
+    out.line(&format!("  cloud  sign-in and Graph {}  tenants {}", cloud.login(), tenants.join(", ")));
+    out.line(&format!("  app {}  secret file:{}", cloud.client_id(), app.0.display()));
+    out.line(&format!("  its certificate {}\n", app.1.display()));
     let targets: Vec<String> = lab.targets().iter().map(|target| format!("--target {}", target.address)).collect();
     out.line("make a connection to it in another terminal:");
     out.line(&format!(

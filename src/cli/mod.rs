@@ -3,6 +3,7 @@
 //! Kinds of failure, their hints and the exit codes meet in this file: everything that a subcommand refuses before it
 //! touches anything is exit 2; what a run makes of itself is its own code.
 
+mod agent;
 mod args;
 mod audit;
 mod check;
@@ -17,8 +18,10 @@ mod out;
 mod recover;
 mod run;
 mod runs;
+mod serving;
 mod stopping;
 mod verbose;
+mod workflow;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -122,6 +125,8 @@ fn perform(session: &Arc<Session>, command: Command) -> Result<u8, Refusal> {
         Command::Lab { port_base, fault } => Ok(lab::lab(session, port_base, &fault)?),
         Command::Runs(command) => Ok(runs::runs(session, &command)?),
         Command::Audit(command) => Ok(audit::audit(session, &command)?),
+        Command::Agent(command) => Ok(agent::agent(session, command)?),
+        Command::Workflow(command) => Ok(workflow::workflow(session, command)?),
         Command::Completions { shell } => Ok(completions::print(session, shell)?),
     }
 }

@@ -10,7 +10,7 @@ use super::args::{ColorChoice, Global};
 use crate::{
     host::Host,
     report::{Look, shown},
-    secret::redact::redact,
+    secret::{Secret, redact::redact},
 };
 
 /// Where everything that Libretto says goes out.
@@ -59,6 +59,12 @@ impl Out {
     pub fn event(self, line: &str) {
         let mut out = io::stdout().lock();
         note(writeln!(out, "{line}").and_then(|()| out.flush()));
+    }
+
+    /// Says a secret on standard output, alone on a line and as it is: for a command that was asked for nothing else.
+    pub fn reveal(self, secret: &Secret) {
+        let mut out = io::stdout().lock();
+        note(writeln!(out, "{}", secret.expose()).and_then(|()| out.flush()));
     }
 
     /// What nobody has looked at more closely must not reach a terminal as it is. Machines get what there is, but for secrets.

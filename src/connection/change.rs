@@ -3,7 +3,7 @@
 use rusqlite::Transaction;
 
 use super::{
-    Change, Connection, Given, Kind, NewConnection, Scope, Settings,
+    Change, Connection, Given, Kind, NewConnection, Scope, Settings, apps,
     credentials::{self, Credential, State},
     query, trail,
 };
@@ -12,9 +12,9 @@ use crate::{
     store::{
         Store,
         audit::Actor,
-        locks,
+        journal, locks,
         rows::{
-            ConnectionId, PrincipalId, connections,
+            ConnectionId, PrincipalId, agents, connections,
             connections::Values,
             credentials::{self as rows, Kept, NewVersion},
             principals,
@@ -22,10 +22,21 @@ use crate::{
     },
 };
 
-/// Adds a connection; its secret is sealed and stored as not yet proven.
+/// What is stored of the secrets that came with a connection.
+#[derive(Debug, Default)]
+pub(super) struct Sealed {
+    /// The credential's.
+    pub(super) secret: Option<Kept>,
+    /// The agent's token.
+    pub(super) token: Option<Kept>,
+}
+
+/// Adds a connection; its secret is sealed and stored as not yet proven. An app that other connections sign in as already
+/// keeps its secret: the new connection brings the same one or none.
 ///
 /// # Errors
-/// `connection.exists` when the name is taken.
+/// `connection.exists` when the name is taken; `connection.domain_taken`; `connection.app_has_secret`; `rotation.busy` while
+/// somebody is at a transaction of the app.
 pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
     add_within(store, new, &Scope::all())
 }
@@ -36,10 +47,17 @@ pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
 /// Those of [`add`]; `connection.other_customer`.
 pub fn add_within(store: &Store, new: &NewConnection, scope: &Scope) -> Result<Connection> {
     refuse_other_customer(new.customer.as_deref(), scope)?;
-    let kept = keep(store, new.secret.as_ref())?;
+    let sealed = Sealed {
+        secret: keep_credential(store, &new.settings, new.secret.as_ref())?,
+        token: keep(store, new.agent_token.as_ref())?,
+    };
+    if sealed.secret.is_some() {
+        apps::refuse_held(store, &new.settings)?;
+    }
     store.write(|t| {
-        insert(t, store.actor(), new, kept.as_ref())?;
+        insert(t, store.actor(), new, &sealed)?;
         check_links(t, &new.settings, scope)?;
+        check_domain(t, &new.settings, (&new.domain, &new.name, new.customer.as_deref()))?;
         query::get_in(t, &new.name, &Scope::all())
     })
 }
@@ -58,24 +76,38 @@ pub(crate) fn refuse_other_customer(customer: Option<&str>, scope: &Scope) -> Re
 }
 
 /// Edits a connection. A new secret is a new version, not yet proven. A new user name is another account, until the directory
-/// says that it is not, and comes with a secret.
+/// says that it is not, and comes with a secret. An app's new secret is that of all connections of the app.
 ///
 /// # Errors
-/// `connection.unknown`; `connection.no_password` for another account without a secret; `rotation.unfinished` while a transaction of its principal has not ended, `rotation.busy` while somebody
-/// is at one.
+/// `connection.unknown`; `connection.domain_taken`; `connection.no_password` for another account without a secret;
+/// `connection.new_app` for another app whose secret nobody has given; `rotation.unfinished` while a transaction of its
+/// principal has not ended, `rotation.busy` while somebody is at one.
 pub fn edit(store: &Store, name: &str, scope: &Scope, change: &Change) -> Result<Connection> {
-    let kept = keep(store, change.secret.as_ref())?;
-    refuse_held(store, &query::get(store, name, scope)?, change)?;
+    let known = query::get(store, name, scope)?;
+    let mut change = change.clone();
+    let sealed = Sealed {
+        secret: keep_credential(store, change.settings.as_ref().unwrap_or(&known.settings), change.secret.as_ref())?,
+        token: keep(store, change.agent_token.as_ref().and_then(Option::as_ref))?,
+    };
+    if sealed.secret.is_none() {
+        // The app has it already.
+        change.secret = None;
+    }
+    refuse_held(store, &known, &change)?;
     store.write(|t| {
         let before = query::get_in(t, name, scope)?;
         if let Some(customer) = &change.customer {
             refuse_other_customer(customer.as_deref(), scope)?;
         }
-        let name = update(t, store.actor(), &before, change, kept.as_ref())?;
-        if let Some(settings) = change.settings.as_ref().filter(|after| after.link() != before.settings.link()) {
+        let name = update(t, store.actor(), &before, &change, &sealed)?;
+        let after = query::get_in(t, &name, &Scope::all())?;
+        if let Some(settings) = change.settings.as_ref().filter(|new| new.links().ne(before.settings.links())) {
             check_links(t, settings, scope)?;
         }
-        query::get_in(t, &name, &Scope::all())
+        if after.domain != before.domain {
+            check_domain(t, &after.settings, (&after.domain, &name, after.customer.as_deref()))?;
+        }
+        Ok(after)
     })
 }
 
@@ -108,7 +140,10 @@ pub(super) fn refuse_held(store: &Store, before: &Connection, change: &Change) -
     if change.secret.is_some() || change.name.is_some() || change.username.is_some() {
         locks::refuse_held(store, before.principal)?;
     }
-    Ok(())
+    match (&change.secret, &change.settings) {
+        (Some(_), Some(settings)) => apps::refuse_held(store, settings),
+        _ => Ok(()),
+    }
 }
 
 /// Another name is another account, and what is stored is the password of the one before: shown would be the one, used the other.
@@ -116,7 +151,11 @@ pub(super) fn refuse_held(store: &Store, before: &Connection, change: &Change) -
 /// # Errors
 /// `connection.no_password`.
 pub(super) fn refuse_name_alone(c: &rusqlite::Connection, before: &Connection, change: &Change) -> Result<()> {
-    let Some(username) = change.username.as_ref().filter(|_| change.secret.is_none()) else { return Ok(()) };
+    // An app that is known brings its secret along; `principal_after` refuses one that is not.
+    let brings_own = change.settings.as_ref().unwrap_or(&before.settings).app().is_some();
+    let Some(username) = change.username.as_ref().filter(|_| change.secret.is_none() && !brings_own) else {
+        return Ok(());
+    };
     let stored = rows::current(c, principals::surviving(c, before.principal)?)?;
     let Some(stored) = stored.filter(|stored| !is_account_of(username, before, Some(stored))) else { return Ok(()) };
     let with = match before.kind {
@@ -136,26 +175,33 @@ fn is_account_of(username: &str, before: &Connection, stored: Option<&Credential
         || stored.is_some_and(|stored| username.eq_ignore_ascii_case(&stored.username))
 }
 
-/// Inserts a connection with a provisional principal of its own.
-pub(super) fn insert(t: &Transaction<'_>, actor: &Actor, new: &NewConnection, kept: Option<&Kept>) -> Result<()> {
+/// Inserts a connection: with a provisional principal of its own, or with its app's.
+pub(super) fn insert(t: &Transaction<'_>, actor: &Actor, new: &NewConnection, sealed: &Sealed) -> Result<()> {
     refuse_taken(t, &new.name)?;
-    let kind = new.settings.kind().as_str();
-    let principal = principals::insert(t, kind, &new.domain, &new.username)?;
+    let principal = apps::principal_of(t, &new.settings, &new.domain, &new.username)?;
+    if sealed.secret.is_some() {
+        apps::refuse_other_secret(t, &new.settings, principal)?;
+        journal::refuse_unfinished(t, principal)?;
+    }
     let settings = text(&new.settings)?;
     let values = Values {
         name: &new.name,
-        kind,
+        kind: new.settings.kind().as_str(),
         domain: &new.domain,
         principal,
         username: &new.username,
         customer: new.customer.as_deref(),
         settings: &settings,
-        trusted_pem: trusted_pem(&new.settings),
+        trusted_pem: new.settings.ca_pem().map(|pem| &**pem),
         tags: &new.tags,
     };
     let id = connections::insert(t, &values)?;
     trail::added(t, actor, new, principal)?;
-    kept.map_or(Ok(()), |kept| make_current(t, actor, (id, principal), &new.username, &new.settings, kept))
+    if let Some(token) = &sealed.token {
+        agents::set_token(t, id, Some(token))?;
+    }
+    let secret = sealed.secret.as_ref();
+    secret.map_or(Ok(()), |kept| make_current(t, actor, (id, principal), &new.username, &new.settings, kept))
 }
 
 /// Overwrites a connection; answers its name.
@@ -164,20 +210,19 @@ pub(super) fn update(
     actor: &Actor,
     before: &Connection,
     change: &Change,
-    kept: Option<&Kept>,
+    sealed: &Sealed,
 ) -> Result<String> {
     refuse_stale(t, before)?;
+    let kept = sealed.secret.as_ref();
     refuse_name_alone(t, before, change)?;
     let name = change.name.as_ref().unwrap_or(&before.name);
     let username = change.username.as_ref().unwrap_or(&before.username);
-    let settings = change.settings.as_ref().unwrap_or(&before.settings);
+    let settings = &follow_own_name(change.settings.as_ref().unwrap_or(&before.settings), &before.name, name);
     let domain = change.domain.as_ref().unwrap_or(&before.domain);
     if settings.kind() != before.kind {
         return Err(Error::new("connection.wrong_kind", "a connection keeps its kind").hint("add another connection"));
     }
     let renamed = !name.eq_ignore_ascii_case(&before.name);
-    let stored = rows::current(t, principals::surviving(t, before.principal)?)?;
-    let other_account = !is_account_of(username, before, stored.as_ref());
     if kept.is_some() || renamed || username != &before.username {
         credentials::refuse_unfinished_in(t, before)?;
     }
@@ -185,11 +230,7 @@ pub(super) fn update(
         refuse_taken(t, name)?;
         connections::rename_links(t, &before.name, name)?;
     }
-    let principal = if other_account {
-        principals::insert(t, before.kind.as_str(), domain, username)?
-    } else {
-        principals::surviving(t, before.principal)?
-    };
+    let principal = principal_after(t, before, (settings, domain, username), kept.is_some())?;
     let customer = change.customer.as_ref().unwrap_or(&before.customer);
     let values = Values {
         name,
@@ -199,15 +240,56 @@ pub(super) fn update(
         username,
         customer: customer.as_deref(),
         settings: &text(settings)?,
-        trusted_pem: trusted_pem(settings),
+        trusted_pem: settings.ca_pem().map(|pem| &**pem),
         tags: change.tags.as_ref().unwrap_or(&before.tags),
     };
     connections::update(t, before.id, &values)?;
     trail::edited(t, actor, before, change, (name, principal))?;
+    if change.agent_token.is_some() {
+        agents::set_token(t, before.id, sealed.token.as_ref())?;
+    }
     if let Some(kept) = kept {
         make_current(t, actor, (before.id, principal), username, settings, kept)?;
     }
     Ok(name.clone())
+}
+
+/// The principal after an edit: another one for another account or app.
+fn principal_after(
+    t: &Transaction<'_>,
+    before: &Connection,
+    (settings, domain, username): (&Settings, &str, &str),
+    has_secret: bool,
+) -> Result<PrincipalId> {
+    let same_app = match (before.settings.app(), settings.app()) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        (one, other) => {
+            let stored = rows::current(t, principals::surviving(t, before.principal)?)?;
+            one.is_none() && other.is_none() && is_account_of(username, before, stored.as_ref())
+        }
+    };
+    if same_app {
+        return principals::surviving(t, before.principal);
+    }
+    let principal = apps::principal_of(t, settings, domain, username)?;
+    if has_secret {
+        journal::refuse_unfinished(t, principal)?;
+    } else if settings.app().is_some() && rows::current(t, principal)?.is_none() {
+        return Err(Error::new("connection.new_app", format!("nobody has given the secret of {username} yet"))
+            .hint("give its secret or certificate as well"));
+    }
+    Ok(principal)
+}
+
+/// A connection that is its app's home goes on to be it under its new name.
+fn follow_own_name(settings: &Settings, before: &str, name: &str) -> Settings {
+    let mut settings = settings.clone();
+    if let Settings::MsOnline(online) = &mut settings
+        && online.app_home.as_deref().is_some_and(|home| home.eq_ignore_ascii_case(before))
+    {
+        online.app_home = Some(name.to_owned());
+    }
+    settings
 }
 
 /// What is not changed is written back as it was read: a rotation or another edit in between must not be undone by that.
@@ -228,12 +310,37 @@ pub(crate) fn changed_meanwhile(name: &str) -> Error {
         .retryable()
 }
 
-/// `via` and `ad` must name connections of kind `ad` that the scope shows.
+/// `via` and `ad` must name connections of kind `ad`, `app_home` one of kind `msonline`, all of which the scope shows.
 ///
 /// # Errors
 /// `connection.unknown`, `connection.wrong_kind`.
 pub(super) fn check_links(t: &Transaction<'_>, settings: &Settings, scope: &Scope) -> Result<()> {
-    settings.link().map_or(Ok(()), |(_, name)| query::get_in(t, name, scope)?.ad().map(|_| ()))
+    settings.links().try_for_each(|(_, kind, name)| check_link(t, kind, name, scope))
+}
+
+/// One of them.
+pub(super) fn check_link(t: &Transaction<'_>, kind: Kind, name: &str, scope: &Scope) -> Result<()> {
+    let named = query::get_in(t, name, scope)?;
+    match kind {
+        Kind::Ad => named.ad().map(|_| ()),
+        Kind::MsOnline => named.msonline().map(|_| ()),
+    }
+}
+
+/// A mail domain has one `msonline` connection. Looked at when all that is to be written is there, for an import may let one
+/// connection take another's domain over.
+///
+/// # Errors
+/// `connection.domain_taken`.
+pub(super) fn check_domain(
+    t: &Transaction<'_>,
+    settings: &Settings,
+    (domain, name, customer): (&str, &str, Option<&str>),
+) -> Result<()> {
+    match settings.kind() {
+        Kind::Ad => Ok(()),
+        Kind::MsOnline => apps::refuse_second_for_domain(t, (domain, name, customer)),
+    }
 }
 
 fn make_current(
@@ -265,6 +372,14 @@ fn refuse_taken(t: &Transaction<'_>, name: &str) -> Result<()> {
     }
 }
 
+/// What is stored of a connection's secret; nothing where its app has just this one already.
+fn keep_credential(store: &Store, settings: &Settings, given: Option<&Given>) -> Result<Option<Kept>> {
+    match given {
+        Some(given) if apps::has(store, settings, given)? => Ok(None),
+        given => keep(store, given),
+    }
+}
+
 fn keep(store: &Store, given: Option<&Given>) -> Result<Option<Kept>> {
     given.map(|given| credentials::keep(&mut None, store, given)).transpose()
 }
@@ -276,11 +391,4 @@ pub(super) fn text(settings: &Settings) -> Result<String> {
         Settings::MsOnline(settings) => serde_json::to_string(settings),
     }
     .map_err(|e| Error::new("store.failed", format!("the settings cannot be written: {e}")))
-}
-
-fn trusted_pem(settings: &Settings) -> Option<&str> {
-    match settings {
-        Settings::Ad(settings) => settings.ca_pem.as_deref(),
-        Settings::MsOnline(_) => None,
-    }
 }

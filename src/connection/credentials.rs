@@ -86,6 +86,13 @@ pub fn record_candidate(
     secret: &Secret,
     run: Option<&str>,
 ) -> Result<Credential> {
+    if let Some(app) = connection.settings.app()
+        && !username.eq_ignore_ascii_case(app)
+    {
+        return Err(Error::new("connection.other_app", format!("{} signs in as the app {app}", connection.name)).hint(
+            "give that as the user name; to another app or to a user it is changed by `libretto connections edit`",
+        ));
+    }
     let whom = (username, connection.settings.form());
     record(store, identity, whom, secret, run, |t| {
         journal::refuse_unfinished_for(t, connection.id)?;
@@ -314,19 +321,36 @@ pub(super) fn refuse_unfinished_in(c: &rusqlite::Connection, connection: &Connec
     journal::refuse_unfinished_for(c, connection.id)
 }
 
+/// Whether a version holds just what is given. One that cannot be opened holds something else.
+pub(crate) fn is_given(
+    identity: &mut Option<Identity>,
+    store: &Store,
+    credential: &Credential,
+    given: &Given,
+) -> Result<bool> {
+    match (&credential.reference, given) {
+        (Some(text), Given::Kept(reference)) => Ok(*text == reference.to_string()),
+        (None, Given::Secret(secret)) => {
+            let identity = made(identity, store)?;
+            Ok(open(store, identity, credential).is_ok_and(|known| known.expose() == secret.expose()))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// The store's identity, read or made once.
+pub(super) fn made<'a>(identity: &'a mut Option<Identity>, store: &Store) -> Result<&'a Identity> {
+    Ok(match identity {
+        Some(identity) => identity,
+        None => identity.insert(Identity::load_or_make(store)?),
+    })
+}
+
 /// What is stored of a secret that was given.
 pub(super) fn keep(identity: &mut Option<Identity>, store: &Store, given: &Given) -> Result<Kept> {
     match given {
         Given::Kept(reference) => Ok(Kept::Reference(reference.to_string())),
-        Given::Secret(secret) => {
-            if identity.is_none() {
-                *identity = Some(Identity::load_or_make(store)?);
-            }
-            match identity {
-                Some(identity) => seal(identity, secret),
-                None => Err(Error::new("secret.not_sealed", "the store has no identity")),
-            }
-        }
+        Given::Secret(secret) => seal(made(identity, store)?, secret),
     }
 }
 

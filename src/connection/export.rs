@@ -39,9 +39,9 @@ pub fn as_json(connection: &Connection) -> Value {
         Settings::MsOnline(online) => {
             put("ad", online.ad.clone().map(Value::from));
             put("client_id", online.client_id.clone().map(Value::from));
-            let host = &online.agent_host;
-            let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-            put("agent", Some(format!("{host}:{}", online.agent_port).into()));
+            put("app_home", online.app_home.clone().map(Value::from));
+            put("agent", Some(online.agent().into()));
+            put("agent_ca_pem", online.agent_ca_pem.as_deref().map(Value::from));
         }
     }
     Value::Object(row)

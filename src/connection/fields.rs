@@ -1,6 +1,7 @@
 //! A connection as a person writes it, on the command line, in a CSV row or in JSON, and its way to a checked one.
 
 mod faults;
+mod online;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::{AdSettings, Change, Connection, Given, Kind, MsOnlineSettings, NewCo
 use crate::{
     error::{Error, Result},
     host::Host,
-    secret::{Secret, reference::Reference},
+    secret::reference::Reference,
 };
 
 /// What was written, column by column; `None` where nothing was.
@@ -58,6 +59,14 @@ pub struct Fields {
     pub certificate: Option<String>,
     /// The Remote Agent, `host` or `host:port`.
     pub agent: Option<String>,
+    /// Its token: a reference; an empty one takes it away.
+    pub agent_token: Option<String>,
+    /// Path of a PEM file that the agent's certificate is trusted by; an empty one goes back to the system's roots.
+    pub agent_ca: Option<String>,
+    /// The PEM text itself.
+    pub agent_ca_pem: Option<String>,
+    /// Name of the connection of the tenant that holds the app's registration.
+    pub app_home: Option<String>,
 }
 
 impl Fields {
@@ -74,9 +83,10 @@ impl Fields {
         refuse_itself(&mut faults, name.as_deref(), &settings);
         let username = self.check_username(&mut faults, kind);
         let secret = self.check_secret(host, &mut faults);
+        let agent_token = self.check_token(host, &mut faults).flatten();
         match (name, domain, username) {
             (Some(name), Some(domain), Some(username)) if faults.0.is_empty() => {
-                Ok(NewConnection { name, domain, username, customer, tags, settings, secret })
+                Ok(NewConnection { name, domain, username, customer, tags, settings, secret, agent_token })
             }
             _ => Err(faults.0),
         }
@@ -95,7 +105,11 @@ impl Fields {
             name: faults.of("name", self.name.as_deref(), syntax::name),
             domain: faults.of("domain", self.domain.as_deref(), syntax::domain),
             // As with a new one: an app signs in as itself.
-            username: faults.of("username", self.client_id.as_deref().or(self.username.as_deref()), syntax::username),
+            username: faults.of(
+                "username",
+                self.client_id.as_deref().filter(|id| !id.is_empty()).or(self.username.as_deref()),
+                syntax::username,
+            ),
             customer: match self.customer.as_deref() {
                 Some("") => Some(None),
                 customer => faults.of("customer", customer, syntax::label).map(Some),
@@ -103,6 +117,7 @@ impl Fields {
             tags: self.check_tags(&mut faults),
             settings: Some(settings).filter(|settings| *settings != before.settings),
             secret: self.check_secret(host, &mut faults),
+            agent_token: self.check_token(host, &mut faults),
         };
         if faults.0.is_empty() { Ok(change) } else { Err(faults.0) }
     }
@@ -119,7 +134,10 @@ impl Fields {
         match kind {
             Kind::Ad => faults.needed("username", given, syntax::username),
             // An app signs in as itself.
-            Kind::MsOnline => faults.needed("client_id", self.client_id.as_deref().or(given), syntax::username),
+            Kind::MsOnline => {
+                let app = self.client_id.as_deref().filter(|id| !id.is_empty());
+                faults.needed("client_id", app.or(given), syntax::username)
+            }
         }
     }
 
@@ -129,7 +147,7 @@ impl Fields {
         self.refuse_other_kind(faults, kind);
         match before {
             Settings::Ad(before) => Settings::Ad(self.check_ad(host, faults, before)),
-            Settings::MsOnline(before) => Settings::MsOnline(self.check_msonline(faults, before)),
+            Settings::MsOnline(before) => Settings::MsOnline(self.check_msonline(host, faults, before)),
         }
     }
 
@@ -162,18 +180,6 @@ impl Fields {
         }
     }
 
-    fn check_msonline(&self, faults: &mut Faults, before: MsOnlineSettings) -> MsOnlineSettings {
-        let agent = faults.of("agent", self.agent.as_deref(), syntax::host_port);
-        let secret_given = self.secret.is_some() || self.password.is_some();
-        MsOnlineSettings {
-            ad: faults.optional("ad", self.ad.as_deref(), before.ad, syntax::name),
-            client_id: faults.optional("client_id", self.client_id.as_deref(), before.client_id, syntax::username),
-            certificate: self.certificate.is_some() || (before.certificate && !secret_given),
-            agent_port: agent.as_ref().map_or(before.agent_port, |(_, port)| port.unwrap_or(AGENT_PORT)),
-            agent_host: agent.map_or(before.agent_host, |(host, _)| host),
-        }
-    }
-
     fn refuse_other_kind(&self, faults: &mut Faults, kind: Kind) {
         let ad = [
             ("targets", self.targets.is_some()),
@@ -191,6 +197,10 @@ impl Fields {
             ("secret", self.secret.is_some()),
             ("certificate", self.certificate.is_some()),
             ("agent", self.agent.is_some()),
+            ("agent_token", self.agent_token.is_some()),
+            ("agent_ca", self.agent_ca.is_some()),
+            ("agent_ca_pem", self.agent_ca_pem.is_some()),
+            ("app_home", self.app_home.is_some()),
         ];
         let other: &[(&'static str, bool)] = if kind == Kind::Ad { &msonline } else { &ad };
         for (column, _) in other.iter().filter(|(_, given)| *given) {
@@ -215,34 +225,28 @@ impl Fields {
         }
         let what = format!("{column} of {}", self.name.as_deref().unwrap_or("the connection"));
         faults.of(column, Some(text), |text| match column {
-            "certificate" => key_pair_file(host, text, &what),
+            "certificate" => online::key_pair_file(host, text, &what),
             _ => secret(host, text, &what),
         })
     }
 }
 
-/// The Remote Agent's port (article 1673).
-const AGENT_PORT: u16 = 40002;
-
 /// An account that is to be reset by another one names another connection.
 fn refuse_itself(faults: &mut Faults, name: Option<&str>, settings: &Settings) {
-    let Some((column, link)) = settings.link() else { return };
-    if name.is_some_and(|name| name.eq_ignore_ascii_case(link)) {
-        let said = format!("connection {link} names itself");
-        faults.add(column, Error::new("connection.names_itself", said).hint("name another connection, or none"));
+    // The registration of an app may well be in the connection's own tenant.
+    let links = settings.links().filter(|(column, ..)| *column != "app_home");
+    for (column, _, link) in links {
+        if name.is_some_and(|name| name.eq_ignore_ascii_case(link)) {
+            let said = format!("connection {link} names itself");
+            faults.add(column, Error::new("connection.names_itself", said).hint("name another connection, or none"));
+        }
     }
 }
 
 fn empty(kind: Kind) -> Settings {
     match kind {
         Kind::Ad => Settings::Ad(AdSettings::default()),
-        Kind::MsOnline => Settings::MsOnline(MsOnlineSettings {
-            ad: None,
-            client_id: None,
-            certificate: false,
-            agent_host: "127.0.0.1".to_owned(),
-            agent_port: AGENT_PORT,
-        }),
+        Kind::MsOnline => Settings::MsOnline(MsOnlineSettings::default()),
     }
 }
 
@@ -270,17 +274,6 @@ fn secret(host: &Host, text: &str, what: &str) -> Result<Given> {
         Reference::Command(_) => Ok(Given::Kept(reference)),
         _ => reference.read(host, what).map(Given::Secret),
     }
-}
-
-fn key_pair_file(host: &Host, path: &str, what: &str) -> Result<Given> {
-    let path = path.strip_prefix("file:").unwrap_or(path);
-    let secret: Secret = Reference::File(path.into()).read(host, what)?;
-    syntax::certificates(secret.expose().as_bytes())?;
-    if !secret.expose().contains("PRIVATE KEY-----") {
-        return Err(Error::new("connection.bad_certificate", format!("{path} has no private key"))
-            .hint("give a PEM file with the certificate and its key"));
-    }
-    Ok(Given::Secret(secret))
 }
 
 fn certificate_file(host: &Host, path: &str) -> Result<Arc<str>> {

@@ -3,7 +3,7 @@
 mod file;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::Path,
     thread,
 };
@@ -14,13 +14,16 @@ use rusqlite::Transaction;
 use serde::Serialize;
 
 use super::{
-    Change, Connection, Fault, Fields, Given, NewConnection, Scope, Selector, change, credentials,
-    fields::interruption, query, trail,
+    Change, Connection, Fault, Fields, Given, Kind, NewConnection, Scope, Selector, Settings, agents, apps,
+    change::{self, Sealed},
+    credentials,
+    fields::interruption,
+    query, trail,
 };
 use crate::{
     error::{Error, Result},
     host::Host,
-    secret::{reference::Reference, seal::Identity},
+    secret::reference::Reference,
     store::{Store, rows::credentials::Kept},
 };
 
@@ -39,9 +42,52 @@ pub struct Imported {
 }
 
 /// A row that is right.
-enum Checked {
+pub(super) enum Checked {
     New(NewConnection),
     Edit(Box<Connection>, Change),
+}
+
+impl Checked {
+    fn settings(&self) -> &Settings {
+        match self {
+            Self::New(new) => &new.settings,
+            Self::Edit(before, edit) => edit.settings.as_ref().unwrap_or(&before.settings),
+        }
+    }
+
+    /// The settings after it, and the secret that it brings.
+    pub(super) fn settings_and_secret(&self) -> (&Settings, &Option<Given>) {
+        match self {
+            Self::New(new) => (&new.settings, &new.secret),
+            Self::Edit(_, edit) => (self.settings(), &edit.secret),
+        }
+    }
+
+    pub(super) fn secret(&mut self) -> &mut Option<Given> {
+        match self {
+            Self::New(new) => &mut new.secret,
+            Self::Edit(_, edit) => &mut edit.secret,
+        }
+    }
+
+    fn token(&self) -> Option<&Given> {
+        match self {
+            Self::New(new) => new.agent_token.as_ref(),
+            Self::Edit(_, edit) => edit.agent_token.as_ref().and_then(Option::as_ref),
+        }
+    }
+
+    /// Domain, name and customer, where the domain is new.
+    fn new_domain(&self) -> Option<(&str, &str, Option<&str>)> {
+        match self {
+            Self::New(new) => Some((&new.domain, &new.name, new.customer.as_deref())),
+            Self::Edit(before, edit) => {
+                let domain = edit.domain.as_deref().filter(|domain| *domain != before.domain)?;
+                let customer = edit.customer.as_ref().unwrap_or(&before.customer);
+                Some((domain, edit.name.as_deref().unwrap_or(&before.name), customer.as_deref()))
+            }
+        }
+    }
 }
 
 /// Imports a `.csv`, `.json` or `.jsonl` file. A name that exists is edited: what its row leaves empty stays.
@@ -55,7 +101,7 @@ pub fn import(store: &Store, host: &Host, path: &Path) -> Result<Imported> {
         .into_iter()
         .map(|connection| (connection.name.to_ascii_lowercase(), connection))
         .collect();
-    let mut faults = Vec::new();
+    let mut faults: Vec<(usize, Fault)> = Vec::new();
     let mut checked = Vec::with_capacity(lines.len());
     let mut seen = HashSet::new();
     for line in lines {
@@ -72,22 +118,28 @@ pub fn import(store: &Store, host: &Host, path: &Path) -> Result<Imported> {
             }
         }
     }
+    if faults.is_empty() {
+        faults = apps::settle(store, &mut checked)?;
+    }
     if !faults.is_empty() {
         return Err(refuse(path, &faults));
     }
     leave_known_secrets(store, &mut checked)?;
-    let kept = seal_all(store, &checked)?;
-    write(store, path, &checked, &kept)
+    let sealed = seal_all(store, &checked)?;
+    write(store, path, &checked, &sealed)
 }
 
 fn check(store: &Store, host: &Host, line: Line, there: &HashMap<String, Connection>) -> Result<Checked, Vec<Fault>> {
     let Line { fields, mut faults, .. } = line;
     let before = fields.name.as_ref().and_then(|name| there.get(&name.to_ascii_lowercase()));
-    faults.extend(refuse_reference("password", &fields));
-    faults.extend(refuse_reference("secret", &fields));
+    for (column, text) in
+        [("password", &fields.password), ("secret", &fields.secret), ("agent_token", &fields.agent_token)]
+    {
+        faults.extend(text.as_deref().and_then(|text| refuse_reference(column, text)));
+    }
     if !faults.is_empty() {
         // Secrets are not read for a row that is refused anyway; its other columns are looked at all the same.
-        let rest = Fields { password: None, secret: None, certificate: None, ..fields };
+        let rest = Fields { password: None, secret: None, certificate: None, agent_token: None, ..fields };
         let wrong = match before {
             None => rest.check(host).err(),
             Some(before) => rest.check_change(host, before).err(),
@@ -109,8 +161,7 @@ fn check(store: &Store, host: &Host, line: Line, there: &HashMap<String, Connect
 }
 
 /// A file from elsewhere must not run programs here, and one standard input cannot answer for many rows.
-fn refuse_reference(column: &'static str, fields: &Fields) -> Option<Fault> {
-    let text = if column == "password" { fields.password.as_deref() } else { fields.secret.as_deref() }?;
+fn refuse_reference(column: &'static str, text: &str) -> Option<Fault> {
     let said = match Reference::parse(text) {
         Ok(Reference::Command(_)) => "command: is not taken from a file: it would run a program at each use",
         Ok(Reference::Stdin) => "standard input cannot answer for a row of a file",
@@ -146,34 +197,39 @@ fn refuse(path: &Path, faults: &[(usize, Fault)]) -> Error {
     error
 }
 
-/// A secret that a connection has already is not another version of it, which would have to be proven anew.
+/// A secret that a connection has already is not another version of it, which would have to be proven anew; and a token that
+/// it has already is no change.
 fn leave_known_secrets(store: &Store, checked: &mut [(usize, Checked)]) -> Result<()> {
     let mut identity = None;
     for (_, row) in checked {
         let Checked::Edit(before, change) = row else { continue };
-        let Some(Given::Secret(given)) = &change.secret else { continue };
-        let same_name = change.username.as_ref().is_none_or(|username| *username == before.username);
-        let Some(current) = credentials::current(store, before)?.filter(|_| same_name) else { continue };
-        let identity = match &identity {
-            Some(identity) => identity,
-            None => identity.insert(Identity::load_or_make(store)?),
-        };
-        if credentials::open(store, identity, &current).is_ok_and(|known| known.expose() == given.expose()) {
-            change.secret = None;
+        if let Some(given) = &change.secret {
+            let same_name = change.username.as_ref().is_none_or(|username| *username == before.username);
+            let form = change.settings.as_ref().unwrap_or(&before.settings).form();
+            let current = credentials::current(store, before)?.filter(|current| same_name && current.form == form);
+            if current.map_or(Ok(false), |current| credentials::is_given(&mut identity, store, &current, given))? {
+                change.secret = None;
+            }
+        }
+        if let Some(given) = &change.agent_token
+            && agents::has(&mut identity, store, before, given.as_ref())?
+        {
+            change.agent_token = None;
         }
     }
     Ok(())
 }
 
 /// Seals what was given, on all cores: one X25519 exchange each adds up over ten thousand rows.
-fn seal_all(store: &Store, checked: &[(usize, Checked)]) -> Result<Vec<Option<Kept>>> {
-    let given: Vec<Option<&Given>> = checked
-        .iter()
-        .map(|(_, row)| match row {
-            Checked::New(new) => new.secret.as_ref(),
-            Checked::Edit(_, change) => change.secret.as_ref(),
-        })
-        .collect();
+fn seal_all(store: &Store, checked: &[(usize, Checked)]) -> Result<Vec<Sealed>> {
+    let given: Vec<Option<&Given>> =
+        checked.iter().flat_map(|(_, row)| [row.settings_and_secret().1.as_ref(), row.token()]).collect();
+    let mut kept = keep_all(store, &given)?.into_iter();
+    let mut next = || kept.next().flatten();
+    Ok(checked.iter().map(|_| Sealed { secret: next(), token: next() }).collect())
+}
+
+fn keep_all(store: &Store, given: &[Option<&Given>]) -> Result<Vec<Option<Kept>>> {
     let mut identity = None;
     if let Some(first) = given.iter().flatten().next() {
         // Made here, once, if it has to be made.
@@ -202,29 +258,33 @@ fn seal_all(store: &Store, checked: &[(usize, Checked)]) -> Result<Vec<Option<Ke
     })
 }
 
-fn write(store: &Store, path: &Path, checked: &[(usize, Checked)], kept: &[Option<Kept>]) -> Result<Imported> {
+fn write(store: &Store, path: &Path, checked: &[(usize, Checked)], sealed: &[Sealed]) -> Result<Imported> {
     for (row, line) in checked {
-        if let Checked::Edit(before, edit) = line {
-            change::refuse_held(store, before, edit).map_err(|e| at_row(path, *row, "name", e))?;
+        match line {
+            Checked::Edit(before, edit) => change::refuse_held(store, before, edit),
+            Checked::New(new) if new.secret.is_some() => apps::refuse_held(store, &new.settings),
+            Checked::New(_) => Ok(()),
         }
+        .map_err(|e| at_row(path, *row, "name", e))?;
     }
     store.write(|t| {
         let mut done = Imported { added: Vec::new(), changed: Vec::new(), unchanged: Vec::new() };
-        for ((row, line), kept) in checked.iter().zip(kept) {
+        for ((row, line), sealed) in checked.iter().zip(sealed) {
             match line {
                 Checked::New(new) => {
-                    change::insert(t, store.actor(), new, kept.as_ref()).map_err(|e| at_row(path, *row, "name", e))?;
+                    change::insert(t, store.actor(), new, sealed).map_err(|e| at_row(path, *row, "name", e))?;
                     done.added.push(new.name.clone());
                 }
                 Checked::Edit(before, edit) if !edit.changes(before) => done.unchanged.push(before.name.clone()),
                 Checked::Edit(before, edit) => {
-                    let name = change::update(t, store.actor(), before, edit, kept.as_ref())
+                    let name = change::update(t, store.actor(), before, edit, sealed)
                         .map_err(|e| at_row(path, *row, "name", e))?;
                     done.changed.push(name);
                 }
             }
         }
-        let faults = broken_links(t, checked);
+        let mut faults = broken_links(t, checked);
+        faults.extend(shared_domains(t, checked));
         if !faults.is_empty() {
             return Err(refuse(path, &faults));
         }
@@ -239,19 +299,41 @@ fn broken_links(t: &Transaction<'_>, checked: &[(usize, Checked)]) -> Vec<(usize
     let mut faults = Vec::new();
     let mut known = HashSet::new();
     for (row, line) in checked {
-        let settings = match line {
-            Checked::New(new) => &new.settings,
-            Checked::Edit(before, edit) => edit.settings.as_ref().unwrap_or(&before.settings),
-        };
-        let Some((column, link)) = settings.link() else { continue };
-        if known.contains(link) {
-            continue;
-        }
-        match change::check_links(t, settings, &Scope::all()) {
-            Ok(()) => drop(known.insert(link.to_owned())),
-            Err(error) => faults.push((*row, Fault { column, error })),
+        for (column, kind, link) in line.settings().links() {
+            if known.contains(&(kind, link)) {
+                continue;
+            }
+            match change::check_link(t, kind, link, &Scope::all()) {
+                Ok(()) => drop(known.insert((kind, link))),
+                Err(error) => faults.push((*row, Fault { column, error })),
+            }
         }
     }
+    faults
+}
+
+/// Mail domains that have two connections now. Of two rows of the file the later one is at fault.
+fn shared_domains(t: &Transaction<'_>, checked: &[(usize, Checked)]) -> Vec<(usize, Fault)> {
+    let mut rows: BTreeMap<&str, Vec<(usize, &Checked)>> = BTreeMap::new();
+    for (row, line) in checked {
+        if let Some((domain, ..)) = line.new_domain().filter(|_| line.settings().kind() == Kind::MsOnline) {
+            rows.entry(domain).or_default().push((*row, line));
+        }
+    }
+    let mut faults = Vec::new();
+    for (domain, rows) in rows {
+        let (first, only) = rows[0];
+        if let ([_], Some(whose)) = (rows.as_slice(), only.new_domain()) {
+            let error = change::check_domain(t, only.settings(), whose).err();
+            faults.extend(error.map(|error| (first, Fault { column: "domain", error })));
+        }
+        faults.extend(rows.iter().skip(1).map(|(row, _)| {
+            let error = Error::new("connection.domain_taken", format!("row {first} has the domain {domain} already"))
+                .hint("a mail domain has one connection");
+            (*row, Fault { column: "domain", error })
+        }));
+    }
+    faults.sort_by_key(|(row, _)| *row);
     faults
 }
 

@@ -1,6 +1,9 @@
 //! Connections: named records of the systems that Libretto signs in to, their kinds, their credentials, and how they come
 //! in and go out (by hand, CSV, JSON).
 
+pub mod agents;
+pub mod apps;
+pub mod certificate;
 mod change;
 pub mod credentials;
 mod export;
@@ -11,7 +14,7 @@ mod query;
 pub mod same_account;
 mod selector;
 pub mod settings;
-mod syntax;
+pub(crate) mod syntax;
 mod trail;
 
 use serde::Serialize;
@@ -141,6 +144,17 @@ pub enum Given {
     Kept(Reference),
 }
 
+impl Given {
+    /// Whether both are the same secret, or the same reference.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Secret(one), Self::Secret(other)) => one.expose() == other.expose(),
+            (Self::Kept(one), Self::Kept(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
 /// A connection to be added, checked.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // as in Connection
@@ -153,6 +167,8 @@ pub struct NewConnection {
     pub settings: Settings,
     /// Stored as not yet proven.
     pub secret: Option<Given>,
+    /// The token of an `msonline` connection's Remote Agent.
+    pub agent_token: Option<Given>,
 }
 
 /// What an edit changes; `None` leaves it as it is.
@@ -169,6 +185,8 @@ pub struct Change {
     pub settings: Option<Settings>,
     /// A new version, not yet proven; the one before stays as `previous`.
     pub secret: Option<Given>,
+    /// `Some(None)` takes the Remote Agent's token away.
+    pub agent_token: Option<Option<Given>>,
 }
 
 impl Change {
@@ -185,6 +203,7 @@ impl Change {
             || differs(self.tags.as_ref(), &before.tags)
             || differs(self.settings.as_ref(), &before.settings)
             || self.secret.is_some()
+            || self.agent_token.is_some()
     }
 }
 

@@ -165,7 +165,8 @@ fn build(row: &RowRef<'_>, details: &Details<'_>, ca_pem: Option<Arc<str>>) -> R
     let settings = match kind {
         Kind::Ad => serde_json::from_str(details.settings)
             .map(|settings| Settings::Ad(super::AdSettings { ca_pem, ..settings })),
-        Kind::MsOnline => serde_json::from_str(details.settings).map(Settings::MsOnline),
+        Kind::MsOnline => serde_json::from_str(details.settings)
+            .map(|settings| Settings::MsOnline(super::MsOnlineSettings { agent_ca_pem: ca_pem, ..settings })),
     };
     Ok(Connection {
         id: row.id,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, credentials::Form};
+use crate::names::host_port;
 
 /// What a connection's kind needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +25,33 @@ impl Settings {
         }
     }
 
-    /// The connection that they name: the column (`via`, `ad`) and the name.
+    /// The connections that they name: the column (`via`, `ad`, `app_home`), the kind that it must be of, and the name.
+    pub fn links(&self) -> impl Iterator<Item = (&'static str, Kind, &str)> {
+        let named = match self {
+            Self::Ad(settings) => [settings.via.as_deref().map(|name| ("via", Kind::Ad, name)), None],
+            Self::MsOnline(settings) => [
+                settings.ad.as_deref().map(|name| ("ad", Kind::Ad, name)),
+                settings.app_home.as_deref().map(|name| ("app_home", Kind::MsOnline, name)),
+            ],
+        };
+        named.into_iter().flatten()
+    }
+
+    /// The id of the app that signs in; `None` where an account does.
     #[must_use]
-    pub fn link(&self) -> Option<(&'static str, &str)> {
+    pub fn app(&self) -> Option<&str> {
         match self {
-            Self::Ad(settings) => settings.via.as_deref().map(|name| ("via", name)),
-            Self::MsOnline(settings) => settings.ad.as_deref().map(|name| ("ad", name)),
+            Self::Ad(_) => None,
+            Self::MsOnline(settings) => settings.client_id.as_deref(),
+        }
+    }
+
+    /// What is trusted instead of the system's roots, PEM: by the directory's connections, or by the agent's.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Ad(settings) => settings.ca_pem.as_ref(),
+            Self::MsOnline(settings) => settings.agent_ca_pem.as_ref(),
         }
     }
 
@@ -132,6 +154,38 @@ pub struct MsOnlineSettings {
     pub agent_host: String,
     /// The Remote Agent's port; 40002 unless told.
     pub agent_port: u16,
+    /// Certificates to trust as the agent's instead of the system's roots, PEM.
+    #[serde(skip)]
+    pub agent_ca_pem: Option<Arc<str>>,
+    /// The name of the `msonline` connection of the tenant that holds the app's registration; its own name, if it is that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_home: Option<String>,
+}
+
+/// The Remote Agent's port (article 1673).
+pub const AGENT_PORT: u16 = 40002;
+
+impl Default for MsOnlineSettings {
+    /// An agent on this machine, and nothing else.
+    fn default() -> Self {
+        Self {
+            ad: None,
+            client_id: None,
+            certificate: false,
+            agent_host: "127.0.0.1".to_owned(),
+            agent_port: AGENT_PORT,
+            agent_ca_pem: None,
+            app_home: None,
+        }
+    }
+}
+
+impl MsOnlineSettings {
+    /// The agent as `host:port`, an IPv6 address in brackets.
+    #[must_use]
+    pub fn agent(&self) -> String {
+        host_port(&self.agent_host, self.agent_port)
+    }
 }
 
 fn is_usual<T: Default + PartialEq>(value: &T) -> bool {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A connection's name: letters, digits and `. _ - @`, so that it needs no quotes in a shell, a selector or a script.
-pub(super) fn name(text: &str) -> Result<String> {
+pub(crate) fn name(text: &str) -> Result<String> {
     let fits = text.chars().all(|c| c.is_alphanumeric() || ".-_@".contains(c));
     if fits && !text.is_empty() && !text.starts_with('-') && text.chars().count() <= 128 {
         return Ok(text.to_owned());
@@ -29,7 +29,7 @@ pub(super) fn label(text: &str) -> Result<String> {
 }
 
 /// A domain's DNS name, in lower case.
-pub(super) fn domain(text: &str) -> Result<String> {
+pub(crate) fn domain(text: &str) -> Result<String> {
     names::domain(text).ok_or_else(|| {
         Error::new("connection.bad_domain", format!("{text:?} is not a domain's DNS name"))
             .hint("give the full name, e.g. corp.example.com; one with other than ASCII letters in its xn-- form")
@@ -46,7 +46,7 @@ pub(super) fn script(text: &str) -> Result<String> {
 }
 
 /// An account's name as it goes to the server; its form (UPN, `DOMAIN\user`, DN) is the server's to judge.
-pub(super) fn username(text: &str) -> Result<String> {
+pub(crate) fn username(text: &str) -> Result<String> {
     let text = text.trim();
     if !text.is_empty() && text.chars().count() <= 1024 && !text.chars().any(char::is_control) {
         return Ok(text.to_owned());
@@ -56,7 +56,7 @@ pub(super) fn username(text: &str) -> Result<String> {
 }
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`; answers host (without brackets) and port.
-pub(super) fn host_port(text: &str) -> Result<(String, Option<u16>)> {
+pub(crate) fn host_port(text: &str) -> Result<(String, Option<u16>)> {
     let bad = || {
         Error::new("connection.bad_target", format!("{text:?} is not a host name or address with an optional port"))
             .hint("give e.g. dc1.corp.example.com, dc1.corp.example.com:636, 10.0.0.5 or [fd00::5]:636")
@@ -137,7 +137,7 @@ const END: &str = "-----END CERTIFICATE-----";
 
 /// The certificates of a PEM file, at least one and all of them readable, and nothing else of it: what is kept of a server's
 /// trust is not sealed, and a file may hold the server's private key too.
-pub(super) fn certificates(pem: &[u8]) -> Result<String> {
+pub(crate) fn certificates(pem: &[u8]) -> Result<String> {
     let bad = |said: &str| {
         Error::new("connection.bad_certificate", format!("no certificate can be read from it: {said}"))
             .hint("give a PEM file: one or more blocks that begin with -----BEGIN CERTIFICATE-----")

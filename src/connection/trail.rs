@@ -21,7 +21,11 @@ use crate::{
 /// A connection is new. Of its settings those are named that say something.
 pub(super) fn added(t: &Transaction<'_>, actor: &Actor, new: &NewConnection, principal: PrincipalId) -> Result<()> {
     let mut fields = vec!["domain".to_owned(), "username".to_owned()];
-    let given = [("customer", new.customer.is_some()), ("tags", !new.tags.is_empty())];
+    let given = [
+        ("customer", new.customer.is_some()),
+        ("tags", !new.tags.is_empty()),
+        ("agent_token", new.agent_token.is_some()),
+    ];
     fields.extend(given.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()));
     let says = |value: &Value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty());
     fields.extend(settings(&new.settings)?.into_iter().filter(|(_, value)| says(value)).map(|(name, _)| name));
@@ -49,6 +53,7 @@ pub(super) fn edited(
     differs("customer", change.customer.as_ref().is_some_and(|now| *now != before.customer));
     differs("tags", change.tags.as_ref().is_some_and(|now| *now != before.tags));
     differs("secret", change.secret.is_some());
+    differs("agent_token", change.agent_token.is_some());
     if let Some(after) = &change.settings {
         let was = settings(&before.settings)?;
         let now = settings(after)?;
@@ -141,8 +146,7 @@ fn settings(settings: &Settings) -> Result<serde_json::Map<String, Value>> {
         Ok(Value::Object(fields)) => fields,
         _ => serde_json::Map::new(),
     };
-    if let Settings::Ad(ad) = settings {
-        fields.insert("ca".to_owned(), ad.ca_pem.as_deref().into());
-    }
+    let column = if matches!(settings, Settings::Ad(_)) { "ca" } else { "agent_ca" };
+    fields.insert(column.to_owned(), settings.ca_pem().map(|pem| &**pem).into());
     Ok(fields)
 }

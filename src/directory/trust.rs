@@ -1,10 +1,6 @@
 //! The verification of a server's certificate: roots, a CA, or a pin; and what rustls' refusals mean for a person.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
@@ -12,14 +8,17 @@ use rustls::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    crypto::{verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::{target::Target, ticks, tls::Tls};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    net::trust::{self, provider},
+};
 
 /// A verifier and the TLS configuration that uses it.
 #[derive(Debug)]
@@ -48,11 +47,6 @@ pub(super) fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<Arc<Client
     Ok(Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
 }
 
-fn provider() -> Arc<CryptoProvider> {
-    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    Arc::clone(PROVIDER.get_or_init(|| Arc::new(ring::default_provider())))
-}
-
 fn webpki(roots: Arc<RootCertStore>) -> Result<Arc<WebPkiServerVerifier>> {
     WebPkiServerVerifier::builder_with_provider(roots, provider())
         .build()
@@ -60,31 +54,19 @@ fn webpki(roots: Arc<RootCertStore>) -> Result<Arc<WebPkiServerVerifier>> {
 }
 
 fn ca_roots(pem: &str) -> Result<Arc<RootCertStore>> {
-    let bad = |why: String| {
+    trust::given(pem).map_err(|why| {
         Error::new("ad.bad_ca", format!("the CA certificates cannot be used: {why}"))
             .hint("give the PEM text of the CA that signed the controllers' certificates, BEGIN and END lines included")
-    };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-        roots.add(certificate).map_err(|error| bad(error.to_string()))?;
-    }
-    if roots.is_empty() { Err(bad("there is no certificate in the text".to_owned())) } else { Ok(Arc::new(roots)) }
+    })
 }
 
-/// The system's roots, read once per process: it takes some ten milliseconds.
 fn system_roots() -> Result<Arc<RootCertStore>> {
-    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
-    let roots = ROOTS.get_or_init(|| {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Arc::new(roots)
-    });
+    let roots = trust::system();
     if roots.is_empty() {
         return Err(Error::new("ad.no_roots", "this system has no trusted root certificates")
             .hint("install the system's CA certificates, or give the connection a CA file or a pinned certificate"));
     }
-    Ok(Arc::clone(roots))
+    Ok(roots)
 }
 
 /// Trusts the certificate with a fingerprint (see [`Tls::pin`]).

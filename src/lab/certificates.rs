@@ -13,7 +13,10 @@ use rustls::{
 use time::{Duration, OffsetDateTime};
 
 use super::{DOMAIN, fault::TargetFault};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    net::trust::provider,
+};
 
 /// An authority that signs the targets' certificates.
 pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -69,7 +72,7 @@ fn params(name: &str, names: Vec<String>) -> Result<CertificateParams> {
 
 fn config(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Result<Arc<ServerConfig>> {
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(failed)?
         .with_no_client_auth()

@@ -33,6 +33,11 @@ impl Clock {
         self.offset.fetch_add(ticks, Ordering::Relaxed);
     }
 
+    /// The time as a date.
+    pub(super) fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc() + time::Duration::microseconds(self.offset.load(Ordering::Relaxed) / 10)
+    }
+
     /// The time as directory attributes such as `pwdLastSet` hold it: 100 ns since 1601 (MS-DTYP 2.3.3).
     pub(super) fn ticks(&self) -> i64 {
         let unix = OffsetDateTime::now_utc().unix_timestamp_nanos() / 100;

@@ -1,7 +1,11 @@
 //! Faults: what can be made to go wrong in the lab, as `--fault` names it.
 
+mod list;
+
 use std::time::Duration;
 
+use self::list::LIST;
+use super::cloud::{CloudFault, Place};
 use crate::error::{Error, Result};
 use crate::names::nearest;
 
@@ -19,6 +23,8 @@ pub enum Fault {
     Account(AccountFault),
     /// `policy=...`: the password policy of the domain.
     Policy(PolicyFault),
+    /// `cloud=...`, or `cloud:PLACE=...`: what is wrong with the cloud.
+    Cloud(Place, CloudFault),
     /// `pdc=forward`: targets ask the first one, the PDC emulator, before they refuse a password, as Windows does unless
     /// `AvoidPdcOnWan` is set. The lab leaves it off, so that a bind on a lagging target shows the trap that it is.
     PdcForward,
@@ -90,37 +96,9 @@ pub enum PolicyFault {
     Filter(u32),
 }
 
-/// Every fault with what it does, for help. `N` of a target is 1, 2 or 3; a time is e.g. `500ms`, `5s` or `2m`.
-const LIST: &[(&str, &str)] = &[
-    ("target:N=down", "refuses connections"),
-    ("target:N=hang", "takes connections and answers nothing"),
-    ("target:N=hang:modify", "does the write, then never answers it (also bind, search)"),
-    ("target:N=lose:modify", "loses the write, unanswered (also bind, search)"),
-    ("target:N=rubbish", "answers what is no LDAP"),
-    ("target:N=close", "closes the connection in the middle of its answer"),
-    ("target:N=close:modify", "does the write, then closes in the middle of the answer (also bind, search)"),
-    ("target:N=slow:TIME", "answers late"),
-    ("target:N=expired-certificate", "shows a certificate whose time is over"),
-    ("target:N=wrong-name", "shows a certificate for another host"),
-    ("target:N=untrusted-certificate", "shows a certificate of an unknown authority"),
-    ("replication=TIME", "a write reaches the other targets after this time (200ms otherwise)"),
-    ("replication=off", "a write never reaches the other targets"),
-    ("account=locked", "the service account is locked"),
-    ("account=disabled", "the service account is disabled"),
-    ("account=expired", "the service account has expired"),
-    ("account=must-change", "the service account must change its password"),
-    ("account=password-expired", "the service account's password is too old"),
-    ("account=age-unreadable", "nobody may read when the service account's password was set"),
-    ("policy=strict", "passwords need 64 characters"),
-    ("policy=unreadable", "nobody may read the password policy"),
-    ("policy=lockout:N", "N wrong passwords lock an account (5 otherwise); 0: nothing does"),
-    ("policy=filter:N", "a password filter refuses the first N new passwords, although they satisfy the policy"),
-    ("pdc=forward", "targets ask the PDC emulator before they refuse a password, as Windows does by default"),
-];
-
 /// Faults of servers that the lab does not have.
 const ELSEWHERE: &[(&str, &str)] =
-    &[("agent", "Remote Agent"), ("cloud", "cloud"), ("home", "home-directory server"), ("we", "Workflow Engine")];
+    &[("agent", "Remote Agent"), ("home", "home-directory server"), ("we", "Workflow Engine")];
 
 impl Fault {
     /// Every fault with what it does, for help.
@@ -150,7 +128,15 @@ impl Fault {
             "replication" => time(how).map(|delay| Self::Replication(Some(delay))).ok_or_else(unknown),
             "account" => account(how).map(Self::Account).ok_or_else(unknown),
             "policy" => policy(how).map(Self::Policy).ok_or_else(unknown),
+            "cloud" => CloudFault::parse(how).map(|fault| Self::Cloud(Place::Everywhere, fault)).ok_or_else(unknown),
             "pdc" if how == "forward" => Ok(Self::PdcForward),
+            _ if what.starts_with("cloud:") => {
+                let place = what.strip_prefix("cloud:").and_then(Place::parse).ok_or_else(unknown)?;
+                CloudFault::parse(how)
+                    .filter(|fault| fault.fits(place))
+                    .map(|fault| Self::Cloud(place, fault))
+                    .ok_or_else(unknown)
+            }
             _ => Self::target(what, how, text),
         }
     }
@@ -218,7 +204,7 @@ fn target_fault(how: &str) -> Option<TargetFault> {
 }
 
 /// Reads `500ms`, `5s` or `2m`; at most a day, which is longer than any lab runs.
-fn time(text: &str) -> Option<Duration> {
+pub(super) fn time(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;
@@ -243,7 +229,7 @@ fn unknown(text: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::cloud::Retry, *};
 
     #[test]
     fn every_listed_fault_is_read() {
@@ -254,6 +240,11 @@ mod tests {
         assert_eq!(
             Fault::parse("target:1=slow:500ms").unwrap(),
             Fault::Target(1, TargetFault::Slow(Duration::from_millis(500)))
+        );
+        let throttled = CloudFault::Throttled(3, Retry::Date);
+        assert_eq!(
+            Fault::parse("cloud:fabrikam=429:3:date").unwrap(),
+            Fault::Cloud(Place::Tenant("fabrikam"), throttled)
         );
         assert_eq!(Fault::parse("replication=5s").unwrap(), Fault::Replication(Some(Duration::from_secs(5))));
         assert_eq!(Fault::parse("target:3=close:modify").unwrap(), Fault::Target(3, TargetFault::Close(Stage::Modify)));
@@ -274,8 +265,8 @@ mod tests {
             "the lab knows no fault `weather=bad` | `libretto lab --help` lists the faults that the lab knows"
         );
         assert_eq!(
-            said("cloud=429"),
-            "the lab has no cloud yet, so `cloud=429` would change nothing | leave the fault out; \
+            said("agent=down"),
+            "the lab has no Remote Agent yet, so `agent=down` would change nothing | leave the fault out; \
              `libretto lab --help` lists those that the lab knows"
         );
     }
@@ -289,6 +280,12 @@ mod tests {
             "target:1=slow",
             "target:1=down:x",
             "target:=down",
+            "cloud=429:often",
+            "cloud=slow",
+            "cloud=mfa:x",
+            "cloud:nobody=mfa",
+            "cloud:login=wrong-types",
+            "cloud:contoso=down",
         ] {
             assert!(Fault::parse(bad).is_err(), "{bad}");
         }

@@ -1,14 +1,16 @@
-//! The embedded world of `--lab`: a directory that answers as Active Directory does, on real sockets on loopback.
+//! The embedded world of `--lab`: a directory that answers as Active Directory does and a cloud that answers as Entra ID and
+//! Microsoft Graph do, on real sockets on loopback.
 //!
-//! Three targets, each with its own copy of the directory, speak LDAPS and StartTLS. It is for learning, for trying one's
-//! own scripts and for tests; what the product claims is proven on real servers. The words and codes of its answers are
-//! those measured on Samba 4.17 or, in the `Windows` flavour, those known from public reports.
+//! Three targets, each with its own copy of the directory, speak LDAPS and StartTLS; `cloud/` is the cloud. It is for learning,
+//! for trying one's own scripts and for tests; what the product claims is proven on real servers. The words and codes of the
+//! directory's answers are those measured on Samba 4.17 or, in the `Windows` flavour, those known from public reports.
 //!
 //! Not to be filtered into a log: `ldap3_proto`'s own traces show requests as they came, passwords included.
 
 mod bind;
 mod certificates;
 mod clock;
+pub mod cloud;
 mod computed;
 mod dn;
 mod entry;
@@ -33,6 +35,7 @@ use tokio::{runtime::Handle, task::JoinSet};
 
 use self::{
     certificates::Authority,
+    cloud::{CloudOptions, LabCloud},
     population::Population,
     server::{Door, Port, Target},
     state::Directory,
@@ -66,8 +69,8 @@ pub enum Flavour {
 /// How a lab is to be.
 #[derive(Debug, Clone, Default)]
 pub struct LabOptions {
-    /// The first of six ports: LDAPS of the targets 1 to 3, then StartTLS of the targets 1 to 3. Without it the kernel
-    /// chooses, so that two labs never collide.
+    /// The first of seven ports: LDAPS of the targets 1 to 3, then StartTLS of the targets 1 to 3, then the cloud. Without
+    /// it the kernel chooses, so that two labs never collide.
     pub port_base: Option<u16>,
     /// What is wrong.
     pub faults: Vec<Fault>,
@@ -107,6 +110,7 @@ pub struct Lab {
     targets: Vec<LabTarget>,
     ca_pem: String,
     accounts: Vec<LabAccount>,
+    cloud: LabCloud,
     tasks: JoinSet<()>,
 }
 
@@ -121,6 +125,10 @@ impl Lab {
         let LabOptions { port_base, faults, flavour, clock, targets } = options;
         let count = targets.unwrap_or(TARGETS);
         let population = Population::new(&faults, clock.ticks(), count)?;
+        let of_cloud =
+            |fault: &Fault| if let Fault::Cloud(place, fault) = fault { Some((*place, *fault)) } else { None };
+        let cloud = faults.iter().filter_map(of_cloud).collect();
+        let cloud = CloudOptions { port: Some(port(port_base, 2 * count)?), faults: cloud, clock: clock.clone() };
         let (directory, inbox) = directory(flavour, clock, &faults, &population, count);
         let authority = Authority::new("Libretto lab")?;
         let mut tasks = JoinSet::new();
@@ -139,7 +147,8 @@ impl Lab {
             tasks.spawn_on(ldaps.serve(Door::Ldaps, target.clone()), &runtime);
             tasks.spawn_on(starttls.serve(Door::StartTls, target), &runtime);
         }
-        Ok(Self { targets, ca_pem: authority.pem(), accounts: population.accounts, tasks })
+        let cloud = LabCloud::start_with(cloud, &authority)?;
+        Ok(Self { targets, ca_pem: authority.pem(), accounts: population.accounts, cloud, tasks })
     }
 
     /// The authority that signed the targets' certificates.
@@ -152,6 +161,12 @@ impl Lab {
     #[must_use]
     pub fn targets(&self) -> &[LabTarget] {
         &self.targets
+    }
+
+    /// The cloud.
+    #[must_use]
+    pub fn cloud(&self) -> &LabCloud {
+        &self.cloud
     }
 
     /// The domain's name.
@@ -187,6 +202,7 @@ impl Lab {
     /// Ends the lab and waits until its sockets are closed.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
+        self.cloud.stop().await;
     }
 
     fn sign_in(&self, index: usize) -> (&str, &Secret) {
@@ -227,7 +243,7 @@ fn port(base: Option<u16>, offset: usize) -> Result<u16> {
     let Some(base) = base else { return Ok(0) };
     let number = u16::try_from(offset).ok().and_then(|offset| base.checked_add(offset));
     number.ok_or_else(|| {
-        Error::new("lab.port", format!("there is no room for the lab's six ports after {base}"))
+        Error::new("lab.port", format!("there is no room for the lab's seven ports after {base}"))
             .hint("choose a lower port, or none: the system then finds free ones")
     })
 }

@@ -46,6 +46,7 @@ impl LabWorld {
             tags: vec!["lab".to_owned()],
             settings: Settings::Ad(settings),
             secret: Some(Given::Secret(password.clone())),
+            agent_token: None,
         };
         connection::add(&store, &new)?;
         Ok(Self { store, lab })

@@ -39,8 +39,16 @@ use self::{
 use crate::{config::Limits, secret::redact::redact, store::events::Event};
 
 /// What a script can be allowed to do; everything else is read-only.
-pub const GRANTS: &[&str] =
-    &["connection:secret", "connection:write", "directory:test", "directory:write", "home:test", "http"];
+pub const GRANTS: &[&str] = &[
+    "agent:write",
+    "connection:secret",
+    "connection:write",
+    "directory:test",
+    "directory:write",
+    "home:test",
+    "http",
+    "we:write",
+];
 
 /// Bytes that a script or a module may have.
 const LONGEST: usize = 1 << 20;

@@ -27,9 +27,9 @@ step("Test the targets", || checks::all_ok(ad::test_targets(args::connection)));
 Both are constants of literals, read without running the script. A parameter is read as `args::name`, also in functions and
 closures; one that was left out and has no `preset` is `()`. Types: `text`, `int`, `bool`, `secret`, `choice`, `connection`,
 `connections` (a selector), `domain`, `duration` (seconds as a number), `file` (a path), `csv` (an array of maps). Grants:
-`connection:secret`, `connection:write`, `directory:test`, `directory:write`, `home:test`, `http`. Modules are imported from the home's `stdlib/`,
-from the bundled ones, and from beside the script; bundled is `checks` with `all_ok(records)`, `is_fine(record)` and
-`tally(records)`.
+`agent:write`, `connection:secret`, `connection:write`, `directory:test`, `directory:write`, `home:test`, `http`, `we:write`.
+Modules are imported from the home's `stdlib/`, from the bundled ones, and from beside the script; bundled is `checks` with
+`all_ok(records)`, `is_fine(record)` and `tally(records)`.
 
 What an operation or `throw #{ ... }` raises is caught as a map of `code`, `message`, `hint`, `retryable`, `verdict`, `details`
 and `origin` (a thrown map as it was thrown). What the language itself raises (a division by zero, an index that is not
@@ -59,6 +59,20 @@ late_seconds = 130         # after which a write that was not answered cannot la
 [lockout]                  # of directories whose rules no session has read yet
 threshold = 3              # wrong passwords that lock an account; 0: nothing does
 window_minutes = 30        # without a wrong password, after which the count begins anew
+
+[workflow]                 # where the Workflow Engine is; paths start from the home folder
+url = "http://127.0.0.1:40003"     # https:// for one on another machine
+token = "file:workflow.token"      # where its token is read: env:NAME, file:PATH, command:PROGRAM
+ca = "workflow.pem"                # what its certificate is trusted by, instead of the system's roots
+
+[service]                  # of `libretto agent serve` and `libretto workflow serve`
+body_kb = 256              # that a request may bring
+head_seconds = 10          # in which a TLS handshake and a request's head have to arrive
+body_seconds = 20          # in which its body has to arrive, and its client to take the next part of the answer
+answer_seconds = 120       # that an operation may take
+at_once = 1024             # operations; more wait for a second and are then refused
+connections = 2048         # at once; more wait to be taken
+stop_seconds = 20          # that what is under way is given when the service is stopped
 ```
 "#;
 

@@ -27,7 +27,7 @@ use std::{path::Path, sync::Arc};
 use audit::Actor;
 pub(crate) use failure::refuse_file;
 pub(crate) use failure::{failed, files_failed};
-pub(crate) use files::{create_private, make_private, sync_folder};
+pub(crate) use files::{create_private, make_private, open_private, sync_folder};
 pub(crate) use moment::now;
 use open::Inner;
 pub(crate) use temporary::TemporaryFolder;

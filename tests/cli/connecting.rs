@@ -118,25 +118,6 @@ fn an_edit_that_changes_nothing_says_so() {
 }
 
 #[test]
-fn what_cannot_be_tested_yet_is_called_so() {
-    let world = World::new();
-    let add = "connections add msonline --name contoso --domain contoso.example --client-id app-1 --secret env:S";
-    world.program().env("S", "Some-secret-5").args(add.split(' ')).run().ok();
-    world.run("connections test contoso").is("exit 2
-2| error[connection.not_testable]: contoso is of kind msonline, which this version of libretto does not test yet
-2|   help: connections of kind ad are tested: `libretto connections list kind:ad`");
-    let add = "connections add ad --name corp --domain lab.test --username svc@lab.test --target 127.77.0.1:1 --password env:S";
-    world.program().env("S", "Some-secret-5").args(add.split(' ')).run().ok();
-    let both = world.run("connections test");
-    assert_eq!(both.code, Some(1), "{}", both.stdout);
-    assert!(
-        both.stderr.starts_with("warning[connection.not_testable]: contoso is of kind msonline"),
-        "{}",
-        both.stderr
-    );
-}
-
-#[test]
 fn a_file_of_a_spreadsheet_that_is_not_separated_by_commas_is_called_so() {
     let world = World::new();
     world.file("de.csv", "name;kind;domain;username\ncorp;ad;lab.test;svc\n");

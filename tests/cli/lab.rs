@@ -38,6 +38,10 @@ fn machines_are_told_in_one_line() {
     assert_eq!((&line["event"], &line["domain"]), (&"lab-started".into(), &"lab.test".into()));
     assert_eq!(line["targets"].as_array().unwrap().len(), 3);
     assert!(line["password"].as_str().unwrap().starts_with("file:/"));
+    let cloud = &line["cloud"];
+    assert!(cloud["login"].as_str().unwrap().starts_with("https://127.0.0.1:"));
+    assert_eq!(cloud["tenants"], serde_json::json!(["contoso.example", "fabrikam.example", "tailspin.example"]));
+    assert!(cloud["secret"].as_str().unwrap().starts_with("file:/"));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Connections: adding, finding, importing, and what happens to their credentials.
 
+mod apps;
 mod changing;
 mod credentials;
 mod finding;
 mod importing;
 mod merging;
+mod msonline;
 
 use libretto::{
     connection::{self, AdSettings, Connection, Given, NewConnection, Settings},
@@ -22,6 +24,7 @@ fn ad(name: &str) -> NewConnection {
         tags: Vec::new(),
         settings: Settings::Ad(AdSettings { targets: vec!["dc1.lab.test".to_owned()], ..AdSettings::default() }),
         secret: None,
+        agent_token: None,
     }
 }
 

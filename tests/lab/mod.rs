@@ -1,5 +1,6 @@
 //! The lab's directory, seen from outside: the `ldap3` crate as client, over real sockets.
 
+mod cloud;
 mod faults;
 mod matrix;
 mod reading;

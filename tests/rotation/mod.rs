@@ -165,6 +165,7 @@ pub fn new(name: &str, username: &str, password: &Secret, targets: &[String], ca
         tags: Vec::new(),
         settings: Settings::Ad(settings),
         secret: Some(Given::Secret(password.clone())),
+        agent_token: None,
     }
 }
 

@@ -135,3 +135,44 @@ fn what_breaks_off_says_what_to_do() {
     thread.join().unwrap();
     assert_eq!(broken, ["http.broken", "try again; if it stays so, look into the service's log"]);
 }
+
+/// A proxy is for what is encrypted: it would read the rest.
+#[test]
+fn what_is_not_encrypted_goes_to_no_proxy() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut program = Program::new().env("PW", SECRET);
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+        program = program.env(name, &address);
+    }
+    let body = format!(
+        "const PARAMS = #{{ pw: #{{ type: \"secret\" }} }};\nconst GRANTS = [\"http\"];\n\
+         try {{ http::get(\"http://{closed}/\", #{{ bearer: args::pw }}) }} catch (e) {{ print(e.code) }}\n\
+         http::send(\"POST\", \"http://{closed}/\", #{{ password: args::pw }})"
+    );
+    std::fs::write(program.folder_path().join("send.rhai"), body).unwrap();
+    let output = program.args(["run", "send.rhai", "pw=env:PW", "--json"]).run();
+    let lines = output.json_lines();
+    assert!(lines.iter().any(|line| line["text"] == "http.unreachable"), "{}", output.stdout);
+    assert_eq!(lines.last().unwrap()["error"]["code"], "http.unreachable", "{}", output.stdout);
+    assert_eq!(proxy.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn what_is_encrypted_goes_through_the_proxy_that_is_named() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let mut stream = proxy.accept().unwrap().0;
+        let mut first = [0; 33];
+        stream.read_exact(&mut first).unwrap();
+        String::from_utf8(first.to_vec()).unwrap()
+    });
+    let program = Program::new().env("HTTPS_PROXY", &address);
+    let body = "const GRANTS = [\"http\"];\nhttp::get(\"https://service.example/\")";
+    std::fs::write(program.folder_path().join("get.rhai"), body).unwrap();
+    program.args(["run", "get.rhai"]).run();
+    assert_eq!(thread.join().unwrap(), "CONNECT service.example:443 HTTP/");
+}

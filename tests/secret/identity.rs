@@ -17,6 +17,7 @@ fn add(store: &Store) {
         tags: Vec::new(),
         settings: Settings::Ad(AdSettings::default()),
         secret: Some(Given::Secret(Secret::new("a stored password").unwrap())),
+        agent_token: None,
     };
     connection::add(store, &new).unwrap();
 }

@@ -3,6 +3,7 @@
 pub mod canary;
 pub mod case;
 pub mod chance;
+pub mod cloud;
 pub mod domain;
 pub mod names;
 pub mod program;

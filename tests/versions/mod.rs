@@ -56,6 +56,7 @@ impl Place {
             tags: Vec::new(),
             settings: Settings::Ad(settings),
             secret: Some(Given::Secret(account.password.clone())),
+            agent_token: None,
         };
         connection::add(&self.store(), &new).unwrap()
     }

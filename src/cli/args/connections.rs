@@ -166,9 +166,18 @@ pub struct OnlineFields {
     /// The app's certificate with its key (PEM)
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub certificate: Option<String>,
-    /// Remote Agent, host or host:port
+    /// Remote Agent, host or host:port [port: 40002]
     #[arg(long)]
     pub agent: Option<String>,
+    /// The agent's token: a reference
+    #[arg(long, value_name = "REF")]
+    pub agent_token: Option<String>,
+    /// Certificates to trust as the agent's instead of the system's (PEM)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub agent_ca: Option<String>,
+    /// Connection of the tenant that holds the app's registration; its own name, if it is that one
+    #[arg(long, value_name = "NAME", add = complete::connections())]
+    pub app_home: Option<String>,
 }
 
 /// `connections edit`: what is not given stays.

@@ -22,7 +22,7 @@ pub(super) struct Line {
     pub(super) faults: Vec<Fault>,
 }
 
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 24] = [
     "name",
     "kind",
     "domain",
@@ -43,6 +43,10 @@ const COLUMNS: [&str; 20] = [
     "secret",
     "certificate",
     "agent",
+    "agent_token",
+    "agent_ca",
+    "agent_ca_pem",
+    "app_home",
 ];
 
 /// Reads a `.csv`, `.json` or `.jsonl` file.
@@ -258,6 +262,10 @@ fn set(fields: &mut Fields, column: &str, cell: Cell<'_>) {
         "client_id" => fields.client_id = text,
         "secret" => fields.secret = text,
         "certificate" => fields.certificate = text,
+        "agent_token" => fields.agent_token = text,
+        "agent_ca" => fields.agent_ca = text,
+        "agent_ca_pem" => fields.agent_ca_pem = text,
+        "app_home" => fields.app_home = text,
         _ => fields.agent = text,
     }
 }

@@ -187,11 +187,12 @@ pub(crate) fn of_principal(c: &Connection, principal: PrincipalId) -> Result<Vec
     rows.collect::<Result<_, _>>().map_err(failed)
 }
 
-/// Names of the connections that name this one, as `via` or as `ad`.
+/// Names of the other connections that name this one: as `via`, as `ad`, as `app_home`.
 pub(crate) fn that_name(c: &Connection, name: &str) -> Result<Vec<String>> {
     let mut query = c
         .prepare_cached(
             "SELECT name FROM connection WHERE lower(settings ->> '$.via') = lower(?1) OR lower(settings ->> '$.ad') = lower(?1)
+                OR (lower(settings ->> '$.app_home') = lower(?1) AND name <> ?1)
              ORDER BY name",
         )
         .map_err(failed)?;
@@ -199,9 +200,18 @@ pub(crate) fn that_name(c: &Connection, name: &str) -> Result<Vec<String>> {
     rows.collect::<Result<_, _>>().map_err(failed)
 }
 
+/// Another connection of a mail domain than the one of that name: its name and its customer.
+pub(crate) fn of_mail_domain(c: &Connection, domain: &str, but: &str) -> Result<Option<(String, Option<String>)>> {
+    c.prepare_cached(
+        "SELECT name, customer FROM connection WHERE domain = ?1 AND kind = 'msonline' AND name <> ?2 ORDER BY id LIMIT 1",
+    )
+    .and_then(|mut query| query.query_row((domain, but), |row| Ok((row.get(0)?, row.get(1)?))).optional())
+    .map_err(failed)
+}
+
 /// Lets the connections that name this one follow its new name.
 pub(crate) fn rename_links(c: &Connection, before: &str, after: &str) -> Result<()> {
-    for key in ["$.via", "$.ad"] {
+    for key in ["$.via", "$.ad", "$.app_home"] {
         let sql =
             "UPDATE connection SET settings = json_set(settings, ?3, ?2) WHERE lower(settings ->> ?3) = lower(?1)";
         c.execute(sql, (before, after, key)).map_err(failed)?;
@@ -263,7 +273,8 @@ pub(crate) fn failed_keys(c: &Connection, run: &str) -> Result<Vec<String>> {
     rows.collect::<Result<_, _>>().map_err(failed)
 }
 
-fn trust(c: &Connection, pem: Option<&str>) -> Result<Option<String>> {
+/// Keeps a certificate to trust, once; its hash.
+pub(super) fn trust(c: &Connection, pem: Option<&str>) -> Result<Option<String>> {
     let Some(pem) = pem else { return Ok(None) };
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(pem));
     c.prepare_cached("INSERT INTO trusted (hash, pem) VALUES (?1, ?2) ON CONFLICT DO NOTHING")

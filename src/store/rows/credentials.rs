@@ -177,19 +177,7 @@ const COLUMNS: &str =
 /// Inserts the principal's next version. What is sealed to another recipient than the store's is refused: nobody could open
 /// it.
 pub(crate) fn insert(c: &Connection, new: &NewVersion<'_>) -> Result<CredentialId> {
-    let (sealed, reference) = match new.kept {
-        Kept::Sealed { bytes, recipient } => {
-            if meta::recipient(c)?.as_ref() != Some(recipient) {
-                return Err(Error::new(
-                    "store.identity_foreign",
-                    "the store's identity changed while a secret was sealed",
-                )
-                .hint("do the same again"));
-            }
-            (Some(bytes), None)
-        }
-        Kept::Reference(text) => (None, Some(text)),
-    };
+    let (sealed, reference) = columns(c, new.kept)?;
     c.prepare_cached(
         "INSERT INTO credential (principal, version, state, username, kind, sealed, reference, connection, created_at, run)
          SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM credential WHERE principal = ?1",
@@ -209,6 +197,21 @@ pub(crate) fn insert(c: &Connection, new: &NewVersion<'_>) -> Result<CredentialI
     })
     .map(CredentialId)
     .map_err(failed)
+}
+
+/// What stands in the columns `sealed` and `reference`.
+///
+/// # Errors
+/// `store.identity_foreign` for what is sealed to another recipient than the store's.
+pub(super) fn columns<'a>(c: &Connection, kept: &'a Kept) -> Result<(Option<&'a [u8]>, Option<&'a str>)> {
+    match kept {
+        Kept::Sealed { recipient, .. } if meta::recipient(c)?.as_ref() != Some(recipient) => {
+            Err(Error::new("store.identity_foreign", "the store's identity changed while a secret was sealed")
+                .hint("do the same again"))
+        }
+        Kept::Sealed { bytes, .. } => Ok((Some(bytes), None)),
+        Kept::Reference(text) => Ok((None, Some(text))),
+    }
 }
 
 /// One version.

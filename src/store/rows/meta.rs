@@ -19,8 +19,10 @@ pub(crate) fn set_recipient(c: &Connection, recipient: &str) -> Result<()> {
     .map_err(failed)
 }
 
-/// Whether any credential is sealed.
+/// Whether any credential or token is sealed.
 pub(crate) fn has_sealed(c: &Connection) -> Result<bool> {
-    c.query_row("SELECT EXISTS (SELECT 1 FROM credential WHERE sealed IS NOT NULL)", [], |row| row.get(0))
-        .map_err(failed)
+    let sql = "SELECT EXISTS (SELECT 1 FROM credential WHERE sealed IS NOT NULL)
+                   OR EXISTS (SELECT 1 FROM agent WHERE sealed IS NOT NULL)
+                   OR EXISTS (SELECT 1 FROM route WHERE token IS NOT NULL)";
+    c.query_row(sql, [], |row| row.get(0)).map_err(failed)
 }

@@ -1,10 +1,12 @@
 //! Rows as the rooms above read and write them.
 
 pub(crate) mod account_name;
+pub mod agents;
 pub(crate) mod connections;
 pub mod credentials;
 pub(crate) mod meta;
 pub mod principals;
+pub(crate) mod routes;
 
 use rusqlite::{
     ToSql,

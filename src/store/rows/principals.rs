@@ -23,6 +23,35 @@ pub(crate) fn insert(c: &Connection, kind: &str, domain: &str, label: &str) -> R
         .map_err(failed)
 }
 
+/// The principal of an app; made where there is none, with the domain of the connection that brings it.
+pub(crate) fn of_app(c: &Connection, kind: &str, domain: &str, app: &str) -> Result<PrincipalId> {
+    if let Some(known) = app_known(c, app)? {
+        return Ok(known);
+    }
+    c.prepare_cached("INSERT INTO principal (kind, domain, label, app) VALUES (?1, ?2, ?3, ?3)")
+        .and_then(|mut insert| insert.insert((kind, domain, app)))
+        .map(PrincipalId)
+        .map_err(failed)
+}
+
+/// The principal of an app, where there is one.
+pub(crate) fn app_known(c: &Connection, app: &str) -> Result<Option<PrincipalId>> {
+    c.prepare_cached("SELECT uid FROM principal WHERE app = ?1")
+        .and_then(|mut query| query.query_row([app], |row| row.get(0)).optional())
+        .map_err(failed)
+}
+
+/// The tenant that holds an app's application object, while it is known.
+pub(crate) fn home_tenant(c: &Connection, principal: PrincipalId) -> Result<Option<String>> {
+    c.query_row("SELECT home_tenant FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
+}
+
+/// An app's principal learns its home tenant, and that it is this app.
+pub(crate) fn set_app(c: &Connection, principal: PrincipalId, app: &str, home_tenant: Option<&str>) -> Result<()> {
+    let sql = "UPDATE principal SET app = ?2, home_tenant = coalesce(lower(?3), home_tenant) WHERE uid = ?1";
+    c.execute(sql, (principal, app, home_tenant)).map(|_| ()).map_err(failed)
+}
+
 /// The principal itself, or the one that it was merged into.
 pub(crate) fn surviving(c: &Connection, principal: PrincipalId) -> Result<PrincipalId> {
     let mut at = principal;
@@ -147,7 +176,7 @@ fn merge(c: &Connection, from: PrincipalId, to: PrincipalId) -> Result<()> {
         "UPDATE attempt SET principal = ?2 WHERE principal = ?1",
         "UPDATE OR IGNORE lockout SET principal = ?2 WHERE principal = ?1",
         "UPDATE rotation SET principal = ?2 WHERE principal = ?1",
-        "UPDATE principal SET merged_into = ?2, lock_holder = NULL, lock_since = NULL WHERE uid = ?1",
+        "UPDATE principal SET merged_into = ?2, lock_holder = NULL, lock_since = NULL, app = NULL WHERE uid = ?1",
     ] {
         c.execute(sql, (from, to)).map_err(failed)?;
     }

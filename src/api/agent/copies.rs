@@ -1,0 +1,146 @@
+//! The agent's copy of a connection: given, removed.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::{tested, way::Way};
+use crate::{
+    agent::client::{
+        Answer, Which,
+        fill::{Credential, Values},
+        find::{ADD, DELETE, UPDATE},
+    },
+    api::credentials,
+    connection::{
+        Connection, agents,
+        credentials::{Credential as Stored, Form},
+    },
+    error::{Error, Result},
+    script::{
+        context::Context,
+        operation::{Namespace, Spec},
+        value::Record,
+    },
+    secret::Secret,
+    verdict::Verdict,
+};
+
+pub(super) fn register(namespace: Namespace) -> Namespace {
+    namespace
+        .operation(
+            Spec {
+                signature: "update(conn: connection) -> record of agent, domain, operation, version, body",
+                grant: Some("agent:write"),
+                doc: "Gives the agent its copy of the connection, the credential that the run signs in with included: changes the copy, or adds \
+                      it where there is none. A candidate (`conn::set_credentials`) goes to the agent too; a test through the agent then \
+                      makes it current, or gives the agent the current one again.",
+                example: r#"try { print(agent::update(conn::get("contoso")).version) } catch (e) { print(e.code) }"#,
+            },
+            update,
+        )
+        .operation(
+            Spec {
+                signature: "test_connection(conn: connection) -> record of agent, domain, verdict, code, id, ms, body",
+                grant: None,
+                doc: "Lets the agent sign in to the cloud with its copy of the connection. A good answer has the code 200 and an ID; `body` has \
+                      all that the agent tells. Anything else is an error. Where the copy has the version that the run signs in with, that \
+                      version is proven by it. A candidate that the cloud does not know is tried again for as long as `--wait` says: a new \
+                      secret is not known everywhere at once.",
+                example: r#"try { print(agent::test_connection(conn::get("contoso")).code) } catch (e) { print(e.code) }"#,
+            },
+            tested::test_connection,
+        )
+        .operation(
+            Spec {
+                signature: "remove(conn: connection) -> bool",
+                grant: Some("agent:write"),
+                doc: "Removes the agent's copy of the connection; `false` when it had none. The connection itself stays.",
+                example: r#"try { print(agent::remove(conn::get("contoso"))) } catch (e) { print(e.code) }"#,
+            },
+            remove,
+        )
+}
+
+async fn update(context: Context, (connection,): (Connection,)) -> Result<Record<Value>> {
+    let way = Way::to(&context, &connection).await?;
+    let sign_in = credentials::sign_in(&context, &way.connection).await?;
+    let (agent, name, version) = (way.agent.address().to_string(), &connection.name, sign_in.credential.version);
+    let begun = Instant::now();
+    let answer = hand(&context, &way, (&sign_in.credential, sign_in.password.clone()), "").await?;
+    context.check_finished(&agent, Verdict::Ok, begun.elapsed(), &format!("has version {version} of {name}"), None);
+    Ok(Record(
+        json!({ "agent": agent, "domain": way.connection.domain, "operation": answer.operation, "version": version,
+        "body": answer.body }),
+    ))
+}
+
+/// Hands a version of the connection's credential to the agent; `again` is put behind what the run tells of it.
+pub(super) async fn hand(
+    context: &Context,
+    way: &Way,
+    (credential, secret): (&Stored, Secret),
+    again: &str,
+) -> Result<Answer> {
+    let (agent, name, version) = (way.agent.address().to_string(), &way.connection.name, credential.version);
+    let known = way.values();
+    let values = Values {
+        username: known.username.is_some().then(|| credential.username.clone()),
+        credential: Some(match credential.form {
+            Form::Password => Credential::Password(secret),
+            Form::ClientSecret => Credential::ClientSecret(secret),
+            Form::Certificate => Credential::Certificate(secret),
+        }),
+        ..known
+    };
+    let did = format!("the agent {agent} has {name} with version {version} of its credential{again}");
+    let did_not = format!("the agent {agent}: its copy of {name} not changed{again}");
+    let write = context.write("agent.update", &agent, &did, &did_not).await?;
+    note(context, way, None).await?;
+    let answer = write.settle_by(give(way, &values).await).await?;
+    note(context, way, Some(credential.id)).await?;
+    Ok(answer)
+}
+
+/// Changes the copy; adds it where the agent has none, or has no operation to change one.
+async fn give(way: &Way, values: &Values) -> Result<Answer> {
+    match way.ask_by_id(Which::Wanted(&UPDATE), values).await {
+        Err(error) if is_unknown(&error) || error.code() == "agent.no_operation" => {
+            way.ask(Which::Wanted(&ADD), values).await
+        }
+        answered => answered,
+    }
+}
+
+/// The agent has no such connection.
+fn is_unknown(error: &Error) -> bool {
+    matches!(error.code(), "agent.unknown_domain" | "agent.not_found" | "connection.unknown")
+}
+
+/// What the agent's copy holds from here on; nobody knows while it is being changed.
+async fn note(context: &Context, way: &Way, credential: Option<crate::store::rows::CredentialId>) -> Result<()> {
+    let (connection, agent) = (way.connection.clone(), way.agent.address().to_string());
+    context
+        .blocking(move |context| match credential {
+            Some(credential) => agents::note_copy(&context.world.store, &connection, credential, &agent),
+            None => agents::forget_copy(&context.world.store, &connection),
+        })
+        .await
+}
+
+async fn remove(context: Context, (connection,): (Connection,)) -> Result<bool> {
+    let way = Way::to(&context, &connection).await?;
+    let (agent, name) = (way.agent.address().to_string(), &connection.name);
+    let did = format!("the agent {agent} has no copy of {name} any more");
+    let write = context
+        .write("agent.remove", &agent, &did, &format!("the agent {agent}: its copy of {name} not removed"))
+        .await?;
+    let removed = match way.ask_by_id(Which::Wanted(&DELETE), &way.values()).await {
+        Ok(_) => Ok(true),
+        Err(error) if is_unknown(&error) => Ok(false),
+        Err(error) => Err(error),
+    };
+    let removed = write.settle_by(removed).await?;
+    note(&context, &way, None).await?;
+    Ok(removed)
+}

@@ -1,0 +1,176 @@
+//! `we::`: the Workflow Engine's routes, and actions through them.
+
+mod way;
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use self::way::{engine, expected, ours, route_of};
+use crate::{
+    agent::client::find::{LIST, STATUS, only_reads},
+    api::types::Anything,
+    connection::Connection,
+    error::{Error, Result},
+    script::{
+        context::Context,
+        operation::{Namespace, Spec},
+        value::Record,
+    },
+    verdict::Verdict,
+    workflow::{
+        client::{Drifted, Engine, Route, Whom, drift as compare_all},
+        records::{Compared, Done, Held},
+    },
+};
+
+pub(super) fn namespace() -> Namespace {
+    Namespace::new("we")
+        .operation(
+            Spec {
+                signature: "update_agent(conn: connection) -> record of connection, agent, written_by, written_at, operation, code",
+                grant: Some("we:write"),
+                doc: "*Update Agent in WE*: writes the connection's route (its Remote Agent's host, port, CA and token) into the Workflow Engine, \
+                      reads it back, and sends one harmless action through it, the agent's status.",
+                example: r#"try { we::update_agent(conn::get("contoso")) } catch (e) { print(e.code) }"#,
+            },
+            update_agent,
+        )
+        .operation(
+            Spec {
+                signature: "route(conn: connection) -> record of connection, domain, host, port, ca, has_token, written_by, written_at",
+                grant: None,
+                doc: "The route that the Workflow Engine holds for a connection; never its token.",
+                example: r#"try { print(we::route(conn::get("contoso")).host) } catch (e) { print(e.code) }"#,
+            },
+            route,
+        )
+        .operation(
+            Spec {
+                signature: "routes() -> array of records",
+                grant: None,
+                doc: "All routes that the Workflow Engine holds, by connection, as `we::route` shows them.",
+                example: r"try { print(we::routes().len()) } catch (e) { print(e.code) }",
+            },
+            routes,
+        )
+        .operation(
+            Spec {
+                signature: "drift() -> array of records of connection, drift, differs, agent, written_by, written_at, error",
+                grant: None,
+                doc: "Routes that differ from what the connections say; empty when none does. `drift` is `no-route`, `differs` (`differs` lists in \
+                      what: `domain`, `host`, `port`, `ca`, `token`), `no-connection`, or `unreadable` (`error` says what of the connection). \
+                      `we::update_agent` mends the first two. No token is told.",
+                example: r"try { for one in we::drift() { print(`${one.connection}: ${one.drift}`) } } catch (e) { print(e.code) }",
+            },
+            drift,
+        )
+        .operation(
+            Spec {
+                signature: "act(conn: connection, operation: text, body?: any) -> record of connection, agent, operation, status, verdict, ms, answer",
+                grant: Some("we:write"),
+                doc: "Has the connection's agent do something, through the Workflow Engine: an operation of the agent's by id (`Users_Find`), by \
+                      group and end of its path, or as `METHOD /path`. Without a body the connection's domain stands in for it. What the agent \
+                      refuses is thrown with the agent's own code and verdict. What does not only read needs the grant `agent:write` as well.",
+                example: r#"try { print(we::act(conn::get("contoso"), "Agent_Status").status) } catch (e) { print(e.code) }"#,
+            },
+            act,
+        )
+}
+
+async fn update_agent(context: Context, (connection,): (Connection,)) -> Result<Record<Value>> {
+    let begun = Instant::now();
+    let engine = engine(&context).await?;
+    let route = expected(&context, &connection).await?;
+    let held = write(&context, &engine, &route).await?;
+    let agent = held.agent();
+    let done = harmless(&engine, Whom { connection: &route.connection, domain: &route.domain }).await.map_err(|e| {
+        e.context(format!("the route of {} to {agent} is written, and no action goes through it", route.connection))
+    })?;
+    let note = format!("route to {agent} written and read back; {} answers {}", done.operation, done.status);
+    context.check_finished(&route.connection, Verdict::Ok, begun.elapsed(), &note, None);
+    Ok(Record(json!({ "connection": held.connection, "agent": agent, "written_by": held.written_by,
+        "written_at": held.written_at, "operation": done.operation, "code": done.status })))
+}
+
+/// Writes a route and reads it back.
+async fn write(context: &Context, engine: &Engine, route: &Route) -> Result<Held> {
+    let to = format!("route of {} in the Workflow Engine", route.connection);
+    let write =
+        context.write("we.route", &route.connection, &format!("{to} written"), &format!("{to} not written")).await?;
+    let sent = match engine.put(route).await {
+        // What became of a write that has no answer is easily seen.
+        Err(lost) if lost.verdict() == Verdict::InDoubt => match engine.compare(route).await {
+            Ok(found) if is_same(&found) => Ok(()),
+            _ => Err(lost),
+        },
+        sent => sent.map(drop),
+    };
+    write.settle_by(sent).await?;
+    match engine.compare(route).await? {
+        Compared { route: Some(held), differs } if differs.is_empty() => Ok(held),
+        found => Err(Error::new(
+            "workflow.not_read_back",
+            format!("the Workflow Engine's route of {} is not the one that was just written", route.connection),
+        )
+        .hint("somebody else writes it too; see with `we::route` who, and write it again")
+        .with("differs", if found.route.is_some() { found.differs.join(", ") } else { "there is none".to_owned() })),
+    }
+}
+
+fn is_same(found: &Compared) -> bool {
+    found.route.is_some() && found.differs.is_empty()
+}
+
+/// The agent's status; of an agent that tells none, its connections.
+async fn harmless(engine: &Engine, whom: Whom<'_>) -> Result<Done> {
+    match engine.act(whom, STATUS.ids[0], None, false).await {
+        Err(e) if e.code() == "agent.no_operation" => engine.act(whom, LIST.ids[0], None, false).await,
+        done => done,
+    }
+}
+
+async fn route(context: Context, (connection,): (Connection,)) -> Result<Record<Value>> {
+    let engine = engine(&context).await?;
+    let (name, _) = route_of(&context, &connection).await?;
+    engine.get(&name).await.map(|held| Record(shown(&held)))
+}
+
+async fn routes(context: Context, (): ()) -> Result<Record<Value>> {
+    let engine = engine(&context).await?;
+    let is_ours = ours(&context).await?;
+    let routes = engine.list().await?;
+    Ok(Record(routes.iter().filter(|held| is_ours(&held.connection)).map(shown).collect()))
+}
+
+/// A route as scripts see it.
+fn shown(held: &Held) -> Value {
+    json!({ "connection": held.connection, "domain": held.domain, "host": held.host, "port": held.port, "ca": held.ca,
+        "has_token": held.has_token, "written_by": held.written_by, "written_at": held.written_at })
+}
+
+async fn drift(context: Context, (): ()) -> Result<Record<Vec<Drifted>>> {
+    let engine = engine(&context).await?;
+    let expected = way::all_expected(&context).await?;
+    let is_ours = ours(&context).await?;
+    compare_all(&engine, expected, |name| !is_ours(name)).await.map(Record)
+}
+
+async fn act(
+    context: Context,
+    (connection, operation, body): (Connection, String, Option<Anything>),
+) -> Result<Record<Done>> {
+    let engine = engine(&context).await?;
+    let (name, domain) = route_of(&context, &connection).await?;
+    let whom = Whom { connection: &name, domain: &domain };
+    let body = body.map(|body| body.0);
+    if only_reads(&operation) {
+        return engine.act(whom, &operation, body.as_ref(), false).await.map(Record);
+    }
+    // It is done at the agent, whichever way it goes there.
+    context.world.grants.require("agent:write", &format!("we::act of {operation}"))?;
+    let (did, did_not) =
+        (format!("{operation} done by the agent of {name}"), format!("{operation} not done by the agent of {name}"));
+    let write = context.write("we.act", &name, &did, &did_not).await?;
+    write.settle_by(engine.act(whom, &operation, body.as_ref(), true).await).await.map(Record)
+}

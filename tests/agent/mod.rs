@@ -1,0 +1,13 @@
+//! The Remote Agent as a process of its own, on a real socket: its door, its limits, its pages, its connections, its end.
+
+mod cloud;
+mod connections;
+mod crash;
+mod door;
+mod ending;
+mod installing;
+mod limits;
+mod pages;
+mod secrets;
+pub mod served;
+mod tls;

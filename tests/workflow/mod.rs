@@ -1,0 +1,9 @@
+//! The Workflow Engine as a process of its own, with Remote Agents as processes behind it and scripts as processes before it.
+
+mod actions;
+mod crash;
+mod door;
+mod engine;
+mod routes;
+mod scripts;
+mod secrets;
