@@ -120,8 +120,10 @@ fn print(session: &Session, record: &RunRecord, settled: &[Settled], now: Now) {
         }
     }
     out.line("");
-    for part in &record.parts {
-        let depth = part.path.matches('/').count();
+    for part in record.parts.iter().filter(|part| !is_told_by_its_item(part)) {
+        // A key may have slashes of its own, e.g. a share's.
+        let in_key = part.key.as_deref().map_or(0, |key| key.matches('/').count());
+        let depth = part.path.matches('/').count().saturating_sub(in_key);
         let name = match part.kind {
             PartKind::Item | PartKind::Check => part.key.clone().unwrap_or_else(|| part.path.clone()),
             _ => part.path.rsplit('/').next().unwrap_or(&part.path).to_owned(),
@@ -145,9 +147,17 @@ fn print(session: &Session, record: &RunRecord, settled: &[Settled], now: Now) {
     }
 }
 
-/// Why a part did not work. Of several faults each is told, but once: a step has the error of its heaviest item.
+/// A check that went well inside a batch's item adds nothing to the item's own line, and there may be thousands.
+fn is_told_by_its_item(part: &PartRecord) -> bool {
+    part.kind == PartKind::Check && part.verdict == Some(Verdict::Ok) && part.path.contains("batch::each/")
+}
+
+/// Why a part did not work, and what a check found. Of several faults each is told, but once: a step has the error of its heaviest item.
 fn why(session: &Session, record: &RunRecord, part: &PartRecord, indent: usize) {
     let out = session.out;
+    if let Some(note) = part.value.as_ref().filter(|_| part.kind == PartKind::Check).and_then(|v| v["note"].as_str()) {
+        out.line(&format!("{:indent$}{}", "", out.look.paint(Paint::Faint, plain(note))));
+    }
     let Some(error) = part.error.as_ref() else { return };
     let Some(message) = error["message"].as_str() else { return };
     out.line(&format!("{:indent$}{}{}", "", plain(message), place(&error["place"]).unwrap_or_default()));
@@ -155,6 +165,13 @@ fn why(session: &Session, record: &RunRecord, part: &PartRecord, indent: usize) 
     let is_items = |item: &PartRecord| {
         item.kind == PartKind::Item && item.path.starts_with(&part.path) && item.error.as_ref().is_some_and(is_same)
     };
+    let is_check = |other: &PartRecord| {
+        other.kind == PartKind::Check
+            && other.path.strip_prefix(&part.path).is_some_and(|rest| rest.starts_with("/check "))
+    };
+    if record.parts.iter().any(is_check) {
+        return; // each has its own line
+    }
     if part.kind == PartKind::Item || !record.parts.iter().any(is_items) {
         for other in beside(out.look, message, error["details"].get(FAILING)) {
             out.line(&format!("{:indent$}{other}", ""));

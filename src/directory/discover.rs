@@ -60,11 +60,17 @@ impl Controller {
 }
 
 impl Discovery {
-    /// The targets worth using: those that live, the PDC emulator first.
+    /// The targets worth using, of those that live: the PDC emulator, then those of this machine's site, then the others, each in
+    /// the order of their records. Read-only controllers are left out, for what is written there is only referred to another
+    /// one, unless no other lives.
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {
-        let alive = |pdc: bool| self.controllers.iter().filter(move |one| one.alive && one.pdc == pdc);
-        alive(true).chain(alive(false)).map(Controller::target).collect()
+        let mut alive: Vec<&Controller> = self.controllers.iter().filter(|one| one.alive).collect();
+        if alive.iter().any(|one| one.writable != Some(false)) {
+            alive.retain(|one| one.writable != Some(false));
+        }
+        alive.sort_by_key(|one| (!one.pdc, self.site.is_some() && one.site != self.site));
+        alive.into_iter().map(Controller::target).collect()
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
         library::Library,
         params::{Given, Param},
     },
+    secret::seal::Identity,
     store::Store,
 };
 
@@ -140,6 +141,7 @@ pub fn prepare(host: &Host, request: &Request) -> Result<Prepared, Refusal> {
     let scope = Scope { customer: request.customer.clone() };
     if !request.lab {
         arguments::look_up(&store, &scope, &values)?;
+        Identity::check(&store)?;
     }
     if request.ask_each_step && !request.yes && !request.lab && !host.stdin_is_terminal {
         return Err(Error::new(

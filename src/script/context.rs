@@ -22,7 +22,7 @@ use crate::{
     store::{
         Store,
         events::{Event, Events, Failure},
-        ledger::Ledger,
+        ledger::{Check, Ledger},
         rows::{ConnectionId, CredentialId},
         runs::WriteState,
     },
@@ -245,14 +245,18 @@ impl Context {
 
     /// Tells that one thing inside the step was looked at or done.
     pub fn check_finished(&self, key: &str, verdict: Verdict, took: Duration, note: &str, error: Option<&Error>) {
-        self.world.events.emit(Event::CheckFinished {
-            step: self.part.to_string(),
-            key: key.to_owned(),
+        let (ms, note) = (took.as_millis() as u64, redact(note).into_owned());
+        let error = error.map(|error| Failure::from(&self.world.told(error)));
+        self.world.ledger.check(Check {
+            part: self.part.to_string(),
+            key: redact(key).into_owned(),
             verdict,
-            ms: took.as_millis() as u64,
-            note: redact(note).into_owned(),
-            error: error.map(|error| Failure::from(&self.world.told(error))),
+            ms,
+            note: note.clone(),
+            error: error.as_ref().and_then(|error| serde_json::to_value(error).ok()),
         });
+        let (step, key) = (self.part.to_string(), key.to_owned());
+        self.world.events.emit(Event::CheckFinished { step, key, verdict, ms, note, error });
     }
 
     /// Records that a write is about to be sent; durable when this returns. Until it is settled or dropped, an interrupt

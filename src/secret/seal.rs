@@ -58,6 +58,14 @@ impl Identity {
         }
     }
 
+    /// Refuses a store that keeps secrets which its identity does not open; one that keeps none needs no identity.
+    ///
+    /// # Errors
+    /// As [`Identity::load`].
+    pub fn check(store: &Store) -> Result<()> {
+        if store.read(meta::has_sealed)? { Self::load(store).map(|_| ()) } else { Ok(()) }
+    }
+
     /// The file's identity; `None` when there is no file. A file that others may read is made private, as `store.db` is: a
     /// backup that was put back often comes so, and a refusal would stop what runs at night.
     fn read(path: &Path) -> Result<Option<Self>> {

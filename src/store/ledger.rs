@@ -78,6 +78,23 @@ pub struct EndPart {
     pub error: Option<Value>,
 }
 
+/// Something that was looked at or done inside a part, once it is over.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// The path of the part; empty outside of any.
+    pub part: String,
+    /// E.g. a target's name, or a stage of a rotation.
+    pub key: String,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Milliseconds.
+    pub ms: u64,
+    /// What was found; often empty.
+    pub note: String,
+    /// Why it did not work.
+    pub error: Option<Value>,
+}
+
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct EndRun {
@@ -173,6 +190,11 @@ impl Ledger {
     /// Queues the end of a part.
     pub fn end_part(&self, part: EndPart) {
         self.send(Job { record: Record::EndPart(part), answer: None });
+    }
+
+    /// Queues a check that is over.
+    pub fn check(&self, check: Check) {
+        self.send(Job { record: Record::Check(check, moment::now()), answer: None });
     }
 
     /// Records a write that is about to be sent; answers its number, once that is on the disk.

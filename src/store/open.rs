@@ -124,3 +124,24 @@ fn connect(home: &Path) -> Result<Connection> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that is killed loses nothing even without this; a machine that loses its power does.
+    #[test]
+    fn every_connection_syncs_fully_and_keeps_a_log() {
+        let folder = TemporaryFolder::make().unwrap();
+        let inner = Inner::open(folder.path()).unwrap();
+        let of = |c: &Connection| {
+            let synchronous: i64 = c.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+            let journal: String = c.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+            (synchronous, journal)
+        };
+        let full = (2, "wal".to_owned());
+        assert_eq!(inner.read(|c| Ok(of(c))).unwrap(), full);
+        assert_eq!(inner.write(|t| Ok(of(t))).unwrap(), full);
+        assert_eq!(of(&inner.second_connection().unwrap()), full);
+    }
+}

@@ -11,7 +11,7 @@ use crate::{error::Result, store::events::Counts, verdict::Verdict};
 /// A run in numbers, and its writes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Totals {
-    /// Items, and steps that hold no parts of their own. A part that was begun and never ended is inconclusive.
+    /// Items, and steps that hold no steps, batches or items of their own. A part that was begun and never ended is inconclusive.
     pub counts: Counts,
     /// The heaviest verdict of all items and steps, those that hold others included; `ok` when there are none.
     pub heaviest: Verdict,
@@ -46,7 +46,8 @@ fn counts(c: &Connection, run: &str) -> Result<Counts> {
         .prepare_cached(
             "SELECT verdict, count(*) FROM part AS whole
              WHERE run = ?1 AND (kind = 'item' OR (kind = 'step' AND NOT EXISTS (
-                 SELECT 1 FROM part WHERE run = ?1 AND path > whole.path || '/' AND path < whole.path || '0')))
+                 SELECT 1 FROM part WHERE run = ?1 AND path > whole.path || '/' AND path < whole.path || '0'
+                     AND kind <> 'check')))
              GROUP BY verdict",
         )
         .map_err(failed)?;
@@ -105,6 +106,7 @@ mod tests {
             };
             part("alone", Step, Some(Verdict::Ok));
             part("alone, nearly", Step, Some(Verdict::Failed));
+            part("alone/check dc1", Check, Some(Verdict::Failed));
             part("open", Step, None);
             part("holder", Step, Some(Verdict::Failed));
             part("holder/batch::each", Batch, Some(Verdict::Failed));

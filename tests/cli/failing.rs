@@ -47,8 +47,8 @@ fn a_test_names_every_target_and_home_server_that_did_not_pass() {
     assert_eq!(told(&at_the_end(&run.stdout)), [1; 4], "{}", run.stdout);
     let id = last_run(&world);
     let shown = world.run(&format!("runs show {id}")).ok().stdout;
-    // The first stands in the sentence of the step and of the item.
-    assert_eq!(told(&shown.lines()), [2, 1, 1, 1], "{shown}");
+    // Each has its own line, and the first stands in the sentence of the step and of the item as well.
+    assert_eq!(told(&shown.lines()), [3, 1, 1, 1], "{shown}");
     assert_eq!(kept(&world.run(&format!("runs show {id} --json")).ok().json_lines()), ALL);
 }
 

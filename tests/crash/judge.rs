@@ -24,6 +24,10 @@ use crate::support::{
 /// A target that lags has it by then.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Of a rotation and its recoveries, on all controllers: each of the passwords that may be valid is tried once, and the
+/// valid one takes back what was counted where it signs in.
+const MOST_WRONG: u32 = 2;
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Judgement {
@@ -56,13 +60,20 @@ pub fn judge(subject: &Subject, procedure: Procedure, before: &str, rotation: &O
     if let Err(said) = consistent(subject) {
         found.faults.push(said);
     }
+    // Before this judge signs in itself: the right password takes back what was counted.
+    let wrong: u32 = subject.controllers.iter().map(|controller| counted(subject, *controller)).sum();
+    if wrong > MOST_WRONG {
+        found.faults.push(format!("{wrong} wrong passwords are counted\nrotation:\n{}", rotation.stdout));
+    }
+    let everywhere = |password: &str| subject.controllers.iter().all(|controller| has(subject, *controller, password));
     // A wrong one counts; the right one, which signs in next, takes that back.
-    if procedure == Procedure::Revoke && current(subject, "corp") != before && signs_in(subject, before) {
+    let now = current(subject, "corp");
+    if procedure == Procedure::Revoke && now != before && everywhere(&now) && signs_in_anywhere(subject, before) {
         found.faults.push(format!("the password that was revoked signs in\nrotation:\n{}", rotation.stdout));
     }
     for name in &subject.connections {
         let password = current(subject, name);
-        if !subject.controllers.iter().all(|controller| has(subject, *controller, &password)) {
+        if !everywhere(&password) {
             found.lost = true;
             found.faults.push(format!("{name}: {NOT_THE_PRESENT_ONE}\nrotation:\n{}", rotation.stdout));
         } else if !signs_in(subject, &password) {
@@ -153,11 +164,24 @@ fn nt_hash(password: &str) -> Vec<u8> {
     Md4::digest(wide).to_vec()
 }
 
-/// Whether a controller takes a password, with one sign-in on each.
+/// Whether each controller takes a password, with one sign-in on each up to the first that does not.
 pub fn signs_in(subject: &Subject, password: &str) -> bool {
+    subject.controllers.iter().all(|controller| takes(subject, *controller, password))
+}
+
+/// Whether any controller takes a password, with one sign-in on each up to the first that does.
+pub fn signs_in_anywhere(subject: &Subject, password: &str) -> bool {
+    subject.controllers.iter().any(|controller| takes(subject, *controller, password))
+}
+
+fn takes(subject: &Subject, controller: usize, password: &str) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let takes = |controller: &usize| runtime.block_on(bind(samba(), *controller, &subject.user.upn, password)).is_ok();
-    subject.controllers.iter().all(takes)
+    runtime.block_on(bind(samba(), controller, &subject.user.upn, password)).is_ok()
+}
+
+/// The wrong passwords that a controller counts.
+fn counted(subject: &Subject, controller: usize) -> u32 {
+    attribute(controller, &subject.user.dn, "badPwdCount").map_or(0, |count| count.parse().unwrap())
 }
 
 fn is_locked(subject: &Subject, controller: usize) -> bool {

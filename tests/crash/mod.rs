@@ -23,6 +23,7 @@ use subject::{Fault, Procedure, Subject};
 
 use libretto::{
     connection::{self, Scope, credentials},
+    secret::seal::Identity,
     store::Store,
 };
 
@@ -64,7 +65,7 @@ fn after_a_crash_at_any_step_the_valid_password_is_known_and_nothing_is_locked()
 
 /// The one before signs in as well, for an hour: a recovery that kept it must not pass for a good one.
 #[test]
-fn a_store_that_has_the_password_before_is_found_out() {
+fn a_password_that_should_not_sign_in_any_more_is_found_out() {
     let subject = Subject::new(0);
     let settled = subject.recover(None, false);
     let good = judge::judge(&subject, Procedure::Rotate, "", &settled);
@@ -74,6 +75,10 @@ fn a_store_that_has_the_password_before_is_found_out() {
     let connection = connection::get(&store, "corp", &Scope::all()).unwrap();
     let versions = credentials::history(&store, &connection).unwrap();
     let before = versions.iter().find(|one| one.state.as_str() == "previous").unwrap();
+    let password = credentials::open(&store, &Identity::load(&store).unwrap(), before).unwrap().expose().to_owned();
+    let revoked = judge::judge(&subject, Procedure::Revoke, &password, &settled);
+    assert_eq!(revoked.faults, [format!("the password that was revoked signs in\nrotation:\n{}", settled.stdout)]);
+
     credentials::promote(&store, before.id, "nowhere").unwrap();
     assert!(judge::signs_in(&subject, &judge::current(&subject, "corp")), "the hour of grace");
 

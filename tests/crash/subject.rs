@@ -12,7 +12,7 @@ use crate::support::{
 
 const FIRST: &str = "First-Password-1!";
 /// Wrong passwords that lock the account.
-const LOCKED_BY: u32 = 10;
+const LOCKED_BY: u32 = 5;
 
 /// What happens at a step, and from it on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

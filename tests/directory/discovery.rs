@@ -1,6 +1,6 @@
 //! Discovery by DNS and CLDAP.
 
-use libretto::directory::{Dns, discover};
+use libretto::directory::{Controller, Discovery, Dns, discover};
 
 use crate::support::samba::samba;
 
@@ -38,4 +38,40 @@ async fn a_domain_without_controllers_is_told_from_a_silent_dns_server() {
     let dns = Dns::server(silent.local_addr().unwrap()).unwrap();
     let error = discover("lab.test", &dns).await.unwrap_err();
     assert_eq!((error.code(), error.is_retryable()), ("ad.dns_failed", true));
+}
+
+#[test]
+fn the_dead_and_the_read_only_are_left_out_and_the_near_come_before_the_far() {
+    let controller = |host: &str, site: &str| Controller {
+        host: host.to_owned(),
+        port: 389,
+        address: None,
+        site: Some(site.to_owned()),
+        writable: Some(true),
+        pdc: false,
+        alive: true,
+        priority: 0,
+        weight: 100,
+    };
+    let mut found = Discovery {
+        domain: "corp.example".to_owned(),
+        pdc: Some("pdc".to_owned()),
+        site: Some("here".to_owned()),
+        controllers: vec![
+            Controller { writable: Some(false), ..controller("read-only", "here") },
+            controller("far", "there"),
+            Controller { alive: false, site: None, writable: None, ..controller("dead", "here") },
+            controller("near", "here"),
+            Controller { pdc: true, ..controller("pdc", "there") },
+            controller("near-too", "here"),
+        ],
+    };
+    let hosts = |found: &Discovery| found.targets().into_iter().map(|target| target.host).collect::<Vec<_>>();
+    assert_eq!(hosts(&found), ["pdc", "near", "near-too", "far"]);
+    // A machine in no known site takes them as DNS names them.
+    found.site = None;
+    assert_eq!(hosts(&found), ["pdc", "far", "near", "near-too"]);
+    // Better a read-only one than none: an account can be tested there.
+    found.controllers.truncate(1);
+    assert_eq!(hosts(&found), ["read-only"]);
 }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Transaction};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{EndPart, EndRun, NewPart, NewRun};
+use super::{Check, EndPart, EndRun, NewPart, NewRun};
 use crate::{
     error::{Error, Result},
     store::{
@@ -21,6 +21,7 @@ pub(super) enum Record {
     ResumeRun(String),
     BeginPart(NewPart, String),
     EndPart(EndPart),
+    Check(Check, String),
     WriteSent {
         path: String,
         kind: String,
@@ -62,6 +63,7 @@ impl Record {
         match self {
             Self::BeginPart(part, at) => begin_part(t, run, part, at).map(|()| 0),
             Self::EndPart(part) => end_part(t, run, part).map(|()| 0),
+            Self::Check(check, at) => add_check(t, run, check, at).map(|()| 0),
             Self::WriteSent { path, kind, target, did, did_not, at } => t
                 .prepare_cached(
                     "INSERT INTO write (run, number, path, kind, target, did, did_not, state, sent_at)
@@ -145,6 +147,29 @@ fn end_part(c: &Connection, run: &str, part: &EndPart) -> Result<()> {
         ),
     )?;
     one(known, "part")
+}
+
+/// Its path says that it is a check, so that a step or an item of the same name is another part.
+fn add_check(c: &Connection, run: &str, check: &Check, at: &str) -> Result<()> {
+    let slash = if check.part.is_empty() { "" } else { "/" };
+    let path = format!("{}{slash}check {}", check.part, check.key);
+    execute(
+        c,
+        "INSERT INTO part (run, path, occurrence, kind, key, verdict, started_at, ms, value, error)
+         SELECT ?1, ?2, coalesce(max(occurrence) + 1, 0), 'check', ?3, ?4, ?5, ?6, ?7, ?8
+         FROM part WHERE run = ?1 AND path = ?2",
+        (
+            run,
+            &path,
+            &check.key,
+            check.verdict.as_str(),
+            at,
+            check.ms as i64,
+            (!check.note.is_empty()).then(|| json!({"note": check.note}).to_string()),
+            check.error.as_ref().map(Value::to_string),
+        ),
+    )
+    .map(|_| ())
 }
 
 fn finish_run(c: &Connection, run: &str, end: &EndRun, at: &str) -> Result<()> {

@@ -262,11 +262,12 @@ pub(crate) fn names(c: &Connection) -> Result<Vec<(String, Option<String>)>> {
     rows.collect::<Result<_, _>>().map_err(failed)
 }
 
-/// Keys of the items and checks that failed, or are in doubt, in a run: connections' names, where it went over connections.
+/// Keys of the items that failed, or are in doubt, in a run: connections' names, where it went over connections.
 pub(crate) fn failed_keys(c: &Connection, run: &str) -> Result<Vec<String>> {
     let mut query = c
         .prepare_cached(
-            "SELECT DISTINCT key FROM part WHERE run = ?1 AND key IS NOT NULL AND verdict IN ('failed', 'partial', 'in-doubt')",
+            "SELECT DISTINCT key FROM part WHERE run = ?1 AND kind = 'item' AND key IS NOT NULL
+             AND verdict IN ('failed', 'partial', 'in-doubt')",
         )
         .map_err(failed)?;
     let rows = query.query_map([run], |row| row.get(0)).map_err(failed)?;
