@@ -219,9 +219,11 @@ impl Case {
     /// Whether a target may lack two changes: the password before this one may never have been valid there. What preflight saw
     /// tells; where it saw nothing, what an earlier rotation has left.
     pub(super) fn is_behind(&self, name: &str) -> bool {
+        let lagged =
+            |target: &Value| target["behind"] == true || (self.before.is_some() && target["pwd_last_set"].is_i64());
         match target(&self.rotation, name) {
             Some(target) if self.was_level(target) => false,
-            Some(target) if target["behind"] == true || target["pwd_last_set"].is_i64() => true,
+            Some(target) if lagged(target) => true,
             _ => self.lagging.as_ref().is_some_and(|lagging| lagging.holds(name)),
         }
     }

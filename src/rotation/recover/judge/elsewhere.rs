@@ -215,7 +215,7 @@ impl Judge<'_> {
     async fn replaced_the_write(&self, session: &Session, dn: &str, mark: Option<i64>) -> Result<bool> {
         let limit = self.case.limit(self.request.late).map(|limit| limit + SKEW);
         let set = mark.filter(|_| self.is_newer(mark)).and_then(ticks::moment);
-        if !set.zip(limit).is_some_and(|(set, limit): (OffsetDateTime, _)| set > limit) {
+        if set.zip(limit).is_none_or(|(set, limit): (OffsetDateTime, _)| set <= limit) {
             return Ok(false);
         }
         if self.seen().any(|target| self.case.was_level(target)) {
