@@ -15,6 +15,7 @@ use crate::{
     directory::{self, Identity, Target, outcome},
     error::{Error, Result},
     homes::{self, HomeServer},
+    rotation::recover,
     script::{
         accounts::Turn,
         context::{Context, CredentialState},
@@ -137,6 +138,18 @@ impl SignInGate {
         target.map_or(Ok(()), |target| Err(lagging.refusal(server, target)))
     }
 
+    /// Where somebody insisted, and the target has the new password: the journal of the run that left that open knows it from
+    /// now on. A file server says nothing of its controller.
+    async fn note_arrival(&self, target: &str) {
+        if !self.was_sent || !self.context.world.options.insist {
+            return;
+        }
+        let (version, target, by) = (self.credential, target.to_owned(), self.context.world.who());
+        let note = move |context: &Context| recover::arrived(&context.world.store, version, &target, &by);
+        // What is not noted is refused again, which costs an insistence and nothing else.
+        let _ = self.context.blocking(note).await;
+    }
+
     async fn after(&self, server: &str, outcome: Outcome<'_>) {
         let attempt = self.sent.lock().unwrap_or_else(PoisonError::into_inner).remove(server);
         match outcome {
@@ -194,7 +207,11 @@ impl directory::Gate for SignInGate {
                 Err(error) if outcome::refuses_credential(error) => Outcome::Barred(error),
                 Err(_) => Outcome::Unknown,
             };
+            let is_accepted = matches!(outcome, Outcome::Accepted);
             self.after(&target.to_string(), outcome).await;
+            if is_accepted {
+                self.note_arrival(&target.to_string()).await;
+            }
         })
     }
 }

@@ -7,7 +7,7 @@
 //! - `wire`, `pipe`, `link` and [`session`]: LDAP messages, one after the other, over a socket, signed in;
 //! - [`outcome`]: what a result code and its diagnostic text mean, in Samba's words and in Windows' words;
 //! - [`mod@discover`] (DNS and `cldap`), [`root_dse`], [`check`] (tests of targets, a canary first);
-//! - [`principal`], [`mod@account`], [`mod@policy`], [`password`], [`mod@groups`], [`mod@search`],
+//! - [`principal`], [`mod@account`], [`mod@policy`], [`password`], [`metadata`], [`mod@groups`], [`mod@search`],
 //!   [`mod@certificate`]: the operations.
 //!
 //! Nothing is ever bound, and no password ever sent, over plain LDAP.
@@ -29,6 +29,7 @@ mod fault;
 pub mod filter;
 pub mod groups;
 mod link;
+pub mod metadata;
 pub mod outcome;
 pub mod password;
 mod pipe;
@@ -53,6 +54,7 @@ pub use dns::Dns;
 pub use endpoint::{Endpoint, Limits};
 pub use entry::Entry;
 pub use groups::{Group, add_to_group, groups, remove_from_group, resolve_group};
+pub use metadata::password_version;
 pub use password::{change_password, pwd_last_set, set_password};
 pub use policy::{FineGrained, PasswordPolicy, Policy, policy};
 pub use principal::{Principal, PrincipalKind, resolve};

@@ -1,6 +1,7 @@
 //! Attributes that a directory computes when asked: back-links, per-target counters, decoded states (MS-ADTS 3.1.1.4.5).
 
 use super::{
+    Flavour,
     entry::{Entry, Login, Values, uac},
     policy::{Policy, resultant},
     state::{groups_of, has_member},
@@ -10,9 +11,11 @@ use super::{
 const ON_REQUEST: &[&str] = &[
     "canonicalName",
     "msDS-PSOApplied",
+    "msDS-ReplAttributeMetaData",
     "msDS-ResultantPSO",
     "msDS-User-Account-Control-Computed",
     "msDS-UserPasswordExpiryTimeComputed",
+    "replPropertyMetaData",
     "tokenGroups",
 ];
 
@@ -22,6 +25,7 @@ const ALWAYS: &[&str] = &["badPasswordTime", "badPwdCount", "lastLogon", "member
 /// What one search sees: a target's copy, the time, and what is hidden from whom asks.
 pub(super) struct View<'a> {
     pub copy: &'a [Entry],
+    pub flavour: Flavour,
     pub now: i64,
     pub policy_hidden: bool,
     pub administrator: bool,
@@ -41,6 +45,8 @@ impl View<'_> {
             "badpwdcount" => login(entry, |login| login.bad_count),
             "badpasswordtime" => login(entry, |login| login.bad_time),
             "lastlogon" => login(entry, |login| login.last_logon),
+            "msds-replattributemetadata" if self.flavour == Flavour::Windows => stamp(entry, in_text),
+            "replpropertymetadata" if self.flavour == Flavour::Samba => stamp(entry, in_bytes),
             "msds-resultantpso" if entry.login.is_some() => names(resultant(self.copy, entry).into_iter()),
             "tokengroups" if entry.login.is_some() => {
                 groups_of(self.copy, entry).iter().flat_map(|group| group.values("objectsid")).cloned().collect()
@@ -110,4 +116,21 @@ fn applies(object: &Entry, to: &Entry) -> bool {
 /// One of the numbers that each target keeps for itself.
 fn login(entry: &Entry, read: impl Fn(&Login) -> i64) -> Values {
     entry.login.iter().map(|login| read(login).to_string().into_bytes()).collect()
+}
+
+/// The replication stamp of the password, which is all that the lab has of them: how many times it was set.
+fn stamp(entry: &Entry, show: fn(u32) -> Vec<u8>) -> Values {
+    entry.login.iter().map(|login| show(login.password_changes + 1)).collect()
+}
+
+fn in_text(version: u32) -> Vec<u8> {
+    let name = "<pszAttributeName>unicodePwd</pszAttributeName>";
+    format!("<DS_REPL_ATTR_META_DATA>\n\t{name}\n\t<dwVersion>{version}</dwVersion>\n</DS_REPL_ATTR_META_DATA>\n\0")
+        .into_bytes()
+}
+
+/// One stamp behind the head (form 1, one stamp): `unicodePwd`, its version, when and by whom, of which the lab knows nothing.
+fn in_bytes(version: u32) -> Vec<u8> {
+    let words = [1, 0, 1, 0, 0x0009_005a, version].map(u32::to_le_bytes);
+    [words.as_flattened(), &[0; 40]].concat()
 }

@@ -47,6 +47,8 @@ pub(super) struct Login {
     /// The current password first, then its predecessors.
     pub passwords: Vec<Password>,
     pub password_stamp: u64,
+    /// How many times the password was set, besides the first.
+    pub password_changes: u32,
     pub bad_count: i64,
     pub bad_time: i64,
     pub last_logon: i64,
@@ -115,6 +117,7 @@ impl Entry {
         {
             login.passwords.clone_from(&theirs.passwords);
             login.password_stamp = theirs.password_stamp;
+            login.password_changes = theirs.password_changes;
         }
     }
 

@@ -69,7 +69,7 @@ impl Directory {
             match &change {
                 Change::Link(name, value, present) => after.link(name, value, *present),
                 Change::Set(name, values) => after.set(name, values.clone(), u64::MAX),
-                Change::Passwords(_) => {}
+                Change::Passwords(..) => {}
             }
             changes.push(change);
         }

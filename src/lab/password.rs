@@ -56,7 +56,8 @@ impl Directory {
         passwords.insert(0, Password { text: new, since: now });
         // Three at least: the stale ones are known apart from wrong ones.
         passwords.truncate(policy.history.max(3) as usize);
-        Ok(vec![Change::Passwords(passwords), Change::Set("pwdLastSet", vec![now.to_string().into_bytes()])])
+        let passwords = Change::Passwords(passwords, login.password_changes + 1);
+        Ok(vec![passwords, Change::Set("pwdLastSet", vec![now.to_string().into_bytes()])])
     }
 }
 

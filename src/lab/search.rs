@@ -42,6 +42,7 @@ impl Directory {
         let copy = &world.copies[target];
         let view = View {
             copy,
+            flavour: self.flavour,
             now: self.clock.ticks(),
             policy_hidden: self.policy_hidden,
             administrator: is_administrator(copy, who),

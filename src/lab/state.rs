@@ -48,8 +48,8 @@ pub(super) enum Change {
     Set(&'static str, Values),
     /// A name that joined or left a linked attribute such as `member`.
     Link(&'static str, String, bool),
-    /// The passwords, the current one first.
-    Passwords(Vec<Password>),
+    /// The passwords, the current one first, and how many times one was set.
+    Passwords(Vec<Password>, u32),
 }
 
 /// Changes on their way to the other targets.
@@ -119,10 +119,11 @@ impl World {
             match change {
                 Change::Set(name, values) => entry.set(name, values.clone(), stamp),
                 Change::Link(name, value, present) => entry.link(name, value, *present),
-                Change::Passwords(passwords) => {
+                Change::Passwords(passwords, changes) => {
                     if let Some(login) = entry.login.as_mut().filter(|login| login.password_stamp <= stamp) {
                         login.passwords.clone_from(passwords);
                         login.password_stamp = stamp;
+                        login.password_changes = *changes;
                     }
                 }
             }

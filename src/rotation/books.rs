@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::{lockout::LockoutOptions, report::Stage};
+use super::{lockout::LockoutOptions, recover, report::Stage};
 use crate::{
     directory::{Identity, Session, outcome},
     error::{Error, Result},
@@ -74,6 +74,16 @@ impl Books {
             Some(lagging) if lagging.holds(target) => Err(lagging.refusal(target, target)),
             _ => Ok(()),
         }
+    }
+
+    /// Where somebody insisted on signing in where that is refused, and was right, the journal knows it from now on.
+    pub(super) async fn note_arrival(&self, target: &str, version: CredentialId) {
+        if !self.lockout.insist {
+            return;
+        }
+        let target = target.to_owned();
+        // What is not noted is refused again, which costs an insistence and nothing else.
+        let _ = self.with(move |books| recover::arrived(&books.store, version, &target, &books.who)).await;
     }
 
     /// Counts a password that the directory found wrong otherwise than by a sign-in.

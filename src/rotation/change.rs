@@ -166,6 +166,7 @@ async fn mark_sent(plan: &Plan, books: &Books, recorded: &Recorded) -> Result<()
                 "previous": previous,
                 "mode": plan.mode.as_str(),
                 "pwd_last_set": plan.pinned.before,
+                "password_version": plan.pinned.version,
             });
             let pinned = Some(plan.pinned.name.as_str());
             books.event(&recorded.rotation, Some(Stage::Change), "change-sent", pinned, sent).await

@@ -27,6 +27,8 @@ pub(super) struct Controller {
     domain: String,
     /// `pwdLastSet` of the account before the change, in ticks; `None` where it may not be read.
     pub(super) before: Option<i64>,
+    /// How many times the password was set by then, as this one had heard; read only where the change goes.
+    pub(super) version: Option<u32>,
     /// The other connection of the account that brought it.
     pub(super) of: Option<String>,
 }
@@ -55,7 +57,18 @@ async fn open(endpoint: &Endpoint) -> Result<Controller> {
     let (read_only, server, domain) = (root.is_read_only(), root.server_name.clone(), root.domain());
     let (name, own_name) = (endpoint.target.to_string(), pinned::server_of(&session).await?);
     let endpoint = endpoint.clone();
-    Ok(Controller { endpoint, name, session, read_only, server, own_name, domain, before: None, of: None })
+    Ok(Controller {
+        endpoint,
+        name,
+        session,
+        read_only,
+        server,
+        own_name,
+        domain,
+        before: None,
+        version: None,
+        of: None,
+    })
 }
 
 /// Connects to all targets at once.

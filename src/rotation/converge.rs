@@ -40,13 +40,15 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// Why the previous password is not tried.
 pub(super) const NO_HISTORY: &str = "without a history of passwords the previous one must not be tried";
 
+const OVERTAKEN: &str = "another password was set on it since: this one is not valid there";
+
 /// How it goes on one target.
 pub(super) enum Fate {
     /// Proven.
     Proven,
     /// Nothing was tried, and why.
     Left(String),
-    /// It has the change and refuses the password.
+    /// It refuses the password.
     Refused(String),
 }
 
@@ -146,11 +148,11 @@ pub(super) fn report(target: &str, fate: Fate, begun: Instant) -> TargetReport {
     TargetReport { target: target.to_owned(), verdict, ms: milliseconds(begun.elapsed()), note, connection: None }
 }
 
-/// The journal's word for what came of a target.
+/// The journal's word for what came of a target. Of a refusal it was once `refused-after-convergence`.
 pub(super) fn settled_as(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "converged",
-        Verdict::Failed => "refused-after-convergence",
+        Verdict::Failed => "refused",
         _ => "not-converged",
     }
 }
@@ -182,24 +184,49 @@ impl Following<'_> {
     }
 
     /// One bind on a target that has the change.
-    pub(super) async fn prove(&self, other: &Controller) -> Fate {
+    async fn prove(&self, other: &Controller) -> Fate {
+        match self.bind_once(other).await {
+            Err(by) => Fate::Left(format!("it has the change, and was not tried because {by} refused the password")),
+            Ok(Ok(_)) => Fate::Proven,
+            Ok(Err(error)) if outcome::refuses_credential(&error) => {
+                Fate::Refused(format!("it has the change and refuses the password: {error}"))
+            }
+            Ok(Err(error)) => Fate::Left(format!("it has the change, and the password could not be tried: {error}")),
+        }
+    }
+
+    /// One bind on a target of which nobody could tell whether it has the change: only when that was accepted is it proven.
+    /// One that asks another server before it refuses takes what it has not got itself.
+    pub(super) async fn try_unread(&self, other: &Controller) -> Fate {
+        let session = match self.bind_once(other).await {
+            Err(by) => return Fate::Left(format!("not tried because {by} refused the password")),
+            Ok(Ok(session)) => session,
+            Ok(Err(error)) if outcome::refuses_credential(&error) => return Fate::Refused(error.to_string()),
+            Ok(Err(error)) => return Fate::Left(format!("the password could not be tried: {error}")),
+        };
+        match directory::pwd_last_set(&session, self.dn).await {
+            Ok(seen) if seen < self.mark => Fate::Left("another server takes the password for it: it lags".to_owned()),
+            Ok(seen) if seen > self.mark => Fate::Left(OVERTAKEN.to_owned()),
+            _ => Fate::Proven,
+        }
+    }
+
+    /// One sign-in with the candidate, unless a target has refused that: the error is its name.
+    async fn bind_once(&self, other: &Controller) -> Result<Result<Session>, String> {
         let opened = pinned::again(other, Was::LookedAt).await;
         let mut refused = self.refused.lock().await;
         if let Some(by) = &refused.candidate {
-            return Fate::Left(format!("it has the change, and was not tried because {by} refused the password"));
+            return Err(by.clone());
         }
-        let signed_in = match opened {
-            Ok(session) => self.books.sign_in(&session, &self.candidate, self.principal, Some(self.version)).await,
-            Err(error) => Err(error),
+        let session = match opened {
+            Ok(session) => session,
+            Err(error) => return Ok(Err(error)),
         };
-        match signed_in {
-            Ok(()) => Fate::Proven,
-            Err(error) if outcome::refuses_credential(&error) => {
-                refused.candidate = Some(other.name.clone());
-                Fate::Refused(format!("it has the change and refuses the password: {error}"))
-            }
-            Err(error) => Fate::Left(format!("it has the change, and the password could not be tried: {error}")),
+        let signed_in = self.books.sign_in(&session, &self.candidate, self.principal, Some(self.version)).await;
+        if signed_in.as_ref().is_err_and(outcome::refuses_credential) {
+            refused.candidate = Some(other.name.clone());
         }
+        Ok(signed_in.map(|()| session))
     }
 
     /// Ends when the target has the change; the error says why nobody waits any longer.
@@ -211,7 +238,7 @@ impl Following<'_> {
             match timeout_at(self.deadline, directory::pwd_last_set(session, self.dn)).await {
                 Ok(Ok(seen)) if seen == self.mark => return Ok(()),
                 Ok(Ok(seen)) if seen > self.mark => {
-                    return Err("another password was set on it since: this one is not valid there".to_owned());
+                    return Err(OVERTAKEN.to_owned());
                 }
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) if again.is_none() && error.code() != "ad.no_rights" => {

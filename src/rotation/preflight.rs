@@ -132,6 +132,7 @@ async fn look_at_all(request: &Request, books: &Books, sequel: Option<&Sequel>) 
     };
     sequel::refuse_impossible(&known, request, &open[pinned].session, &stored, books).await?;
     open[pinned].before = mark(&open[pinned].session, &known.account.principal.dn).await?;
+    open[pinned].version = directory::password_version(&open[pinned].session, &known.account.principal.dn).await?;
     let Found { connections, others: dependents } = dependents::find(request, &stored, &known, books).await?;
     let mut connections = dependents::join(request, connections, &mut open, &mut down).await?;
     let (pinned, others) = others(request, books, &stored, &known, open, (pinned, canary), &mut down).await?;
@@ -200,6 +201,7 @@ async fn sign_in(request: &Request, books: &Books, stored: &Stored, controller: 
     let Reader { identity, principal, version, is_own } = reader(request, stored)?;
     books.refuse_lagging(&controller.name, version).await?;
     let Err(error) = books.sign_in(&controller.session, &identity, principal, Some(version)).await else {
+        books.note_arrival(&controller.name, version).await;
         return Ok(());
     };
     let error = error.context(format!("{} cannot sign in on {}", identity.name, controller.name));

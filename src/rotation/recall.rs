@@ -105,6 +105,9 @@ async fn look(request: &Request, books: &Books) -> Staged<Found> {
     let sign_in = async |on: &Controller| {
         books.refuse_lagging(&on.name, version.id).await?;
         let signed_in = books.sign_in(&on.session, &identity, principal, Some(version.id)).await;
+        if signed_in.is_ok() {
+            books.note_arrival(&on.name, version.id).await;
+        }
         signed_in.map_err(|error| error.context(format!("version {} does not sign in either", version.version)))
     };
     let canary = controllers::first_writable(&open)?;

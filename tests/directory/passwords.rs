@@ -2,7 +2,8 @@
 
 use libretto::{
     directory::{
-        PrincipalKind, Session, account, change_password, disable, enable, pwd_last_set, resolve, set_password,
+        PrincipalKind, Session, account, change_password, disable, enable, password_version, pwd_last_set, resolve,
+        set_password,
     },
     verdict::Verdict,
 };
@@ -30,6 +31,18 @@ async fn a_reset_sets_the_password_and_arrives_everywhere() {
         pwd_last_set(&other, &user.dn).await.is_ok_and(|ticks| ticks == after)
     })
     .await;
+}
+
+/// By replication metadata, which an account may read of itself.
+#[tokio::test]
+async fn how_often_a_password_was_set_is_told() {
+    let user = Admin::new().await.user("often").await;
+    let session = administrator().await;
+    let before = password_version(&session, &user.dn).await.unwrap().expect("it may be read");
+    set_password(&session, &user.dn, &secret(NEW)).await.unwrap();
+    assert_eq!(password_version(&session, &user.dn).await.unwrap(), Some(before + 1));
+    let own = Session::connect(&controller(1), &user.identity(NEW)).await.unwrap();
+    assert_eq!(password_version(&own, &user.dn).await.unwrap(), Some(before + 1));
 }
 
 #[tokio::test]

@@ -54,3 +54,26 @@ async fn the_next_rotation_does_not_sign_in_there_either() {
     let tested = rig.run(&["connections", "test", "corp", "--json"]);
     assert!(!codes(&tested, "check-finished").contains(&"rotation.not_converged".to_owned()), "{}", tested.text());
 }
+
+/// Once it has come, whoever insists proves that it has, and nobody has to insist again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_that_was_accepted_settles_where_it_had_not_arrived() {
+    let rig = Rig::new(3, &["replication=2s"]);
+    rig.add("corp", rig.lab.service_account().0, "env:SERVICE", &rig.addresses());
+    let rotated = rig.run(&["run", "reset_ad_creds", "connection=corp", "rotate=true", "--wait", "300ms"]);
+    assert_eq!(rotated.code, Some(4), "{}", rotated.text());
+    let set = read(&mut administrator(&rig.lab, 1).await, SERVICE, "pwdLastSet").await;
+    for target in [2, 3] {
+        let has_it = async || read(&mut administrator(&rig.lab, target).await, SERVICE, "pwdLastSet").await == set;
+        crate::lab::until("it has come", has_it).await;
+    }
+    let tested = rig.run(&["connections", "test", "corp", "--json"]);
+    assert_eq!(tested.code, Some(4), "nobody knows that it has: {}", tested.text());
+    let insisted = rig.run(&["connections", "test", "corp", "--insist", "--json"]);
+    assert_eq!(insisted.code, Some(0), "{}", insisted.text());
+    let tested = rig.run(&["connections", "test", "corp", "--json"]);
+    assert_eq!(tested.code, Some(0), "{}", tested.text());
+    let nothing = rig.run(&["recover", "--json"]);
+    assert!(!nothing.text().contains("settled") && nothing.code == Some(0), "{}", nothing.text());
+    assert_eq!(counted(&rig).await, ["0"; 3]);
+}

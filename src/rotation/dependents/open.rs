@@ -81,7 +81,7 @@ fn targets(events: &[RotationEvent]) -> Verdict {
     for event in events {
         let verdict = match event.what.as_str() {
             "not-converged" => Verdict::Inconclusive,
-            "refused-after-convergence" => Verdict::Failed,
+            "refused" | "refused-after-convergence" => Verdict::Failed,
             "converged" | "target-gone" => Verdict::Ok,
             _ => continue,
         };

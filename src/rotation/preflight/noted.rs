@@ -51,7 +51,10 @@ pub(super) fn before(
 ) -> Value {
     let answering = std::iter::once(pinned).chain(others);
     let mut targets: Vec<Value> = answering
-        .map(|one| json!({"target": one.name, "pwd_last_set": one.before, "read_only": one.read_only}))
+        .map(|one| {
+            let (target, server) = (&one.name, &one.own_name);
+            json!({"target": target, "server": server, "pwd_last_set": one.before, "read_only": one.read_only})
+        })
         .collect();
     targets.extend(down.iter().map(|down| json!({"target": down.target, "down": down.error.message()})));
     json!({

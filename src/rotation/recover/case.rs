@@ -12,7 +12,7 @@ use crate::{
     rotation::{open_dependents, sequel},
     store::{
         Store,
-        journal::{self, Rotation, RotationEvent},
+        journal::{self, Lagging, Rotation, RotationEvent},
         rows::CredentialId,
     },
     verdict::Verdict,
@@ -59,6 +59,10 @@ pub(super) struct Case {
     pub(super) server: Option<String>,
     /// `pwdLastSet` there before the write.
     pub(super) before: Option<i64>,
+    /// How many times it had been set there by then, by replication metadata.
+    pub(super) password_version: Option<u32>,
+    /// Where the password before the candidate may not have arrived, by the journal of an earlier rotation.
+    lagging: Option<Lagging>,
     /// Whether the write was acknowledged.
     pub(super) acknowledged: bool,
     /// When it was: it had landed by then.
@@ -108,6 +112,8 @@ impl Case {
             Some(sent) => sent.data["pwd_last_set"].as_i64(),
             None => target(&rotation, &pinned).and_then(|target| target["pwd_last_set"].as_i64()),
         };
+        let password_version = sent.and_then(|sent| u32::try_from(sent.data["password_version"].as_u64()?).ok());
+        let lagging = older.first().map(|older| journal::lagging(store, older.id)).transpose()?.flatten();
         let number = sent.map_or(0, |sent| sent.number);
         let acknowledgement = last(&events, "change-acknowledged").filter(|event| event.number > number);
         let (acknowledged, landed_by) =
@@ -127,6 +133,8 @@ impl Case {
             pinned,
             server,
             before,
+            password_version,
+            lagging,
             acknowledged,
             landed_by,
             brings_back,
@@ -139,10 +147,14 @@ impl Case {
         Ok(case)
     }
 
+    /// Whether anything of it is left to do once it has ended.
+    pub(super) fn lacks(&self) -> bool {
+        !self.pending().is_empty() || !self.open.is_empty() || self.half_revoked().is_some()
+    }
+
     fn stand(&self) -> Standing {
         if self.rotation.finished_at.is_some() {
-            let lacks = !self.pending().is_empty() || !self.open.is_empty() || self.half_revoked().is_some();
-            let lagging = self.candidate.state == State::Current && (lacks || self.ended_short());
+            let lagging = self.candidate.state == State::Current && (self.lacks() || self.ended_short());
             return if lagging { Standing::Lagging } else { Standing::Ended };
         }
         match last(&self.events, "judged") {
@@ -162,8 +174,10 @@ impl Case {
 
     /// The targets beside the pinned one that nobody has proven, and that are some still.
     pub(super) fn pending(&self) -> Vec<String> {
-        let targets = self.rotation.before["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let names = targets.iter().filter_map(|target| target["target"].as_str()).filter(|name| *name != self.pinned);
+        let names = targets(&self.rotation)
+            .iter()
+            .filter_map(|target| target["target"].as_str())
+            .filter(|name| *name != self.pinned);
         let proven = |name: &str| {
             self.events.iter().any(|event| event.what == "converged" && event.target.as_deref() == Some(name))
         };
@@ -202,9 +216,23 @@ impl Case {
         self.rotation.before["policy"]["history"].as_u64().is_some_and(|history| history > 0)
     }
 
-    /// Whether a target may lack two changes: the password before this one may never have been valid there.
+    /// Whether a target may lack two changes: the password before this one may never have been valid there. What preflight saw
+    /// tells; where it saw nothing, what an earlier rotation has left.
     pub(super) fn is_behind(&self, name: &str) -> bool {
-        target(&self.rotation, name).is_some_and(|target| target["behind"] == true)
+        let lagged =
+            |target: &Value| target["behind"] == true || (self.before.is_some() && target["pwd_last_set"].is_i64());
+        match target(&self.rotation, name) {
+            Some(target) if self.was_level(target) => false,
+            Some(target) if lagged(target) => true,
+            _ => self.lagging.as_ref().is_some_and(|lagging| lagging.holds(name)),
+        }
+    }
+
+    /// Whether a target of preflight's had the password that the pinned one had before the write. 0 is that it must be changed,
+    /// whichever it is.
+    pub(super) fn was_level(&self, target: &Value) -> bool {
+        let set = target["pwd_last_set"].as_i64().filter(|set| *set != 0);
+        set.is_some() && set == self.before && target["behind"] != true
     }
 
     /// When no write of it can land any more.
@@ -236,7 +264,12 @@ pub(super) fn moment(text: &str) -> Option<OffsetDateTime> {
 }
 
 fn target<'a>(rotation: &'a Rotation, name: &str) -> Option<&'a Value> {
-    rotation.before["targets"].as_array()?.iter().find(|target| target["target"] == name)
+    targets(rotation).iter().find(|target| target["target"] == name)
+}
+
+/// The targets as preflight saw them.
+pub(super) fn targets(rotation: &Rotation) -> &[Value] {
+    rotation.before["targets"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 fn unreadable(rotation: &Rotation) -> Error {

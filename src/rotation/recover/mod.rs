@@ -9,6 +9,7 @@
 //! `conn::set_credentials` keeps until a target can be asked.
 
 mod administrator;
+mod arrived;
 mod case;
 mod gone;
 mod judge;
@@ -40,6 +41,7 @@ use crate::{
     verdict::Verdict,
 };
 use administrator::Administrator;
+pub use arrived::arrived;
 use case::{Case, Standing};
 use judge::Judge;
 use settle::Settling;

@@ -23,8 +23,8 @@ use crate::{
 /// Why a target is left as it is.
 const REFUSED_BEFORE: &str = "it refused the password before: not tried again";
 const NO_PREVIOUS: &str = "no administrative connection is named, and no previous password of the account is kept";
-const BEHIND: &str =
-    "it may lack two changes, so the previous password may never have been valid there and must not be tried";
+const BEHIND: &str = "it may lack two changes, so the previous password may never have been valid there and must not be tried: \
+                      once it surely has them, --insist signs in with the new one";
 
 /// Looks at each target that is not proven.
 pub(super) async fn look(settling: &Settling<'_>, session: Option<Session>) -> Result<Vec<TargetReport>> {
@@ -165,7 +165,7 @@ async fn fate(
 ) -> Fate {
     let Settling { request, case, administrator, books, .. } = settling;
     let reader = match reader {
-        Ok(reader) if reader.is_own && case.is_behind(&one.name) => return Fate::Left(BEHIND.to_owned()),
+        Ok(reader) if reader.is_own && case.is_behind(&one.name) => return behind(settling, following, one).await,
         Ok(reader) => reader,
         Err(why) => return Fate::Left((*why).to_owned()),
     };
@@ -183,8 +183,24 @@ async fn fate(
     match signed_in {
         Ok(()) => following.follow(one).await,
         // What lags would take it.
-        Err(error) if reader.is_own && error.code() == "ad.wrong_password" => following.prove(one).await,
+        Err(error) if reader.is_own && error.code() == "ad.wrong_password" => match following.try_unread(one).await {
+            Fate::Refused(error) => Fate::Refused(format!(
+                "it refuses the previous password and the new one, as if another was set: {error}"
+            )),
+            fate => fate,
+        },
         Err(error) => Fate::Left(format!("it could not be looked at: {error}")),
+    }
+}
+
+/// The previous password says nothing there. Whoever insists says that the new one has come.
+async fn behind(settling: &Settling<'_>, following: &Following<'_>, one: &Controller) -> Fate {
+    if !settling.request.insist {
+        return Fate::Left(BEHIND.to_owned());
+    }
+    match following.try_unread(one).await {
+        Fate::Refused(error) => Fate::Left(format!("it refuses the new password, which may not have come: {error}")),
+        fate => fate,
     }
 }
 
@@ -197,5 +213,5 @@ fn not_again(by: &str) -> String {
 
 fn was_refused(case: &Case, target: &str) -> bool {
     let mut of_target = case.events.iter().rev().filter(|event| event.target.as_deref() == Some(target));
-    of_target.next().is_some_and(|event| event.what == "refused-after-convergence")
+    of_target.next().is_some_and(|event| matches!(event.what.as_str(), "refused" | "refused-after-convergence"))
 }

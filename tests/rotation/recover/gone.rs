@@ -6,21 +6,21 @@ use crate::support::relay::Relay;
 const SET: &str = "Set-By-An-Administrator-1";
 
 /// The first target by a name that can be led elsewhere, and the others as they are.
-fn over(rig: &Rig, relay: &Relay) -> Vec<Endpoint> {
+pub fn over(rig: &Rig, relay: &Relay) -> Vec<Endpoint> {
     let limits = Limits { operation: Duration::from_millis(500), ..Limits::default() };
     let mut endpoints = endpoints(rig.connection.ad().unwrap(), limits);
     endpoints[0] = endpoints[0].at(Target::parse(&relay.address().to_string()).unwrap());
     endpoints
 }
 
-fn over_admin(rig: &Rig) -> Via {
+pub fn over_admin(rig: &Rig) -> Via {
     let (name, password) = rig.lab.administrator();
     let identity = Identity { name: name.to_owned(), password: password.clone() };
     administering(&rig.store, &connection::get(&rig.store, "admin", &Scope::all()).unwrap(), identity)
 }
 
 /// An address where nobody listens.
-async fn nobody() -> std::net::SocketAddr {
+pub async fn nobody() -> std::net::SocketAddr {
     tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
@@ -116,7 +116,7 @@ async fn where_an_earlier_change_has_not_arrived_a_password_that_is_set_there_se
 }
 
 /// Holds the line as soon as the change was announced.
-struct Cut<'a>(&'a Relay);
+pub struct Cut<'a>(pub &'a Relay);
 
 impl Observer for Cut<'_> {
     fn stage_ended(&self, _: &StageReport, _: Option<&Error>) {}

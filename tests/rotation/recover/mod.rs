@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod abandoned_sequels;
+mod behind;
 mod claims;
 mod given;
 mod gone;
@@ -13,6 +14,7 @@ mod revoked;
 mod servers;
 mod spent;
 mod targets;
+mod unseen;
 
 pub use libretto::rotation::recover::Request as Recovery;
 use libretto::rotation::recover::{LATE, Onlooker, Recovered, Unfinished, recover, unfinished};
@@ -23,13 +25,15 @@ use super::*;
 #[derive(Default)]
 pub struct Ear {
     pub told: Mutex<Vec<String>>,
+    pub notes: Mutex<Vec<String>>,
     pub settled: Mutex<Vec<String>>,
     pub hurry_at_wait: Option<CancellationToken>,
 }
 
 impl Onlooker for Ear {
-    fn told(&self, what: &str, _: &str) {
+    fn told(&self, what: &str, note: &str) {
         self.told.lock().unwrap().push(what.to_owned());
+        self.notes.lock().unwrap().push(note.to_owned());
         if let Some(hurry) = self.hurry_at_wait.as_ref().filter(|_| what == "wait") {
             hurry.cancel();
         }

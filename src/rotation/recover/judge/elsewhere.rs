@@ -6,11 +6,13 @@
 //! - the candidate signs in: the write landed, and was passed on;
 //! - a password was set when the write could land no more, and an earlier or a given secret is that password: it replaces the
 //!   write wherever that one has landed. Of two changes that meet the one stays that comes after more of them, and only of
-//!   as many the later one (MS-ADTS 3.1.1.3.1.5.2: version, then time). So the server must have had, before the write, the
-//!   password that the pinned one had.
+//!   as many the later one (MS-ADTS 3.1.1.3.1.5.2: version, then time). So preflight must have seen on that very server the
+//!   password that the pinned one had; or its replication metadata must tell that the password was set as often as with the write.
 //!
 //! That is also how a transaction is settled whose server is gone for good: an administrator sets a password on one that is
 //! left.
+//!
+//! What is tried there may be wrong, so the first server that refuses a password is the last one to be asked.
 
 use std::{net::IpAddr, sync::PoisonError};
 
@@ -20,9 +22,12 @@ use time::OffsetDateTime;
 use super::{Judge, Judgement};
 use crate::{
     connection::credentials::{Credential, SKEW},
-    directory::{Endpoint, Session, ticks},
+    directory::{self, Endpoint, Session, ticks},
     error::{Error, Result},
-    rotation::controllers::{self, Controller},
+    rotation::{
+        controllers::{self, Controller},
+        recover::case,
+    },
 };
 
 /// A server that is asked instead of the pinned one.
@@ -55,6 +60,12 @@ impl Judge<'_> {
             return Err(why);
         }
         for other in self.others().await {
+            if self.has_met_a_refusal() {
+                let by = self.place();
+                let told = format!("{by} refused a password, and one server that does is enough: no other is asked");
+                self.onlooker.told("elsewhere", &told);
+                break;
+            }
             let asked = format!("{} does not answer: {} is asked instead", self.case.pinned, other.endpoint.target);
             self.onlooker.told("elsewhere", &asked);
             match Box::pin(self.elsewhere(other, why.clone())).await {
@@ -97,12 +108,13 @@ impl Judge<'_> {
     async fn elsewhere(&self, other: Elsewhere, why: Error) -> Result<Judgement> {
         *self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = Some(other);
         let mut mark = None;
-        if let Some((session, dn)) = self.over_via().await? {
-            mark = self.mark(&session, &dn).await?;
+        let via = self.over_via().await?;
+        if let Some((session, dn)) = &via {
+            mark = self.mark(session, dn).await?;
             if !self.is_newer(mark) {
                 return Err(why);
             }
-            self.refuse_barred(&session, &dn).await?;
+            self.refuse_barred(session, dn).await?;
         }
         if let Some(given) = &self.case.given
             && let Some(session) = self.attempt(given, mark).await?
@@ -123,9 +135,14 @@ impl Judge<'_> {
         if let Some(session) = self.candidate(mark).await? {
             return self.weigh_arrived(session, why).await;
         }
-        for older in self.case.older.iter().filter(|_| self.replaced_the_write(mark) && !self.is_graced(mark)) {
-            if self.attempt(older, mark).await?.is_some() {
-                return Ok(self.older_is_valid(older));
+        if let Some((session, dn)) = &via
+            && !self.is_graced(mark)
+            && self.replaced_the_write(session, dn, mark).await?
+        {
+            for older in &self.case.older {
+                if self.attempt(older, mark).await?.is_some() {
+                    return Ok(self.older_is_valid(older));
+                }
             }
         }
         Err(why)
@@ -134,9 +151,8 @@ impl Judge<'_> {
     /// Reads there as the account itself, with the password before the change, which what lags takes, and what does not for a
     /// while where a history is kept. `None`: a later one was set there.
     async fn with_the_one_before(&self, why: &Error) -> Result<Option<Judgement>> {
-        let Some(older) = self.case.older.first().filter(|_| self.case.has_history() && !self.is_second()) else {
-            return Err(why.clone());
-        };
+        let may_be_wrong = !self.case.has_history() || self.is_second() || self.is_behind();
+        let Some(older) = self.case.older.first().filter(|_| !may_be_wrong) else { return Err(why.clone()) };
         let Some(session) = self.attempt(older, None).await? else { return Ok(None) };
         if self.was_set_last(&session, true).await? {
             return Ok(Some(self.older_is_valid(older)));
@@ -162,7 +178,7 @@ impl Judge<'_> {
         let dn = self.dn(session).await?;
         let mark = self.mark(session, &dn).await?;
         let is_graced = if is_former { self.is_graced(mark) } else { self.is_given_overtaken(mark) };
-        Ok(self.replaced_the_write(mark) && !is_graced)
+        Ok(!is_graced && self.replaced_the_write(session, &dn, mark).await?)
     }
 
     fn older_is_valid(&self, older: &Credential) -> Judgement {
@@ -175,20 +191,19 @@ impl Judge<'_> {
         mark.zip(self.case.before).is_some_and(|(now, before)| now > before)
     }
 
-    /// Whether the server had, before the write, the password that the pinned one had: as preflight saw it there, or, where it
-    /// saw another server under that name, on every target.
-    fn was_level(&self) -> bool {
-        let targets = self.case.rotation.before["targets"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let is_level = |target: &Value| {
-            target["pwd_last_set"].as_i64().is_some_and(|set| Some(set) == self.case.before) && target["behind"] != true
-        };
-        let place = self.place();
-        if place != self.case.pinned
-            && let Some(own) = targets.iter().find(|target| target["target"] == place.as_str())
-        {
-            return is_level(own);
-        }
-        !self.is_second() && targets.iter().all(|target| target["pwd_last_set"].is_null() || is_level(target))
+    /// The server as preflight saw it, by each name that it had. A name may have led to another one then.
+    fn seen(&self) -> impl Iterator<Item = &Value> {
+        let (place, server) = (self.place(), self.server().unwrap_or_default());
+        case::targets(&self.case.rotation).iter().filter(move |target| match target["server"].as_str() {
+            Some(seen) => seen.eq_ignore_ascii_case(&server),
+            None => place != self.case.pinned && target["target"] == place.as_str(),
+        })
+    }
+
+    /// Whether it may lack the change before the write as well: then the password before that may never have been valid there.
+    fn is_behind(&self) -> bool {
+        let mut names = self.seen().filter_map(|target| target["target"].as_str());
+        self.case.is_behind(&self.place()) || names.any(|name| self.case.is_behind(name))
     }
 
     /// Whether the write was the second of two.
@@ -196,9 +211,37 @@ impl Judge<'_> {
         ["undo_of", "revoke_of"].iter().any(|key| !self.case.rotation.options[key].is_null())
     }
 
-    fn replaced_the_write(&self, mark: Option<i64>) -> bool {
+    /// Whether the password that is set there stays wherever the write has landed.
+    async fn replaced_the_write(&self, session: &Session, dn: &str, mark: Option<i64>) -> Result<bool> {
         let limit = self.case.limit(self.request.late).map(|limit| limit + SKEW);
         let set = mark.filter(|_| self.is_newer(mark)).and_then(ticks::moment);
-        self.was_level() && set.zip(limit).is_some_and(|(set, limit): (OffsetDateTime, _)| set > limit)
+        if set.zip(limit).is_none_or(|(set, limit): (OffsetDateTime, _)| set <= limit) {
+            return Ok(false);
+        }
+        if self.seen().any(|target| self.case.was_level(target)) {
+            return Ok(true);
+        }
+        self.has_as_many_changes(session, dn).await
+    }
+
+    /// Whether the password was set as often there as on the pinned server, the write included; says so where it was not.
+    async fn has_as_many_changes(&self, session: &Session, dn: &str) -> Result<bool> {
+        let heard = directory::password_version(session, dn).await.map_err(|error| self.unasked(&error))?;
+        let server = self.server().unwrap_or_default();
+        let note = match heard.zip(self.case.password_version) {
+            None => format!(
+                "{server} is one that nobody had looked at before the write, and how often the password was set may not be read \
+                 (replication metadata): it may have lagged, so what was set there since proves nothing"
+            ),
+            Some((heard, before)) => match before.saturating_add(1).saturating_sub(heard) {
+                0 => return Ok(true),
+                lacks => format!(
+                    "{server} lacks {lacks} of the changes of the password that the server of the write had, so what was set there \
+                     would not last: have it set there once more for each, the one that is given last"
+                ),
+            },
+        };
+        self.onlooker.told("elsewhere", &note);
+        Ok(false)
     }
 }

@@ -70,6 +70,12 @@ impl Judge<'_> {
             && (mark.is_none() || self.could_land(OffsetDateTime::now_utc()))
     }
 
+    /// Whether this recovery was refused a password.
+    pub(super) fn has_met_a_refusal(&self) -> bool {
+        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.iter().any(|refusal| !refusal.is_of_before)
+    }
+
     pub(super) fn refused(&self, refusal: Refusal) {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(refusal);
     }
