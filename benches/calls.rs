@@ -105,6 +105,24 @@ fn engine() -> Vec<Vec<String>> {
     let script =
         interpreter.read(&library, source.clone()).unwrap_or_else(|_| panic!("a bundled script does not parse"));
     let lines = source.text.lines().count();
+    let long = |lines: usize| {
+        let text: String = (0..lines)
+            .flat_map(|n| {
+                [
+                    "fn f".to_owned(),
+                    n.to_string(),
+                    "() { f".to_owned(),
+                    ((n + 1) % lines).to_string(),
+                    "() }\n".to_owned(),
+                ]
+            })
+            .collect();
+        let script = interpreter.read(&library, Source { text, ..source.clone() });
+        let script = script.unwrap_or_else(|_| panic!("a long script does not parse"));
+        let begun = Instant::now();
+        drop(interpreter.check(&script));
+        short(begun.elapsed())
+    };
     vec![
         vec!["engine with all operations".to_owned(), time(Box::new(|| drop(api::interpreter(&limits))))],
         vec![
@@ -112,6 +130,8 @@ fn engine() -> Vec<Vec<String>> {
             time(Box::new(|| drop(interpreter.read(&library, source.clone())))),
         ],
         vec!["check it".to_owned(), time(Box::new(|| drop(interpreter.check(&script))))],
+        vec!["check 2,000 functions that call each other, once".to_owned(), long(2000)],
+        vec!["check 20,000 of them, once".to_owned(), long(20_000)],
     ]
 }
 

@@ -1,9 +1,9 @@
 //! `batch::each`: the same for every item, many at a time, one record per item in order.
 
+mod items;
+
 use std::{
     cell::RefCell,
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -11,8 +11,8 @@ use std::{
 use futures_util::{StreamExt, stream};
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map};
 
+use self::items::{Item, identify, own_copies};
 use crate::{
-    connection::Connection,
     script::{
         diagnose::{failure, verdict_of},
         fiber::{self, Fiber, SCRIPT_STACK},
@@ -20,7 +20,6 @@ use crate::{
         task::{Ending, Task},
         value::{self, Fields, Span},
     },
-    secret::redact::redact,
     store::{
         events::{Counts, Event, Failure},
         ledger::{EndPart, NewPart},
@@ -68,14 +67,6 @@ impl Options {
         }
         Ok(Self { limit: limit as usize, timeout: timeout.filter(|timeout| !timeout.is_zero()) })
     }
-}
-
-/// One item, from its place in the list to its record.
-struct Item {
-    index: usize,
-    key: String,
-    occurrence: u32,
-    value: Dynamic,
 }
 
 fn each(call: &Call, values: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>> {
@@ -263,56 +254,4 @@ impl Batch {
         };
         record.into()
     }
-}
-
-/// Gives each item its key, by default its value without secrets, and tells equal keys apart by their occurrence.
-fn identify(items: Array) -> impl Iterator<Item = Item> {
-    // By hash: ten thousand keys held twice would be a megabyte. Two keys of one hash would only count as equal ones.
-    let mut seen: HashMap<u64, u32> = HashMap::new();
-    items.into_iter().enumerate().map(move |(index, value)| {
-        let value = value.flatten();
-        let key = match value.read_lock::<Connection>() {
-            Some(connection) => connection.name.clone(),
-            None => match value::to_json(&value) {
-                serde_json::Value::String(text) => text,
-                other => other.to_string(),
-            },
-        };
-        let key = redact(&key).into_owned();
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let next = seen.entry(hasher.finish()).or_insert(0);
-        let occurrence = *next;
-        *next += 1;
-        Item { index, key, occurrence, value }
-    })
-}
-
-/// Captured variables are shared with the code around the batch. Each becomes a read-only copy, so that an item that
-/// changes one gets an error and not a lost update.
-fn own_copies(body: &FnPtr) -> FnPtr {
-    let mut body = body.clone();
-    for captured in body.iter_curry_mut() {
-        // Shared as the language shares what a closure captures: it looks for the mark inside, and nowhere else.
-        *captured = deep_copy(captured).into_read_only().into_shared();
-    }
-    body
-}
-
-fn deep_copy(value: &Dynamic) -> Dynamic {
-    let value = value.flatten_clone();
-    if let Some(array) = value.read_lock::<Array>() {
-        return array.iter().map(deep_copy).collect::<Array>().into();
-    }
-    if let Some(map) = value.read_lock::<Map>() {
-        return map.iter().map(|(name, value)| (name.clone(), deep_copy(value))).collect::<Map>().into();
-    }
-    if let Some(function) = value.read_lock::<FnPtr>() {
-        let mut function = function.clone();
-        for captured in function.iter_curry_mut() {
-            *captured = deep_copy(captured);
-        }
-        return function.into();
-    }
-    value
 }

@@ -67,6 +67,9 @@ impl SignInGate {
     }
 
     async fn before(&self, server: &str, protocol: Protocol) -> Result<()> {
+        if protocol == Protocol::Smb {
+            self.refuse_doubted()?;
+        }
         self.refuse_lagging(server, protocol)?;
         self.refuse_unsettled(server, protocol).await?;
         let accounts = &self.context.world.accounts;
@@ -104,6 +107,14 @@ impl SignInGate {
             "rotation.budget_spent" if !world.accounts.budget_spent(&self.account) => again(&error),
             _ => error,
         })
+    }
+
+    /// Where a target of the connection is not trusted or is of another domain, a file server may be somebody else's too.
+    fn refuse_doubted(&self) -> Result<()> {
+        let Some(why) = self.context.world.accounts.doubted(self.connection.id) else { return Ok(()) };
+        let said = format!("not tried: the password goes to no file server, because {}", why.message());
+        let error = Error::not_started("home.not_tried", said).with("cause", why.code());
+        Err(why.remedy().into_iter().fold(error, Error::hint))
     }
 
     /// A controller that lags would count the new password as a wrong one; a file server may ask just that controller.

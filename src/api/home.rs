@@ -39,7 +39,7 @@ pub(super) fn namespace() -> Namespace {
                 signature: "test_servers(conn: connection, options?: map) -> array of reports",
                 grant: Some("home:test"),
                 doc: "Tests every home-directory server of the connection. A credential that one of them refuses, or that a domain controller \
-                      refused earlier in the run, is tried nowhere else.",
+                      refused earlier in the run, is tried nowhere else; none is after a target was not trusted or of another domain.",
                 example: r#"for report in home::test_servers(conn::get("lab-ad")) { print(`${report.server} ${report.verdict}`) }"#,
             },
             test_servers,
@@ -100,7 +100,7 @@ async fn test(
     for server in absent {
         let why = missing(&server).map(|missing| missing.why.clone()).unwrap_or_default();
         let error = Error::skipped("home.no_lab_server", format!("the lab has no server for {server}: {why}"));
-        reports.push(ServerReport::skipped(server, error));
+        reports.push(ServerReport::left_out(server, error));
     }
     if !present.is_empty() {
         reports.extend(test_present(context, connection, &present, options).await?);
@@ -142,7 +142,13 @@ async fn test_present(
     servers: &[HomeServer],
     options: Option<TestOptions>,
 ) -> Result<Vec<ServerReport>> {
-    let sign_in = credentials::sign_in(context, connection).await?;
+    let sign_in = match credentials::sign_in(context, connection).await {
+        // What a controller said stays what is wrong.
+        Err(error) if error.code() == "connection.refused_before" => {
+            return Ok(servers.iter().map(|server| ServerReport::left_out(server.clone(), error.clone())).collect());
+        }
+        sign_in => sign_in?,
+    };
     let identity = Identity::new(sign_in.username.clone(), sign_in.password.clone())?;
     let options = Options {
         probe: options.is_some_and(|options| options.probe),

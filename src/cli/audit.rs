@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{Session, args::AuditCommand, complain};
 use crate::{
     error::{Error, Result},
+    report::Sources,
     run::exit_code,
     store::{
         audit::{self, Chain},
@@ -46,7 +47,7 @@ fn verify(session: &Session, file: Option<&Path>, head: Option<&str>) -> Result<
             Ok(0)
         }
         Err(error) if matches!(error.code(), "audit.broken" | "audit.head_missing") => {
-            complain(session.out, &[], &Failure::from(&error));
+            complain(session.out, &Sources::default(), &Failure::from(&error));
             Ok(exit_code(Verdict::Failed, false))
         }
         Err(error) => Err(error),

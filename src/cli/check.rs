@@ -49,7 +49,7 @@ fn check_one(session: &Session, interpreter: &Interpreter, source: Source) -> us
         Err(findings) => (findings, vec![text]),
         Ok(script) => (interpreter.check(&script), script.texts()),
     };
-    let out = session.out;
+    let (out, sources) = (session.out, report::Sources::from(sources));
     for finding in &findings {
         let failure = Failure::from(finding);
         if out.json {
@@ -69,7 +69,7 @@ fn unreadable(session: &Session, name: Option<&String>, error: &Error) -> usize 
     if session.out.json {
         session.out.line(&serde_json::json!({ "script": name, "is_error": true, "finding": failure }).to_string());
     } else {
-        complain(session.out, &[], &failure);
+        complain(session.out, &report::Sources::default(), &failure);
     }
     1
 }

@@ -75,7 +75,7 @@ pub fn main(host: Host) -> u8 {
     let Some(said) = out::lost() else { return code };
     let error = Error::new("usage.stdout", format!("standard output is not complete: {said}"))
         .hint("make room where it goes, or send it elsewhere; what a run did is in `libretto runs show`");
-    complain(plain(json), &[], &Failure::from(&error));
+    complain(plain(json), &report::Sources::default(), &Failure::from(&error));
     // What is missing was asked for; another code says more than this one.
     if code == 0 { exit_code(Verdict::Failed, false) } else { code }
 }
@@ -105,6 +105,7 @@ fn answer(host: Host) -> u8 {
         Ok(code) => code,
         Err(Refusal::Error(error)) => refuse(session.out, &error),
         Err(Refusal::Script(findings, sources)) => {
+            let sources = sources.into();
             for finding in &findings {
                 complain(session.out, &sources, &Failure::from(finding));
             }
@@ -143,7 +144,7 @@ fn usage(host: &Host, error: &clap::Error) -> u8 {
             Some(tip) => said.hint(tip.trim_start_matches("tip: ").to_owned()),
             None => said,
         };
-        complain(plain(true), &[], &Failure::from(&said));
+        complain(plain(true), &report::Sources::default(), &Failure::from(&said));
         return code;
     }
     out::note(error.print());
@@ -152,7 +153,7 @@ fn usage(host: &Host, error: &clap::Error) -> u8 {
 
 /// A refusal: exit 2, but for a write in doubt, which stays what it is, and a question that was answered with Ctrl-C.
 fn refuse(out: Out, error: &Error) -> u8 {
-    complain(out, &[], &Failure::from(error));
+    complain(out, &report::Sources::default(), &Failure::from(error));
     match error.verdict() {
         _ if error.code() == INTERRUPTED => exit_code(Verdict::Inconclusive, true),
         Verdict::InDoubt => exit_code(Verdict::InDoubt, false),
@@ -175,7 +176,7 @@ fn advise(out: Out, advice: &Failure) {
     if out.json {
         out.complain(&format!("{}\n", serde_json::json!({ "warning": advice })));
     } else {
-        out.complain(&report::warning(out.error_look, &[], advice));
+        out.complain(&report::warning(out.error_look, &report::Sources::default(), advice));
     }
 }
 

@@ -60,7 +60,7 @@ fn pairs(script: &str, values: &[String]) -> Result<Vec<(String, String)>> {
 pub(super) fn perform(session: &Session, request: &Request) -> Result<u8, Refusal> {
     let prepared = run::prepare(&session.host, request)?;
     recover::remind_before(session, request, prepared.store());
-    let sources = prepared.texts();
+    let sources = prepared.texts().into();
     let runtime = runtime()?;
     // Heard from before the script begins: an interrupt must never end the program in the middle of a write.
     let mut signals = runtime.block_on(async { StopSignals::listen() });

@@ -56,6 +56,27 @@ pub fn may_be_wrong(error: &Error) -> bool {
     ["ad.wrong_password", "ad.sign_in_refused"].contains(&error.code())
 }
 
+/// Codes of errors that say of a target no more than that nobody could talk to it.
+const OUT_OF_REACH: &[&str] = &[
+    "ad.unreachable",
+    "ad.refused",
+    "ad.timeout",
+    "ad.closed",
+    "ad.busy",
+    "ad.dns_failed",
+    "ad.no_controllers",
+    // Nobody tried.
+    "ad.not_tried",
+];
+
+/// Whether a target's error leaves open who answers for the domain there: one that is not trusted, is of another domain or
+/// says what a controller does not say. Then the password goes to no file server that the same name, network or resolver
+/// leads to. One that is out of reach, or refuses the credential, leaves nothing open.
+#[must_use]
+pub fn casts_doubt(error: &Error) -> bool {
+    error.code().starts_with("ad.") && !refuses_credential(error) && !OUT_OF_REACH.contains(&error.code())
+}
+
 /// Whether a write with this result was surely not applied: the server looked at it and said no, or never looked at it
 /// (RFC 4511, 4.1.9 and appendix A). Of everything else, `busy`, `other` and time limits above all, nobody knows.
 #[must_use]

@@ -59,10 +59,10 @@ pub struct ServerReport {
 }
 
 impl ServerReport {
-    /// The report of a server that is left out on purpose.
+    /// The report of a server that is left out, on purpose or because nobody may try; the verdict is that of `why`.
     #[must_use]
-    pub fn skipped(server: HomeServer, why: Error) -> Self {
-        Record::begin(Vec::new()).finish(server, Err(Stop { verdict: Verdict::Skipped, error: why }))
+    pub fn left_out(server: HomeServer, why: Error) -> Self {
+        Record::begin(Vec::new()).finish(server, Err(Stop::from(why)))
     }
 }
 

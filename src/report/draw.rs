@@ -5,15 +5,13 @@ use std::{borrow::Cow, fmt::Write as _};
 use super::{
     beside,
     look::{Look, Paint, plain, shown},
+    sources::Sources,
 };
 use crate::{
     error::Error,
     secret::redact::redact,
     store::events::{Failure, Place},
 };
-
-/// Names and texts of scripts and modules.
-pub type Sources = [(String, String)];
 
 /// Details that the message says already, that are for machines, or that the checks of a step have told one by one.
 const NOT_DRAWN: &[&str] = &["target", "cause", "reason", "holder", "since", beside::DETAIL];
@@ -50,7 +48,7 @@ fn drawn(look: Look, sources: &Sources, failure: &Failure, word: &str) -> String
 /// An error that has no place in a script.
 #[must_use]
 pub fn error(look: Look, error: &Error) -> String {
-    failure(look, &[], &Failure::from(error))
+    failure(look, &Sources::default(), &Failure::from(error))
 }
 
 /// Advice about a script: drawn like a failure, called a warning.
@@ -83,11 +81,7 @@ pub(super) fn position(place: &Place) -> String {
 fn draw_place(text: &mut String, look: Look, sources: &Sources, place: &Place, operation: Option<&str>) {
     let faint = |mark: &str| look.paint(Paint::Faint, mark);
     let _ = writeln!(text, "  {} {}", faint("-->"), position(place));
-    let line = sources
-        .iter()
-        .find(|(name, _)| *name == place.script)
-        .and_then(|(_, source)| line_of(source, place.line.wrapping_sub(1)));
-    let Some(line) = line else { return };
+    let Some(line) = sources.line(&place.script, place.line.wrapping_sub(1)) else { return };
     let number = place.line.to_string();
     let gap = " ".repeat(number.len());
     let (line, column) = around(line.trim_end(), place.column);
@@ -120,15 +114,6 @@ fn around(line: &str, column: usize) -> (Cow<'_, str>, usize) {
     let part: String = line.chars().skip(from).take(LONGEST_LINE).collect();
     let moved = if column > 0 { column - from + before.chars().count() } else { 0 };
     (format!("{before}{part}{after}").into(), moved)
-}
-
-/// A line of a script, `None` where there is none. A secret may go on in the next one, where it is not known line by line.
-fn line_of(source: &str, number: usize) -> Option<&str> {
-    let line = source.lines().nth(number)?;
-    match redact(source) {
-        Cow::Borrowed(_) => Some(line),
-        Cow::Owned(clean) => Some(if clean.lines().any(|other| other == redact(line)) { line } else { "[secret]" }),
-    }
 }
 
 /// The position of `ad::policy(..)` is that of `policy`.

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use super::{
     beside::{self, beside},
-    draw::{self, Sources},
+    draw,
     look::{Look, Paint, VERDICT, duration, plain},
+    sources::Sources,
 };
 use crate::{
     secret::redact::redact,
@@ -22,7 +23,7 @@ const NAME: usize = 44;
 pub struct Human {
     look: Look,
     quiet: bool,
-    sources: Vec<(String, String)>,
+    sources: Sources,
     checks: BTreeMap<String, Vec<String>>,
     failures: Vec<(String, Verdict, Option<Failure>)>,
     failed_items: usize,
@@ -37,7 +38,7 @@ impl Human {
         Self {
             look,
             quiet,
-            sources: sources.to_vec(),
+            sources: sources.clone(),
             checks: BTreeMap::new(),
             failures: Vec::new(),
             failed_items: 0,

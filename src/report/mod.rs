@@ -8,10 +8,12 @@ mod human;
 mod json;
 mod look;
 mod progress;
+mod sources;
 
 pub use beside::{DETAIL as FAILING, beside};
-pub use draw::{Sources, error, failure, warning};
+pub use draw::{error, failure, warning};
 pub use human::Human;
 pub use json::line as json_line;
 pub use look::{Look, Paint, VERDICT, duration, plain, shown};
 pub use progress::Progress;
+pub use sources::Sources;

@@ -8,7 +8,10 @@ use std::{
 
 use tokio::sync::OwnedMutexGuard;
 
-use crate::{error::Error, store::rows::CredentialId};
+use crate::{
+    error::Error,
+    store::rows::{ConnectionId, CredentialId},
+};
 
 /// The accounts of one run. An account is named by its objectGUID, or while that is unknown by its domain and name, so that
 /// several connections of one account share what is known of it.
@@ -25,6 +28,7 @@ struct Known {
     queues: BTreeMap<String, Arc<tokio::sync::Mutex<()>>>,
     spent: BTreeSet<String>,
     counted: BTreeMap<String, u32>,
+    doubts: BTreeMap<ConnectionId, Error>,
 }
 
 /// The right to try a password that nobody has accepted yet; others of the account wait until it is dropped.
@@ -91,6 +95,22 @@ impl Accounts {
     #[must_use]
     pub fn counted_elsewhere(&self, account: &str) -> u32 {
         self.known().counted.get(account).copied().unwrap_or(0)
+    }
+
+    /// Notes what a target of the connection has shown that leaves open who answers for its domain.
+    pub fn doubt(&self, connection: ConnectionId, why: &Error) {
+        self.known().doubts.insert(connection, why.clone());
+    }
+
+    /// All targets of the connection were tested again, and none leaves that open any more.
+    pub fn trust(&self, connection: ConnectionId) {
+        self.known().doubts.remove(&connection);
+    }
+
+    /// Why it is open who answers for the connection's domain, if it is.
+    #[must_use]
+    pub fn doubted(&self, connection: ConnectionId) -> Option<Error> {
+        self.known().doubts.get(&connection).cloned()
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -1,7 +1,8 @@
 //! What a script's tree holds, read without running anything: functions, calls, closures, imports, steps.
 
+use std::collections::{BTreeSet, HashMap};
+
 use rhai::{AST, ASTNode, Expr, FnAccess, FnCallExpr, FnPtr, Position, Stmt};
-use std::collections::BTreeSet;
 
 /// A script's or module's tree, in the terms that the check thinks in.
 #[derive(Debug, Default)]
@@ -18,6 +19,10 @@ pub struct Outline {
     pub switches: Vec<(String, Position)>,
     /// Steps in the order of the text.
     pub steps: Vec<NamedStep>,
+    /// Where in `bodies` the functions and closures of a name are: each call of a long script asks for one.
+    by_name: HashMap<String, Vec<usize>>,
+    /// Where in `imports` an alias stands first.
+    by_alias: HashMap<String, usize>,
 }
 
 /// A step whose name stands in the text.
@@ -128,12 +133,28 @@ impl Outline {
             }
             outline.bodies.push(body);
         }
+        outline.index();
         outline
     }
 
-    /// The body of a function, by name and number of parameters.
+    fn index(&mut self) {
+        for (i, body) in self.bodies.iter().enumerate().filter(|(_, body)| !body.name.is_empty()) {
+            self.by_name.entry(body.name.clone()).or_default().push(i);
+        }
+        for (i, import) in self.imports.iter().enumerate() {
+            self.by_alias.entry(import.alias.clone()).or_insert(i);
+        }
+    }
+
+    /// The bodies of the functions of a name, one for each number of parameters.
     pub fn functions(&self, name: &str) -> impl Iterator<Item = &Body> {
-        self.bodies.iter().filter(move |body| body.name == name && !body.name.is_empty())
+        self.by_name.get(name).into_iter().flatten().map(|i| &self.bodies[*i])
+    }
+
+    /// The first import under an alias.
+    #[must_use]
+    pub fn import(&self, alias: &str) -> Option<&Import> {
+        self.by_alias.get(alias).map(|i| &self.imports[*i])
     }
 
     fn visit(&mut self, body: &mut Body, path: &[ASTNode]) -> bool {

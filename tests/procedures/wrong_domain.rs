@@ -18,16 +18,18 @@ fn no_credential_is_sent_to_a_controller_of_another_domain() {
     let mut expected: Vec<_> =
         samba().targets.iter().map(|(_, address)| (address.to_string(), "ad.wrong_domain".to_owned())).collect();
     expected.sort();
+    let home = format!("//{}/homes$", samba().controller(1).1);
     for (args, also) in [
-        (&["connections", "test", "corp", "--json"][..], &[][..]),
-        (&["run", "reset_ad_creds", "connection=corp", "--json"], &["corp"]),
+        (&["connections", "test", "corp", "--json"][..], (home.as_str(), "home.not_tried")),
+        // The procedure stores the credential first, which is asked of nobody.
+        (&["run", "reset_ad_creds", "connection=corp", "--json"], ("corp", "")),
     ] {
         let run = service.run(args);
         let mut found = refused(&run);
         found.sort();
         let mut expected = expected.clone();
-        // The procedure stores the credential first, which is asked of nobody.
-        expected.extend(also.iter().map(|key| ((*key).to_owned(), String::new())));
+        expected.push((also.0.to_owned(), also.1.to_owned()));
+        expected.sort();
         assert_eq!((found, run.code), (expected, Some(1)), "{args:?} {}", run.text());
     }
     let rotated = service.run(&["run", "reset_ad_creds", "connection=corp", "rotate=true", "allow_down=true"]);

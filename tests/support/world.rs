@@ -24,6 +24,11 @@ impl World {
         Self(program)
     }
 
+    /// The same with a variable in the environment of whatever it runs.
+    pub fn env(self, name: &str, value: &str) -> Self {
+        Self(self.0.env(name, value))
+    }
+
     pub fn folder(&self) -> &Path {
         self.0.folder_path()
     }

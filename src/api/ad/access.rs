@@ -92,7 +92,12 @@ pub(super) async fn session(context: &Context, connection: &Connection) -> Resul
                 credentials::refused(context, connection, &sign_in, &error).await?;
                 return Err(error);
             }
-            Err(error) => last = Some(error),
+            Err(error) => {
+                if outcome::casts_doubt(&error) {
+                    context.world.accounts.doubt(connection.id, &error);
+                }
+                last = Some(error);
+            }
         }
     }
     Err(last.unwrap_or_else(|| Error::inconclusive("ad.no_controllers", format!("{} has no targets", connection.name))))

@@ -50,7 +50,8 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
             tests(
                 "test_targets(conn: connection) -> array of reports",
                 "Tests every target of the connection: one first, as a canary, then the others at once. A credential that the canary \
-                 refuses is tried nowhere else. A candidate (`conn::set_credentials`) becomes current when a target has accepted it.",
+                 refuses is tried nowhere else, and none goes to file servers where a target is not trusted or of another domain. A candidate \
+                 (`conn::set_credentials`) becomes current when a target has accepted it.",
                 r#"for report in ad::test_targets(conn::get("lab-ad")) { print(`${report.target} ${report.verdict}`) }"#,
             ),
             test_targets,
@@ -104,6 +105,7 @@ async fn test_targets(context: Context, (connection,): (Connection,)) -> Result<
     let sign_in = credentials::sign_in(&context, &connection).await?;
     let gate = SignInGate::new(&context, &connection, &sign_in);
     let reports = directory::test_targets(&endpoints, &access::identity(&sign_in), &gate, AT_ONCE).await;
+    context.world.accounts.trust(connection.id);
     conclude(&context, &connection, &sign_in, &reports).await?;
     Ok(reports.into_iter().map(Record).collect())
 }
@@ -125,8 +127,11 @@ async fn conclude(
             report.error.as_ref(),
         );
     }
-    let refusal =
-        reports.iter().filter_map(|report| report.error.as_ref()).find(|error| outcome::refuses_credential(error));
+    let errors = || reports.iter().filter_map(|report| report.error.as_ref());
+    if let Some(why) = errors().find(|error| outcome::casts_doubt(error)) {
+        context.world.accounts.doubt(connection.id, why);
+    }
+    let refusal = errors().find(|error| outcome::refuses_credential(error));
     match (reports.iter().find(|report| report.verdict == Verdict::Ok), refusal) {
         (Some(accepting), _) => {
             credentials::accepted(context, connection, sign_in, &accepting.target).await?;

@@ -96,3 +96,67 @@ fn a_write_is_in_doubt_unless_it_was_surely_refused() {
         assert_ne!(classify(Operation::Search, code, text).verdict(), Verdict::InDoubt);
     }
 }
+
+/// Where a password may still go after a target's error.
+#[derive(Debug, PartialEq)]
+enum Then {
+    /// Nowhere: it was refused.
+    Nowhere,
+    /// To other targets, and to no file server.
+    Targets,
+    /// To other targets and to file servers.
+    Anywhere,
+}
+
+#[test]
+fn where_a_password_may_go_after_a_targets_error() {
+    use Then::{Anywhere, Nowhere, Targets};
+    let table = [
+        ("ad.wrong_password", Nowhere),
+        ("ad.sign_in_refused", Nowhere),
+        ("ad.password_expired", Nowhere),
+        ("ad.must_change_password", Nowhere),
+        ("ad.account_disabled", Nowhere),
+        ("ad.account_expired", Nowhere),
+        ("ad.account_locked", Nowhere),
+        ("ad.logon_hours", Nowhere),
+        ("ad.logon_workstation", Nowhere),
+        ("ad.too_many_groups", Nowhere),
+        ("ad.wrong_domain", Targets),
+        ("ad.not_active_directory", Targets),
+        ("ad.tls_failed", Targets),
+        ("ad.tls_expired", Targets),
+        ("ad.tls_wrong_name", Targets),
+        ("ad.tls_untrusted", Targets),
+        ("ad.bad_ca", Targets),
+        ("ad.bad_pin", Targets),
+        ("ad.no_roots", Targets),
+        ("ad.bad_channel_binding", Targets),
+        ("ad.stronger_auth_required", Targets),
+        ("ad.protocol", Targets),
+        ("ad.too_much", Targets),
+        ("ad.no_rights", Targets),
+        ("ad.refused_by_server", Targets),
+        ("ad.of_tomorrow", Targets),
+        ("ad.unreachable", Anywhere),
+        ("ad.refused", Anywhere),
+        ("ad.timeout", Anywhere),
+        ("ad.closed", Anywhere),
+        ("ad.busy", Anywhere),
+        ("ad.dns_failed", Anywhere),
+        ("ad.no_controllers", Anywhere),
+        ("ad.not_tried", Anywhere),
+        // These two have a gate of their own before each sign-in.
+        ("rotation.not_converged", Anywhere),
+        ("rotation.budget_spent", Anywhere),
+    ];
+    for (code, expected) in table {
+        let error = Error::new(code, "it");
+        let then = match (refuses_credential(&error), casts_doubt(&error)) {
+            (true, _) => Nowhere,
+            (false, true) => Targets,
+            (false, false) => Anywhere,
+        };
+        assert_eq!(then, expected, "{code}");
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rhai::{Engine, Position};
 
-use super::{Arities, Checker, Finding, did_you_mean, error};
+use super::{Arities, Checker, Finding, Functions, did_you_mean, error};
 use crate::{
     names::nearest,
     script::outline::{FunctionCall, Outline, is_closure_name},
@@ -15,7 +15,7 @@ const KEYWORDS: &[&str] = &["curry", "call", "print", "debug", "type_of", "Fn", 
 
 /// Names that the engine knows: by namespace, then by function.
 pub(super) struct Known {
-    pub(super) functions: BTreeMap<String, BTreeMap<String, Arities>>,
+    pub(super) functions: BTreeMap<String, Functions>,
 }
 
 impl Known {
@@ -25,7 +25,7 @@ impl Known {
             |f| Some((f.namespace.to_string(), f.metadata.name.to_string(), f.metadata.num_params)),
             true,
         );
-        let mut functions: BTreeMap<String, BTreeMap<String, Arities>> = BTreeMap::new();
+        let mut functions: BTreeMap<String, Functions> = BTreeMap::new();
         for (namespace, name, parameters) in all {
             functions.entry(namespace).or_default().entry(name).or_default().insert(parameters);
         }
@@ -38,13 +38,13 @@ impl Known {
 }
 
 /// What stands behind an alias.
-enum Alias {
+enum Alias<'a> {
     /// Nothing: no import has it.
     Unknown,
     /// An import that was found faulty.
     Faulty,
     /// A module, with its public functions.
-    Module(BTreeMap<String, Arities>),
+    Module(&'a Functions),
 }
 
 impl Checker<'_> {
@@ -58,12 +58,13 @@ impl Checker<'_> {
             Alias::Module(functions) => Some(functions),
             Alias::Unknown => None,
         };
-        let Some(functions) = imported.as_ref().or_else(|| self.known.functions.get(&call.namespace)) else {
+        let Some(functions) = imported.or_else(|| self.known.functions.get(&call.namespace)) else {
             return (call.namespace != "global").then(|| self.unknown_namespace(script, outline, call));
         };
         match functions.get(&call.name) {
             None => {
-                let near = nearest(&call.name, functions.keys().map(String::as_str))
+                let near = self
+                    .nearest(&call.name, functions.keys().map(String::as_str))
                     .map(|near| format!("{}::{near}", call.namespace));
                 Some(error(
                     script,
@@ -83,7 +84,7 @@ impl Checker<'_> {
         let aliases = outline.imports.iter().map(|import| import.alias.as_str());
         let all = self.known.functions.keys().map(String::as_str).chain(aliases).filter(|name| !name.is_empty());
         let message = format!("there is no namespace `{}`", call.namespace);
-        error(script, call.at, "script.unknown_module", message, did_you_mean(nearest(&call.namespace, all)))
+        error(script, call.at, "script.unknown_module", message, did_you_mean(self.nearest(&call.namespace, all)))
     }
 
     fn check_plain_call(&self, script: &str, outline: &Outline, call: &FunctionCall) -> Option<Finding> {
@@ -107,15 +108,7 @@ impl Checker<'_> {
         let before_the_dot = usize::from(call.method);
         arities.extend(self.known.global(name).into_iter().flatten().filter_map(|n| n.checked_sub(before_the_dot)));
         if arities.is_empty() {
-            let own = outline
-                .bodies
-                .iter()
-                .map(|body| body.name.as_str())
-                .filter(|name| !name.is_empty() && !is_closure_name(name));
-            let near = nearest(
-                name,
-                own.chain(self.known.functions.get("").into_iter().flat_map(|all| all.keys().map(String::as_str))),
-            );
+            let near = self.nearest_function(outline, name);
             // A map may hold a function under that name, so an unknown method is only suspicious.
             let what = if call.method { "method" } else { "function" };
             let finding = error(
@@ -134,6 +127,20 @@ impl Checker<'_> {
         Some(Finding { is_error: !call.method, ..wrong_arity(script, call, name, &arities) })
     }
 
+    /// The function that an unknown one was meant to be, of those that are called without a namespace.
+    fn nearest_function<'a>(&'a self, outline: &'a Outline, name: &str) -> Option<&'a str> {
+        let own = outline.bodies.iter().map(|body| body.name.as_str());
+        let own = own.filter(|name| !name.is_empty() && !is_closure_name(name));
+        let known = self.known.functions.get("").into_iter().flat_map(|all| all.keys().map(String::as_str));
+        self.nearest(name, own.chain(known))
+    }
+
+    /// [`nearest`] for as long as not too many names have been compared: a long script may get many of them wrong.
+    fn nearest<'a>(&self, name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+        let left = &self.comparisons;
+        nearest(name, known.take(left.get()).inspect(|_| left.set(left.get().saturating_sub(1))))
+    }
+
     pub(super) fn check_value(
         &self,
         script: &str,
@@ -143,12 +150,11 @@ impl Checker<'_> {
         at: Position,
     ) -> Option<Finding> {
         if namespace == "args" {
-            let params = &self.script.declaration.params;
-            if params.iter().any(|param| param.name == name) {
+            if self.params.contains(name) {
                 return None;
             }
-            let near =
-                nearest(name, params.iter().map(|param| param.name.as_str())).map(|near| format!("args::{near}"));
+            let params = self.script.declaration.params.iter().map(|param| param.name.as_str());
+            let near = self.nearest(name, params).map(|near| format!("args::{near}"));
             let hint = did_you_mean(near.as_deref())
                 .unwrap_or_else(|| format!("declare it: const PARAMS = #{{ {name}: #{{ type: \"text\" }} }};"));
             return Some(error(
@@ -170,17 +176,19 @@ impl Checker<'_> {
         Some(error(script, at, "script.unknown_variable", format!("there is no `{namespace}::{name}`"), hint))
     }
 
-    fn imported(&self, outline: &Outline, alias: &str) -> Alias {
-        let Some(import) = outline.imports.iter().find(|import| import.alias == alias) else { return Alias::Unknown };
-        let Some(module) = import.name.as_ref().and_then(|name| self.script.imports.modules.get(name)) else {
-            return Alias::Faulty;
-        };
-        let mut functions: BTreeMap<String, Arities> = BTreeMap::new();
-        for body in module.outline.bodies.iter().filter(|body| body.public && !is_closure_name(&body.name)) {
-            functions.entry(body.name.clone()).or_default().insert(body.parameters.len());
-        }
-        Alias::Module(functions)
+    fn imported(&self, outline: &Outline, alias: &str) -> Alias<'_> {
+        let Some(import) = outline.import(alias) else { return Alias::Unknown };
+        import.name.as_ref().and_then(|name| self.modules.get(name.as_str())).map_or(Alias::Faulty, Alias::Module)
     }
+}
+
+/// What a module lets others call.
+pub(super) fn public_functions(outline: &Outline) -> Functions {
+    let mut functions = Functions::new();
+    for body in outline.bodies.iter().filter(|body| body.public && !is_closure_name(&body.name)) {
+        functions.entry(body.name.clone()).or_default().insert(body.parameters.len());
+    }
+    functions
 }
 
 /// A closure that stands in a call and takes another number of arguments than the operation gives it.

@@ -27,9 +27,7 @@ impl Checker<'_> {
         while let Some((script, outline, body, via)) = queue.pop() {
             for call in &body.calls {
                 let from = via.clone().unwrap_or((script.to_owned(), call.at));
-                if let Some(operation) =
-                    self.operations.iter().find(|o| o.namespace == call.namespace && o.name == call.name)
-                {
+                if let Some(operation) = self.operation(call) {
                     findings.extend(self.undeclared(operation, &from));
                 } else if let Some((name, module)) = self.module_of(outline, &call.namespace) {
                     for body in module.functions(&call.name) {
@@ -56,7 +54,7 @@ impl Checker<'_> {
     }
 
     fn module_of(&self, outline: &Outline, alias: &str) -> Option<(&str, &Outline)> {
-        let import = outline.imports.iter().find(|import| import.alias == alias)?;
+        let import = outline.import(alias)?;
         let (name, module) = self.script.imports.modules.get_key_value(import.name.as_ref()?)?;
         Some((name.as_str(), &module.outline))
     }

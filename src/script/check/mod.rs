@@ -4,12 +4,19 @@
 mod calls;
 mod grants;
 
-use std::collections::BTreeSet;
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 use rhai::{Engine, Position};
 
-use self::calls::Known;
-use super::{Script, operation::Operation, outline::Outline};
+use self::calls::{Known, public_functions};
+use super::{
+    Script,
+    operation::Operation,
+    outline::{FunctionCall, Outline},
+};
 use crate::{
     error::Error,
     store::events::{Failure, Place},
@@ -44,10 +51,16 @@ impl From<&Finding> for Failure {
 /// Numbers of arguments that a function takes.
 type Arities = BTreeSet<usize>;
 
+/// Functions by name.
+type Functions = BTreeMap<String, Arities>;
+
+/// Names that are compared with unknown ones, in all.
+const MOST_COMPARISONS: usize = 200_000;
+
 /// Checks a script and every module that it imports.
 #[must_use]
 pub fn check(engine: &Engine, operations: &[Operation], script: &Script) -> Vec<Finding> {
-    let checker = Checker { known: Known::of(engine), operations, script };
+    let checker = Checker::new(engine, operations, script);
     let mut findings = script.faults.clone();
     checker.check_outline(&script.source.name, &script.outline, &mut findings);
     for (name, module) in &script.imports.modules {
@@ -86,10 +99,34 @@ fn did_you_mean(near: Option<&str>) -> Option<String> {
     near.map(|near| format!("did you mean `{near}`?"))
 }
 
+/// What every call is looked up in stands here by name: a script may have 50,000 lines.
 struct Checker<'a> {
     known: Known,
-    operations: &'a [Operation],
+    operations: HashMap<(&'a str, &'a str), &'a Operation>,
     script: &'a Script,
+    /// What each module lets others call.
+    modules: BTreeMap<&'a str, Functions>,
+    params: HashSet<&'a str>,
+    /// How many names may still be compared with unknown ones.
+    comparisons: Cell<usize>,
+}
+
+impl<'a> Checker<'a> {
+    fn new(engine: &Engine, operations: &'a [Operation], script: &'a Script) -> Self {
+        let modules = script.imports.modules.iter();
+        Self {
+            known: Known::of(engine),
+            operations: operations.iter().map(|operation| ((operation.namespace, operation.name), operation)).collect(),
+            script,
+            modules: modules.map(|(name, module)| (name.as_str(), public_functions(&module.outline))).collect(),
+            params: script.declaration.params.iter().map(|param| param.name.as_str()).collect(),
+            comparisons: Cell::new(MOST_COMPARISONS),
+        }
+    }
+
+    fn operation(&self, call: &FunctionCall) -> Option<&'a Operation> {
+        self.operations.get(&(call.namespace.as_str(), call.name.as_str())).copied()
+    }
 }
 
 impl Checker<'_> {
@@ -141,11 +178,7 @@ impl Checker<'_> {
                 Some("choose another alias".to_owned()),
             ));
         }
-        for body in outline
-            .bodies
-            .iter()
-            .filter(|body| self.operations.iter().any(|o| o.namespace.is_empty() && o.name == body.name))
-        {
+        for body in outline.bodies.iter().filter(|body| self.operations.contains_key(&("", body.name.as_str()))) {
             let at = Position::NONE;
             findings.push(error(
                 script,
@@ -167,8 +200,9 @@ fn check_batches(script: &str, outline: &Outline, findings: &mut Vec<Finding>) {
         .filter(|call| call.namespace == "batch")
         .flat_map(|call| &call.closures);
     for (closure, captured) in handed_over {
+        let captured: HashSet<&str> = captured.iter().map(String::as_str).collect();
         for body in outline.functions(closure) {
-            for (name, at) in body.changes.iter().filter(|(name, _)| captured.contains(name)) {
+            for (name, at) in body.changes.iter().filter(|(name, _)| captured.contains(name.as_str())) {
                 findings.push(error(script, *at, "script.lost_change",
                     format!("`{name}` belongs to the code around the batch: each item has a copy of it, so this change would be lost"),
                     Some("return a value from the item and look at the results".to_owned())));

@@ -84,7 +84,9 @@ fn grew(stack: &DefaultStack) -> bool {
     let probe = unsafe {
         std::slice::from_raw_parts(std::ptr::with_exposed_provenance::<u8>(base - KEPT_DEPTH - PROBE), PROBE)
     };
-    probe.iter().any(|byte| *byte != 0)
+    // All of it at once: to stop at the first byte that tells would be forty times as slow where there is none, which is after
+    // every item of a batch.
+    probe.iter().fold(0, |seen, byte| seen | byte) != 0
 }
 
 #[cfg(not(unix))]

@@ -1,4 +1,13 @@
 //! `command:` references: the secret is what a program prints.
+//!
+//! A program is ended, with what it has started, when its time is up and when this process is told to end. Killed by SIGKILL,
+//! this process cannot do that: then the program goes on until it writes into a pipe that nobody reads any more, or to its own
+//! end. `PR_SET_PDEATHSIG` would end it, but a process can set that only for itself: between `fork` and `exec`, which needs
+//! `unsafe` code, or in a program of its own between the two.
+
+#[cfg(target_os = "linux")]
+mod family;
+mod said;
 
 use std::{
     path::Path,
@@ -10,6 +19,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
+use self::said::Said;
 use super::{ROOM, as_line, at_most};
 use crate::{
     error::{Error, Result},
@@ -17,6 +27,7 @@ use crate::{
         INTERRUPTED,
         terminal::{self, Borrowed},
     },
+    secret::Secret,
 };
 
 /// How long a program may take; a vault's may ask its user.
@@ -66,7 +77,7 @@ struct Program {
 impl Program {
     /// Starts it. Where a person may be asked it stays in our process group, for another one may not read the terminal; a
     /// Ctrl-C there reaches both.
-    fn start(mut command: Command, at_terminal: bool) -> std::io::Result<(Self, Printed)> {
+    fn start(mut command: Command, at_terminal: bool) -> std::io::Result<(Self, Printed, Said)> {
         let leads = cfg!(target_os = "linux") && !at_terminal;
         #[cfg(unix)]
         if leads {
@@ -77,7 +88,7 @@ impl Program {
             return Err(std::io::ErrorKind::Interrupted.into());
         }
         let mut child = command.spawn()?;
-        let pipe = child.stdout.take();
+        let (pipe, said) = (child.stdout.take(), Said::listen(child.stderr.take()));
         let (printed, output) = mpsc::channel();
         let program = Self { child: Arc::new(Mutex::new(child)), printed: printed.clone(), leads };
         running.programs.push(program.clone());
@@ -85,7 +96,7 @@ impl Program {
             // A pipe that breaks ends the output; the exit status tells whether it was complete. Nobody may be waiting any more.
             let _ = printed.send(pipe.map(|pipe| at_most(pipe).unwrap_or_default()));
         });
-        Ok((program, output))
+        Ok((program, output, said))
     }
 
     /// How it has ended, if it has.
@@ -100,12 +111,7 @@ impl Program {
             return;
         }
         #[cfg(target_os = "linux")]
-        if self.leads {
-            let _ = rustix::process::kill_process_group(
-                rustix::process::Pid::from_child(&child),
-                rustix::process::Signal::KILL,
-            );
-        }
+        family::end(&child, self.leads);
         let _ = child.kill();
         let _ = child.wait();
         // What it has started may hold its output open.
@@ -123,7 +129,8 @@ impl Drop for Awaited<'_> {
 }
 
 /// Runs the program without a shell (nothing in a connection's name or a file can become a command) and answers what it
-/// prints, without the last line ending. Its error stream goes where ours goes, so that it can ask.
+/// prints, without the last line ending. What it says on its error stream is shown where it fails, else at debug level: it
+/// may be anything. One that asks does so on the terminal (`/dev/tty`).
 pub(super) fn run(line: &str, folder: &Path, at_terminal: bool, what: &str) -> Result<Zeroizing<String>> {
     let failed = |said: String| {
         Error::new("secret.command_failed", format!("the program for the {what} {said}"))
@@ -132,10 +139,11 @@ pub(super) fn run(line: &str, folder: &Path, at_terminal: bool, what: &str) -> R
     let words = words(line).ok_or_else(|| failed("is written with a quote that does not end".to_owned()))?;
     let (program, arguments) = words.split_first().ok_or_else(|| failed("has no name".to_owned()))?;
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
+    command.args(arguments).current_dir(folder);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A program that asks may be ended before it has put the terminal right again. Not every process has one.
     let _borrowed = if at_terminal { Borrowed::new().ok() } else { None };
-    let (program, printed) = match Program::start(command, at_terminal) {
+    let (program, printed, said) = match Program::start(command, at_terminal) {
         Err(e) if e.kind() == std::io::ErrorKind::Interrupted => return Err(interrupted(what)),
         started => started.map_err(|e| failed(format!("cannot be started: {e}")))?,
     };
@@ -153,16 +161,23 @@ pub(super) fn run(line: &str, folder: &Path, at_terminal: bool, what: &str) -> R
         if running().is_over {
             return Err(interrupted(what));
         }
-        return Err(Error::inconclusive(
+        let error = Error::inconclusive(
             "secret.command_timeout",
             format!("the program for the {what} did not end within {} s", PATIENCE.as_secs()),
-        )
-        .hint("run it by hand and see what it waits for"));
+        );
+        return Err(said.told_by(error.hint("run it by hand and see what it waits for")));
     };
+    let secret = as_line(&bytes);
+    // Known from here on, for the program may have said it on its error stream too. Too short a one is none.
+    let _ = secret.as_ref().map(|text| Secret::new(text.as_str()));
     if !status.success() {
-        return Err(if is_over_soon(at_terminal) { interrupted(what) } else { failed(format!("ended with {status}")) });
+        let failure = || said.told_by(failed(format!("ended with {status}")));
+        return Err(if is_over_soon(at_terminal) { interrupted(what) } else { failure() });
     }
-    as_line(&bytes).ok_or_else(not_text)
+    for line in said.last_lines() {
+        tracing::debug!("the program for the {what} says: {line}");
+    }
+    secret.ok_or_else(not_text)
 }
 
 fn interrupted(what: &str) -> Error {
