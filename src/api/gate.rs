@@ -134,7 +134,10 @@ impl SignInGate {
             Protocol::Ldap => lagging.holds(server).then_some(server),
             Protocol::Smb => lagging.targets.first().map(String::as_str),
         };
-        target.map_or(Ok(()), |target| Err(lagging.refusal(server, target)))
+        let Some(target) = target else { return Ok(()) };
+        let (seen, name) = (lagging.clone(), target.to_owned());
+        self.context.blocking(move |context| seen.seen(&context.world.store, &name)).await?;
+        Err(lagging.refusal(server, target))
     }
 
     async fn after(&self, server: &str, outcome: Outcome<'_>) {
