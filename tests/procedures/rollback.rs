@@ -74,10 +74,8 @@ fn a_home_server_that_fails_its_test_makes_the_account_partial() {
         .into_iter()
         .rfind(|line| line["event"] == "item-finished" && line["key"] == "corp")
         .unwrap_or_else(|| panic!("{}", run.text()));
-    assert_eq!((&item["verdict"], &item["error"]["code"]), (&"partial".into(), &"rotation.dependents_failed".into()));
-    assert!(item["error"]["message"].as_str().unwrap().contains(&missing), "{item}");
+    assert_eq!(item["verdict"], "partial", "{item}");
     let lines = told(&run);
     assert!(lines.contains(&format!("  {missing} failed")), "{lines:#?}");
     assert!(lines.iter().any(|line| line.starts_with("partial ")) && run.code == Some(1), "{lines:#?}");
-    assert_eq!(service.run(&["connections", "test", "corp", "--json"]).code.is_some(), true);
 }
