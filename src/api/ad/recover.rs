@@ -171,17 +171,17 @@ async fn named(context: &Context, names: &[String]) -> Result<Option<Vec<Target>
         names.iter().map(get).collect::<Result<Vec<_>>>()
     });
     let Ok(connections) = connections.await else { return Ok(None) };
-    let mut named = Vec::new();
+    let mut found = Vec::new();
     for one in connections.iter().filter(|one| one.ad().is_ok()) {
         match access::named(context, one).await {
-            Ok(targets) => named.extend(targets),
+            Ok(targets) => found.extend(targets),
             Err(error) => {
                 tracing::info!("{}: its targets cannot be told: {error}", one.name);
                 return Ok(None);
             }
         }
     }
-    Ok(Some(named).filter(|named| !named.is_empty()))
+    Ok(Some(found).filter(|found| !found.is_empty()))
 }
 
 /// Hands the password to the dependents that have not taken it, once every target has it.

@@ -15,16 +15,16 @@ async fn behind(rig: &Rig, request: Request) -> Outcome {
 }
 
 /// What DNS names, or the connection: these targets of the lab.
-fn naming(rig: &Rig, targets: &[usize]) -> Option<Vec<Target>> {
-    Some(targets.iter().map(|number| target(rig, *number)).map(|name| Target::parse(&name).unwrap()).collect())
+fn naming(rig: &Rig, targets: &[usize]) -> Vec<Target> {
+    targets.iter().map(|number| target(rig, *number)).map(|name| Target::parse(&name).unwrap()).collect()
 }
 
 fn target(rig: &Rig, number: usize) -> String {
     rig.lab.targets()[number - 1].address.to_string()
 }
 
-fn recovery_naming(rig: &Rig, targets: Option<Vec<Target>>) -> Recovery {
-    Recovery { named: targets, wait: Duration::from_millis(150), ..recovery(rig) }
+fn recovery_naming(rig: &Rig, targets: impl Into<Option<Vec<Target>>>) -> Recovery {
+    Recovery { named: targets.into(), wait: Duration::from_millis(150), ..recovery(rig) }
 }
 
 /// Open targets of the only transaction, and what the journal has of those that may lack the version.
