@@ -146,7 +146,10 @@ impl SignInGate {
             Protocol::Ldap => lagging.holds(server).then_some(server),
             Protocol::Smb => lagging.targets.first().map(String::as_str),
         };
-        target.map_or(Ok(()), |target| Err(lagging.refusal(server, target)))
+        let Some(target) = target else { return Ok(()) };
+        let (seen, name) = (lagging.clone(), target.to_owned());
+        self.context.blocking(move |context| seen.seen(&context.world.store, &name)).await?;
+        Err(lagging.refusal(server, target))
     }
 
     /// Where somebody insisted, and the target has the new password: the journal of the run that left that open knows it from

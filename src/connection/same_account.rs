@@ -133,12 +133,13 @@ impl Known {
     /// Whether this one is the account's and not the other, whose password was set at that moment.
     fn wins(&self, other: &Self, set: OffsetDateTime) -> Option<bool> {
         // No grace lets another one in so long after a change.
-        let is_sure = |one: &Self| one.accepted.is_some_and(|at| at > set + GRACE + SKEW);
+        let is_sure = |one: &Self| one.accepted.is_some_and(|at| at > set.saturating_add(GRACE + SKEW));
         // A write of Libretto's own set it, or came after that.
-        let was_sent = |one: &Self| one.sent.filter(|sent| *sent + SKEW > set);
+        let was_sent = |one: &Self| one.sent.filter(|sent| sent.saturating_add(SKEW) > set);
         // It was valid before, and has not been sent since.
-        let is_former = |one: &Self| was_sent(one).is_none() && one.proven.is_some_and(|at| at + SKEW < set);
-        let accepted_since = |one: &Self| one.accepted.is_some_and(|at| at + SKEW > set);
+        let is_former =
+            |one: &Self| was_sent(one).is_none() && one.proven.is_some_and(|at| at.saturating_add(SKEW) < set);
+        let accepted_since = |one: &Self| one.accepted.is_some_and(|at| at.saturating_add(SKEW) > set);
         match (is_sure(self), is_sure(other)) {
             (true, true) => return None,
             (false, false) => {}
@@ -176,9 +177,9 @@ impl Known {
 }
 
 fn two_passwords(mine: &Credential, theirs: &Credential, set: Option<OffsetDateTime>) -> Error {
-    let until = set.map(|set| set + GRACE + SKEW).filter(|until| *until > OffsetDateTime::now_utc());
-    let until =
-        until.and_then(|until| (until + Duration::seconds(1)).replace_nanosecond(0).ok()?.format(&Rfc3339).ok());
+    let until = set.map(|set| set.saturating_add(GRACE + SKEW)).filter(|until| *until > OffsetDateTime::now_utc());
+    let until = until
+        .and_then(|until| until.saturating_add(Duration::seconds(1)).replace_nanosecond(0).ok()?.format(&Rfc3339).ok());
     let error = Error::inconclusive(
         "connection.two_passwords",
         format!(

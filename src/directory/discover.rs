@@ -80,20 +80,14 @@ impl Discovery {
 /// `ad.bad_domain`, `ad.no_controllers` when DNS knows none, `ad.dns_failed` when DNS does not answer.
 pub async fn discover(domain: &str, dns: &Dns) -> Result<Discovery> {
     let domain = names::domain(domain.trim()).ok_or_else(|| no_name(domain))?;
-    let (dc, pdc) = (format!("_ldap._tcp.dc._msdcs.{domain}"), format!("_ldap._tcp.pdc._msdcs.{domain}"));
-    let (services, pdcs) = futures_util::future::join(dns.services(&dc), dns.services(&pdc)).await;
-    let (mut services, pdcs) = (services?, pdcs?);
+    let (mut services, pdcs) = services(&domain, dns).await?;
     for pdc in &pdcs {
         if !services.iter().any(|service| service.host == pdc.host) {
             services.push(pdc.clone());
         }
     }
     if services.is_empty() {
-        return Err(Error::new("ad.no_controllers", format!("{dns} knows no controllers of the domain {domain}"))
-            .hint(
-                "check the domain's name; set dns.server in config.toml to a server that knows it, or name the targets",
-            )
-            .with("record", dc));
+        return Err(none(&domain, dns));
     }
     let answers = join_all(services.iter().map(|service| ask(service, &domain, dns))).await;
     let mut discovery = Discovery { pdc: None, site: None, controllers: Vec::new(), domain };
@@ -103,6 +97,33 @@ pub async fn discover(domain: &str, dns: &Dns) -> Result<Discovery> {
         discovery.add(service, address, pong, by_dns);
     }
     Ok(discovery)
+}
+
+/// All controllers of `domain` that DNS names, whether they live or not. An answer that is cut short, or has none but the PDC
+/// emulator, is an error.
+///
+/// # Errors
+/// Those of [`discover`].
+pub async fn named(domain: &str, dns: &Dns) -> Result<Vec<Target>> {
+    let domain = names::domain(domain.trim()).ok_or_else(|| no_name(domain))?;
+    let (services, pdcs) = services(&domain, dns).await?;
+    if services.is_empty() {
+        return Err(none(&domain, dns));
+    }
+    Ok(services.into_iter().chain(pdcs).map(|service| Target::new(service.host)).collect())
+}
+
+/// The SRV records of the controllers, and those of the PDC emulator.
+async fn services(domain: &str, dns: &Dns) -> Result<(Vec<Srv>, Vec<Srv>)> {
+    let (dc, pdc) = (format!("_ldap._tcp.dc._msdcs.{domain}"), format!("_ldap._tcp.pdc._msdcs.{domain}"));
+    let (services, pdcs) = futures_util::future::join(dns.services(&dc), dns.services(&pdc)).await;
+    Ok((services?, pdcs?))
+}
+
+fn none(domain: &str, dns: &Dns) -> Error {
+    Error::new("ad.no_controllers", format!("{dns} knows no controllers of the domain {domain}"))
+        .hint("check the domain's name; set dns.server in config.toml to a server that knows it, or name the targets")
+        .with("record", format!("_ldap._tcp.dc._msdcs.{domain}"))
 }
 
 /// A name that cannot be one is not the DNS server's fault.

@@ -186,8 +186,9 @@ pub(super) async fn matching(session: &Session, filter: &str) -> Result<Vec<Entr
     Ok(session.find(&base, Scope::Subtree, filter, ATTRIBUTES, 10).await?.entries)
 }
 
+/// How a name names an account.
 #[derive(Debug, PartialEq, Eq)]
-enum Form<'a> {
+pub(super) enum Form<'a> {
     Dn,
     Guid(String),
     Upn(&'a str, &'a str),
@@ -195,7 +196,7 @@ enum Form<'a> {
     Plain,
 }
 
-fn form(name: &str) -> Form<'_> {
+pub(super) fn form(name: &str) -> Form<'_> {
     if let Ok(guid) = uuid::Uuid::parse_str(name) {
         return Form::Guid(guid.to_string());
     }

@@ -65,6 +65,20 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Whether both are written for one controller: the same host in any case, or the same address, and the same port. The two
+    /// usual ports are one, for it depends on the connection which of them is meant.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let port = |one: &Self| if one.port == LDAP_PORT { LDAPS_PORT } else { one.port };
+        let host = match (self.host.parse::<IpAddr>(), other.host.parse::<IpAddr>()) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => self.host.trim_end_matches('.').eq_ignore_ascii_case(other.host.trim_end_matches('.')),
+        };
+        host && port(self) == port(other)
+    }
+}
+
 /// Host and port of a target's text; `None` when a bracket is open.
 fn split(text: &str) -> Option<(&str, Option<&str>)> {
     if let Some(rest) = text.strip_prefix('[') {
@@ -116,6 +130,16 @@ mod tests {
             assert_eq!((target.host.as_str(), target.port, target.to_string().as_str()), (host, port, shown));
             assert_eq!(Target::parse(&target.to_string()).unwrap(), target);
         }
+    }
+
+    #[test]
+    fn one_controller_may_be_written_in_several_ways() {
+        let is_same = |one, other| Target::parse(one).unwrap().is_same(&Target::parse(other).unwrap());
+        for other in ["DC1.Lab.test", "dc1.lab.test.", "dc1.lab.test:636", "dc1.lab.test:389"] {
+            assert!(is_same("dc1.lab.test", other), "{other}");
+        }
+        assert!(is_same("2001:db8::7", "[2001:db8:0:0::7]:636"));
+        assert!(!is_same("dc1.lab.test", "dc1.lab.test:3269") && !is_same("dc1.lab.test", "dc1"));
     }
 
     #[test]

@@ -107,20 +107,6 @@ impl Entry {
         }
     }
 
-    /// Takes over what another target wrote later to the same object.
-    pub(super) fn catch_up(&mut self, other: &Self) {
-        for attribute in other.attributes.values() {
-            self.set(&attribute.name, attribute.values.clone(), attribute.stamp);
-        }
-        if let (Some(login), Some(theirs)) = (&mut self.login, &other.login)
-            && login.password_stamp <= theirs.password_stamp
-        {
-            login.passwords.clone_from(&theirs.passwords);
-            login.password_stamp = theirs.password_stamp;
-            login.password_changes = theirs.password_changes;
-        }
-    }
-
     /// The stored values by lower-case name; empty when there are none.
     pub(super) fn values(&self, key: &str) -> &[Vec<u8>] {
         self.attributes.get(key).map_or(&[], |attribute| &attribute.values)

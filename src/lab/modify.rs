@@ -6,11 +6,9 @@ use ldap3_proto::proto::{LdapModify, LdapModifyRequest, LdapModifyType};
 use uuid::Uuid;
 
 use super::{
-    dn::Dn,
     entry::{Entry, Values, uac},
-    forest::settings_dn,
     search::{is_administrator, object},
-    state::{Change, Directory, World, has_member, is_primary},
+    state::{Change, Directory, has_member, is_primary},
     wording::Outcome,
 };
 
@@ -37,11 +35,8 @@ impl Directory {
         let mut world = self.world();
         let administrator = is_administrator(&world.copies[target], who);
         if request.dn.is_empty() {
-            return if administrator {
-                self.fetch(&mut world, target, &others)
-            } else {
-                self.flavour.no_rights(false, "")
-            };
+            // The rootDSE.
+            return if administrator { self.flavour.not_done() } else { self.flavour.no_rights(false, "") };
         }
         let entry = object(self.flavour, &world.copies[target], &request.dn)?.clone();
         if !others.is_empty() && !administrator {
@@ -75,25 +70,6 @@ impl Directory {
         }
         let lost = |name: &&str| after.login.is_some() && after.values(&name.to_lowercase()).is_empty();
         if ACCOUNT.iter().any(lost) { self.flavour.not_done() } else { Ok(changes) }
-    }
-
-    /// `replicateSingleObject`: fetches one object from another target now (MS-ADTS 3.1.1.3.3.18). The value is the source's
-    /// settings object and the object's name, with a colon between them.
-    fn fetch(&self, world: &mut World, target: usize, changes: &[&LdapModify]) -> Outcome<()> {
-        let [change] = changes else { return self.flavour.not_done() };
-        let [value] = change.modification.vals.as_slice() else { return self.flavour.not_done() };
-        let names = std::str::from_utf8(value).ok().and_then(|text| text.split_once(':'));
-        let Some((source, name)) = names.filter(|_| is(change, "replicateSingleObject")) else {
-            return self.flavour.not_done();
-        };
-        let source = Dn::parse(source);
-        let source = (0..world.copies.len()).find(|index| Dn::parse(&settings_dn(index + 1)) == source);
-        let Some(source) = source else { return self.flavour.not_done() };
-        let theirs = object(self.flavour, &world.copies[source], name)?.clone();
-        if let Some(entry) = world.copies[target].iter_mut().find(|entry| entry.guid == theirs.guid) {
-            entry.catch_up(&theirs);
-        }
-        Ok(())
     }
 
     /// One change of an attribute other than the password.

@@ -85,7 +85,7 @@ pub(super) async fn means_another(session: &Session, name: &str, guid: &str) -> 
 /// Connections that nobody has asked about yet may be of the other account: they are, once the directory says so. One that
 /// somebody is at work on ends it, for that is work on the same account.
 async fn bind_all(stored: &Stored, books: &Books, account: &Principal, session: &Session) -> Result<()> {
-    let same = of_the_same(stored, books, &account.guid, session).await?;
+    let same = of_the_same(stored, books, account, session).await?;
     let (guid, set) = (account.guid.clone(), set(session, account).await);
     books
         .with(move |books| {
@@ -129,7 +129,7 @@ async fn learn(
     let set = set(session, account).await;
     let proven = stored.old.as_ref().and(stored.current.as_ref()).map(|current| current.id);
     let on = session.target().to_string();
-    let same = of_the_same(stored, books, &guid, session).await?;
+    let same = of_the_same(stored, books, account, session).await?;
     let mut learning = Stored { principal: stored.principal, current: stored.current.clone(), old: None };
     let learned = books
         .with(move |books| {
@@ -165,18 +165,22 @@ async fn set(session: &Session, account: &Principal) -> Option<OffsetDateTime> {
 }
 
 /// Other connections of the domain that turn out to be of this account, however they spell its name: they get the new password
-/// too, instead of being left with one that is no longer valid.
+/// too, instead of being left with one that is no longer valid. All are asked about at once: there may be thousands that are
+/// somebody else's.
 async fn of_the_same(
     stored: &Stored,
     books: &Books,
-    guid: &str,
+    account: &Principal,
     session: &Session,
 ) -> Result<Vec<(ConnectionId, PrincipalId)>> {
     let principal = stored.principal;
     let maybe = books.with(move |books| credentials::unsettled(&books.store, principal)).await?;
+    let names: Vec<&str> = maybe.iter().map(|(_, username)| username.as_str()).collect();
+    let places = directory::may_mean(session, account, &names).await.unwrap_or_default();
     let mut same = Vec::new();
-    for (connection, username) in maybe {
-        if is(session, &username, guid).await.unwrap_or(false) {
+    for place in places {
+        let (connection, ref username) = maybe[place];
+        if is(session, username, &account.guid).await.unwrap_or(false) {
             let of = books.with(move |books| Ok(crate::connection::by_id(&books.store, connection)?.principal)).await?;
             same.push((connection, of));
         }

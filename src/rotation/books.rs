@@ -70,10 +70,13 @@ impl Books {
         if self.lockout.insist {
             return Ok(());
         }
-        match self.with(move |b| journal::lagging(&b.store, version)).await? {
-            Some(lagging) if lagging.holds(target) => Err(lagging.refusal(target, target)),
-            _ => Ok(()),
-        }
+        let name = target.to_owned();
+        let lagging = self.with(move |b| {
+            let lagging = journal::lagging(&b.store, version)?.filter(|lagging| lagging.holds(&name));
+            lagging.iter().try_for_each(|lagging| lagging.seen(&b.store, &name))?;
+            Ok(lagging)
+        });
+        lagging.await?.map_or(Ok(()), |lagging| Err(lagging.refusal(target, target)))
     }
 
     /// Where somebody insisted on signing in where that is refused, and was right, the journal knows it from now on.

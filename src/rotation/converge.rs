@@ -261,13 +261,17 @@ impl Following<'_> {
         format!("it has not got the new password within {} s, and was not signed in on", self.wait.as_secs())
     }
 
-    /// One sign-in to read, unless a target has refused the reader: the error is its name.
+    /// One sign-in to read, unless a target has refused the reader: the error is its name. None where the reader's own password
+    /// may not have come to.
     pub(super) async fn sign_in_once(&self, session: &Session, reader: &Reader) -> Result<Result<()>, String> {
         let mut refused = self.refused.lock().await;
         if let Some(by) = &refused.reader {
             return Err(by.clone());
         }
         let Reader { identity, principal, version, .. } = reader;
+        if let Err(error) = self.books.refuse_lagging(&session.target().to_string(), *version).await {
+            return Ok(Err(error));
+        }
         let signed_in = self.books.sign_in(session, identity, *principal, Some(*version)).await;
         if signed_in.as_ref().is_err_and(outcome::refuses_credential) {
             refused.reader = Some(session.target().to_string());

@@ -157,7 +157,7 @@ pub fn spend(store: &Store, ask: &Ask) -> Result<Spent> {
 fn spend_at(store: &Store, ask: &Ask, at: OffsetDateTime) -> Result<Spent> {
     // What is found out about the clock is kept, also when nothing may be sent.
     store.write(|t| {
-        rows::bring_back(t, at)?;
+        rows::bring_back(t, at, ask.assumed.window)?;
         let counted = Counted::read(t, ask, at)?;
         if counted.room(ask.counted_elsewhere) {
             return rows::insert(t, ask, at).map(|attempt| Ok(Spent::Written(attempt)));

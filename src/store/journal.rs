@@ -3,6 +3,7 @@
 //! Stages and events are words that the rotation room defines; the data holds no secret: a candidate is named by the id
 //! of its sealed row.
 
+mod gone;
 mod lagging;
 mod refuse;
 mod unmade;
@@ -12,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use gone::{GONE, TargetStanding, take_back, target_standing};
 pub use lagging::{Lagging, lagging};
 pub use refuse::recovery;
 pub(crate) use refuse::{refuse_unfinished, refuse_unfinished_for};

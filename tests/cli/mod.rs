@@ -9,6 +9,7 @@ mod input {
 mod faults {
     crate::support::case::cases!("faults": targets, hanging, accounts, filters, own_ca);
 }
+mod asking;
 mod bad_scripts;
 mod completing;
 mod connecting;

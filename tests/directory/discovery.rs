@@ -1,6 +1,6 @@
 //! Discovery by DNS and CLDAP.
 
-use libretto::directory::{Controller, Discovery, Dns, discover};
+use libretto::directory::{Controller, Discovery, Dns, discover, discover::named};
 
 use crate::support::samba::samba;
 
@@ -27,6 +27,20 @@ async fn the_controllers_of_a_domain_are_found_and_asked() {
     let targets: Vec<_> = found.targets().iter().map(|target| (target.to_string(), target.address)).collect();
     assert_eq!(targets[0], ("dc1.lab.test".to_owned(), Some(samba().targets[0].1)));
     assert_eq!(targets.len(), 3);
+}
+
+#[tokio::test]
+async fn what_dns_names_is_told_whether_it_lives_or_not_and_only_in_full() {
+    let dns = Dns::server((samba().targets[0].1, 53).into()).unwrap();
+    let mut hosts: Vec<_> =
+        named("lab.test", &dns).await.unwrap().into_iter().map(|target| target.to_string()).collect();
+    hosts.sort();
+    hosts.dedup();
+    assert_eq!(hosts, samba().targets.iter().map(|(host, _)| host.clone()).collect::<Vec<_>>());
+    assert_eq!(named("nothing.lab.test", &dns).await.unwrap_err().code(), "ad.no_controllers");
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let dns = Dns::server(silent.local_addr().unwrap()).unwrap();
+    assert_eq!(named("lab.test", &dns).await.unwrap_err().code(), "ad.dns_failed");
 }
 
 #[tokio::test]

@@ -71,26 +71,6 @@ async fn a_target_that_asks_the_pdc_emulator_takes_the_new_password_at_once() {
 }
 
 #[tokio::test]
-async fn a_target_fetches_one_object_when_told_to() {
-    let lab = lab(Flavour::Samba, &["replication=off"]);
-    let mut first = administrator(&lab, 1).await;
-    let mut second = administrator(&lab, 2).await;
-    reset(&mut first, ALICE, NEW).await.success().unwrap();
-    let source = {
-        let (entries, _) =
-            first.search("", Scope::Base, "(objectClass=*)", vec!["dsServiceName"]).await.unwrap().success().unwrap();
-        first_of(entries)
-    };
-    set(&mut second, "", "replicateSingleObject", &format!("{source}:{ALICE}")).await.success().unwrap();
-    assert_eq!(read(&mut second, ALICE, "pwdLastSet").await, read(&mut first, ALICE, "pwdLastSet").await);
-    assert_eq!(data(&lab, 2, "alice@lab.test", NEW).await, "");
-}
-
-fn first_of(entries: Vec<ldap3::ResultEntry>) -> String {
-    first(&SearchEntry::construct(entries.into_iter().next().unwrap()), "dsServiceName")
-}
-
-#[tokio::test]
 async fn two_labs_know_nothing_of_each_other() {
     let (one, other) = (lab(Flavour::Windows, &[]), lab(Flavour::Samba, &[]));
     let ports =

@@ -241,6 +241,28 @@ fn recover_hands_nothing_to_a_connection_that_has_another_account_by_now() {
     lab.end();
 }
 
+/// A password that is only stored is handed to nobody: they are named, also those of the account's other connections.
+#[test]
+fn a_password_that_is_only_stored_leaves_the_declared_ones_to_be_seen_to() {
+    let lab = Lab::new(&[], &["hand_on"]);
+    let more = ["--dependent", "refuse"].map(str::to_owned);
+    assert_eq!(lab.add("second", &lab.text("username"), &more).code, Some(0));
+    assert_eq!(lab.run(&["connections", "test"]).code, Some(0));
+    let given = format!("password={}", lab.text("password"));
+    let stored = lab.run(&["run", "reset_ad_creds", "connection=my", &given]);
+    assert_eq!(stored.code, Some(0), "{}{}", stored.stdout, stored.stderr);
+    let said = "not told of it, for it was only stored: hand_on for my, refuse for second";
+    assert!(
+        stored.stdout.contains("See to what depends on the account") && stored.stdout.contains(said),
+        "{}",
+        stored.stdout
+    );
+    let proven = lab.run(&["run", "reset_ad_creds", "connection=my"]);
+    assert!(proven.code == Some(0) && !proven.stdout.contains("not told"), "nothing is new: {}", proven.stdout);
+    assert_eq!(lab.run(&["runs", "list", "--json"]).stdout.matches("hand_on").count(), 0);
+    lab.end();
+}
+
 /// What a rotation changes is what the connection shows.
 #[test]
 fn a_rotation_after_an_edit_is_of_the_account_that_is_shown() {

@@ -61,3 +61,21 @@ fn a_password_that_was_refused_is_no_former_one() {
     let in_time = service.run(&given);
     assert_eq!(in_time.code, Some(0), "{}", in_time.text());
 }
+
+/// The directory and the connection have the new password, and the file server has not been seen to take it.
+#[test]
+fn a_home_server_that_fails_its_test_makes_the_account_partial() {
+    let service = Service::new("share");
+    let missing = format!("//{}/nosuch$", crate::support::samba::samba().controller(1).1);
+    assert_eq!(service.run(&["connections", "edit", "corp", "--home-server", &missing]).code, Some(0));
+    let run = service.run(&["run", "rotate_all", "connections=kind:ad", "--json"]);
+    let item = run
+        .json_lines()
+        .into_iter()
+        .rfind(|line| line["event"] == "item-finished" && line["key"] == "corp")
+        .unwrap_or_else(|| panic!("{}", run.text()));
+    assert_eq!(item["verdict"], "partial", "{item}");
+    let lines = told(&run);
+    assert!(lines.contains(&format!("  {missing} failed")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.starts_with("partial ")) && run.code == Some(1), "{lines:#?}");
+}

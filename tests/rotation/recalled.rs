@@ -98,3 +98,72 @@ async fn what_comes_back_is_chosen_once_nobody_else_is_at_work_on_the_account() 
     assert_eq!(error.message(), "corp was changed by somebody else in the meantime");
     assert_eq!(rig.picture(), "v2 current sent proven, v1 previous proven; no journal");
 }
+
+/// When the service account's password was set, on the first target.
+async fn set(rig: &Rig) -> String {
+    read(&mut administrator(&rig.lab, 1).await, SERVICE, "pwdLastSet").await
+}
+
+#[tokio::test]
+async fn over_an_administrative_connection_what_is_valid_beyond_doubt_is_not_set_again() {
+    let (rig, request) = mistyped(&[]);
+    let before = set(&rig).await;
+    let outcome = run(&Request { via: Some(rig.via()), ..request }).await.unwrap();
+    assert_eq!((outcome.version, outcome.restores, outcome.verdict.as_str()), (3, Some(1), "ok"));
+    assert!(outcome.stages[0].note.ends_with("no change is needed"), "{:?}", outcome.stages);
+    assert_eq!(rig.picture(), "v3 current proven, v2 previous, v1 retired proven; no journal");
+    assert_eq!((set(&rig).await, rig.bad_counts(&[1]).await), (before, vec!["0".to_owned()]));
+}
+
+/// A sign-in in the hour after a change may be by grace; one that was proven before the change is none at all.
+#[tokio::test]
+async fn over_an_administrative_connection_what_may_not_be_valid_is_set() {
+    for again in [true, false] {
+        let (rig, request) = mistyped(&[]);
+        let mut first = administrator(&rig.lab, 1).await;
+        let now = if again { rig.old().to_owned() } else { "Somebody-Elses-1".to_owned() };
+        crate::lab::reset(&mut first, SERVICE, &now).await.success().unwrap();
+        if again {
+            let today = "UPDATE credential SET proven_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE version = 1";
+            raw(&rig).execute(today, []).unwrap();
+        }
+        let outcome = run(&Request { via: Some(rig.via()), ..request }).await.unwrap();
+        assert_eq!((outcome.version, outcome.restores, outcome.verdict.as_str()), (3, Some(1), "ok"));
+        assert_eq!(rig.picture(), "v3 current sent proven, v2 previous, v1 retired proven; promote, ended ok");
+        assert_eq!(rig.bad_counts(&[1]).await, ["0"]);
+        assert!(rig.has(1, rig.old()).await);
+    }
+}
+
+/// Gives the connection another password while the version that comes back is looked at: an edit that was under way when the
+/// account's lock was taken.
+struct Editing<'a>(&'a Rig);
+
+impl Observer for Editing<'_> {
+    fn stage_ended(&self, report: &StageReport, _: Option<&Error>) {
+        if report.stage.as_str() == "preflight" {
+            raw(self.0)
+                .execute_batch(
+                    "UPDATE credential SET state = 'previous' WHERE version = 2;
+                     INSERT INTO credential (principal, version, state, username, kind, sealed, connection, created_at)
+                     SELECT principal, 3, 'current', username, kind, sealed, connection, created_at FROM credential
+                     WHERE version = 2;",
+                )
+                .unwrap();
+        }
+    }
+
+    fn target_ended(&self, _: &TargetReport) {}
+
+    fn change_announced<'a>(&'a self, _: &'a Announcement) -> BoxFuture<'a, Result<()>> {
+        panic!("nothing is announced")
+    }
+}
+
+#[tokio::test]
+async fn an_edit_that_was_under_way_is_not_overwritten() {
+    let (rig, request) = mistyped(&[]);
+    let error = rotate(&request, &Editing(&rig)).await.unwrap_err();
+    assert_eq!((error.code(), error.is_retryable()), ("connection.changed_meanwhile", true), "{error}");
+    assert_eq!(rig.picture(), "v3 current, v2 previous, v1 previous proven; no journal");
+}

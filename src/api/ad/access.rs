@@ -40,6 +40,18 @@ pub(super) async fn endpoints(context: &Context, connection: &Connection) -> Res
     Ok(targets.into_iter().map(|target| prepared.at(target)).collect())
 }
 
+/// The targets that a connection names, as given or as DNS has them, whether they answer or not.
+///
+/// # Errors
+/// Of targets that are not valid, and of DNS.
+pub(super) async fn named(context: &Context, connection: &Connection) -> Result<Vec<Target>> {
+    let settings = connection.ad()?;
+    if settings.targets.is_empty() {
+        return directory::discover::named(&connection.domain, &dns(context)?.map_or_else(Dns::system, Ok)?).await;
+    }
+    settings.targets.iter().map(|target| Target::parse(target)).collect()
+}
+
 /// One target of a connection by the name that the connection or the script gives it.
 ///
 /// # Errors

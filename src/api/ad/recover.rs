@@ -12,7 +12,7 @@ use super::{access, dependents::OfAccount, reads, rotate, writes};
 use crate::{
     api::conn::Named,
     connection::{self, Connection, Scope, credentials},
-    directory::{Endpoint, Identity},
+    directory::{Endpoint, Identity, Target},
     error::{Error, Result},
     rotation::{
         self, Announcement, DependentReport, NewSecret, Observer, StageReport, TargetReport,
@@ -127,6 +127,7 @@ async fn request(
         identity: context.blocking(|context| context.identity().cloned()).await?,
         like: access::endpoint(context, connection, &found.pinned)?,
         targets: targets(context, connection, &found.connections).await?,
+        named: named(context, &found.connections).await?,
         transaction: found.transaction,
         connection: found.connection,
         connections: found.connections,
@@ -159,6 +160,28 @@ async fn targets(context: &Context, connection: &Connection, names: &[String]) -
         }
     }
     Ok(targets)
+}
+
+/// Every target that these connections name, also one that does not answer. `None` where that cannot be told in full: a target
+/// that is missing for that is not gone.
+async fn named(context: &Context, names: &[String]) -> Result<Option<Vec<Target>>> {
+    let names = names.to_vec();
+    let connections = context.blocking(move |context| {
+        let get = |name: &String| connection::get(&context.world.store, name, &Scope::all());
+        names.iter().map(get).collect::<Result<Vec<_>>>()
+    });
+    let Ok(connections) = connections.await else { return Ok(None) };
+    let mut found = Vec::new();
+    for one in connections.iter().filter(|one| one.ad().is_ok()) {
+        match access::named(context, one).await {
+            Ok(targets) => found.extend(targets),
+            Err(error) => {
+                tracing::info!("{}: its targets cannot be told: {error}", one.name);
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some(found).filter(|found| !found.is_empty()))
 }
 
 /// Hands the password to the dependents that have not taken it, once every target has it.

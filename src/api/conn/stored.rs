@@ -1,4 +1,5 @@
-//! `conn::credential`: what is stored of a connection's credential, never the secret.
+//! `conn::credential` and `conn::dependents`: what is stored of a connection's credential, never the secret, and what it says
+//! depends on it.
 
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -26,6 +27,34 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
             },
             credential,
         )
+        .operation(
+            Spec {
+                signature: "dependents(conn: connection) -> array of texts",
+                grant: None,
+                doc: "The procedures that the account's connections declare to be performed when it has a new password, each as \
+                      `SCRIPT for CONNECTION`. `ad::rotate` performs them; whoever only stores a password (`conn::set_credentials`) has \
+                      to see to them. From the store alone.",
+                example: r#"for one in conn::dependents(conn::get("lab-ad")) { print(one) }"#,
+            },
+            dependents,
+        )
+}
+
+async fn dependents(context: Context, (connection,): (Connection,)) -> Result<Vec<String>> {
+    context
+        .blocking(move |context| {
+            let (store, scope) = (&context.world.store, &context.world.scope);
+            let principal = connection::by_id(store, connection.id)?.principal;
+            let mut found = Vec::new();
+            for name in credentials::connections_of(store, principal)? {
+                // What the run may not see it may not name either.
+                let Ok(one) = connection::get(store, &name, scope) else { continue };
+                let Ok(settings) = one.ad() else { continue };
+                found.extend(settings.dependents.iter().map(|script| format!("{script} for {}", one.name)));
+            }
+            Ok(found)
+        })
+        .await
 }
 
 /// What scripts see of a stored credential.

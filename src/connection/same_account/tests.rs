@@ -73,3 +73,12 @@ fn where_the_time_may_not_be_read_a_sign_in_within_the_hour_decides_nothing() {
     assert_wins(given(5), accepted(50, 40, 40), None, Some(false));
     assert_wins(given(5), given(6), None, Some(true));
 }
+
+#[test]
+fn times_at_the_end_of_the_calendar_are_none_to_stumble_over() {
+    let last = time::macros::datetime!(9999-12-31 23:59:59 UTC);
+    let of = |at| Known { created: at, sent: Some(at), proven: Some(at), accepted: Some(at) };
+    assert_eq!(accepted(5, 1, 0).wins(&accepted(500, 400, 0), last), None);
+    assert_eq!(of(last).wins(&sent(30), NOW), Some(true));
+    assert_eq!(of(last).wins_untold(&sent(30)), Some(true));
+}

@@ -80,7 +80,7 @@ fn targets(events: &[RotationEvent]) -> Verdict {
     let mut known: BTreeMap<Option<&str>, Verdict> = BTreeMap::new();
     for event in events {
         let verdict = match event.what.as_str() {
-            "not-converged" => Verdict::Inconclusive,
+            "not-converged" | "target-again" => Verdict::Inconclusive,
             "refused" | "refused-after-convergence" => Verdict::Failed,
             "converged" | "target-gone" => Verdict::Ok,
             _ => continue,

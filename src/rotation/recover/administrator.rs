@@ -34,10 +34,10 @@ impl<'a> Administrator<'a> {
         Some(via.reader())
     }
 
-    /// Signs in once; never again after a refusal.
+    /// Signs in once; never again after a refusal, and not where its own new password may not have come to.
     ///
     /// # Errors
-    /// `rotation.via_refused` then: nothing was sent.
+    /// `rotation.via_refused`, `rotation.not_converged` then: nothing was sent.
     pub(super) async fn sign_in(&self, books: &Books, session: &Session) -> Result<()> {
         let Some(via) = self.via else {
             return Err(Error::new("rotation.no_via", "no administrative connection is named"));
@@ -53,6 +53,8 @@ impl<'a> Administrator<'a> {
                 via.connection
             )));
         }
+        let lagging = books.refuse_lagging(&session.target().to_string(), via.credential).await;
+        lagging.map_err(|error| error.context(format!("the password of {}", via.connection)))?;
         let signed_in = books.sign_in(session, &via.identity, via.principal, Some(via.credential)).await;
         if signed_in.as_ref().is_err_and(outcome::refuses_credential) {
             *refused = Some(session.target().to_string());

@@ -12,7 +12,7 @@ use crate::{
     rotation::{open_dependents, sequel},
     store::{
         Store,
-        journal::{self, Lagging, Rotation, RotationEvent},
+        journal::{self, Lagging, Rotation, RotationEvent, TargetStanding},
         rows::CredentialId,
     },
     verdict::Verdict,
@@ -82,7 +82,7 @@ impl Case {
     pub(super) fn load(store: &Store, rotation: Rotation) -> Result<Self> {
         let events = journal::events(store, &rotation.id)?;
         let open = open_dependents(store, &rotation.id)?.into_iter().map(|open| open.name).collect();
-        let gone = gone::of(store, &rotation)?;
+        let gone = gone::of(store, &rotation, &events)?;
         let writes: Vec<&RotationEvent> = events.iter().filter(|event| event.what == "change-sent").collect();
         let mut ids: Vec<CredentialId> = writes.iter().rev().filter_map(|sent| id(&sent.data["candidate"])).collect();
         ids.extend(rotation.candidate);
@@ -147,6 +147,13 @@ impl Case {
         Ok(case)
     }
 
+    /// The same with what is known of its targets now.
+    pub(super) fn with_gone(mut self, gone: Vec<String>) -> Self {
+        self.gone = gone;
+        self.standing = self.stand();
+        self
+    }
+
     /// Whether anything of it is left to do once it has ended.
     pub(super) fn lacks(&self) -> bool {
         !self.pending().is_empty() || !self.open.is_empty() || self.half_revoked().is_some()
@@ -178,9 +185,7 @@ impl Case {
             .iter()
             .filter_map(|target| target["target"].as_str())
             .filter(|name| *name != self.pinned);
-        let proven = |name: &str| {
-            self.events.iter().any(|event| event.what == "converged" && event.target.as_deref() == Some(name))
-        };
+        let proven = |name: &str| journal::target_standing(&self.events, name) == TargetStanding::Proven;
         let is_gone = |name: &str| self.gone.iter().any(|gone| gone == name);
         names.filter(|name| !proven(name) && !is_gone(name)).map(str::to_owned).collect()
     }

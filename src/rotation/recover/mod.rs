@@ -70,6 +70,9 @@ pub struct Request {
     pub like: Endpoint,
     /// The targets of the account's connections as they are now, each reached and trusted as its own connection says.
     pub targets: Vec<Endpoint>,
+    /// Every target that these connections name, also one that does not answer; of one without targets of its own all that
+    /// DNS names. `None` where that could not be told in full, e.g. where DNS has not answered.
+    pub named: Option<Vec<Target>>,
     /// An administrative account, where there is one.
     pub via: Option<Via>,
     /// Who does it, for the lock and the journal.
@@ -162,6 +165,7 @@ pub async fn recover(request: &Request, onlooker: &dyn Onlooker) -> Result<Recov
     let books = Books::new(&request.store, &request.identity, &request.who, request.lockout);
     let case = load(request, &books).await?;
     let case = given(request, &books, case, onlooker).await?;
+    let case = gone::seen(request, case);
     let administrator = Administrator::of(request);
     let settling = Settling { request, books: &books, case: &case, administrator: &administrator, onlooker };
     match &case.standing {
@@ -178,7 +182,8 @@ pub async fn recover(request: &Request, onlooker: &dyn Onlooker) -> Result<Recov
             settling.undo(*valid, why.to_owned(), on.clone()).await
         }
         Standing::Proven => {
-            let found = format!("version {} had signed in on {}", case.candidate.version, case.pinned);
+            let on = case.candidate.proven_on.as_ref().unwrap_or(&case.pinned);
+            let found = format!("version {} had signed in on {on}", case.candidate.version);
             Box::pin(settling.promote(found, None)).await
         }
         Standing::Current | Standing::Lagging => {

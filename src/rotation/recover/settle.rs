@@ -166,8 +166,9 @@ impl Settling<'_> {
         self.books
             .with(move |books| {
                 let store = &books.store;
-                if credentials::by_id(store, id)?.state != State::Current {
-                    credentials::promote(store, id, &pinned)?;
+                let candidate = credentials::by_id(store, id)?;
+                if candidate.state != State::Current {
+                    credentials::promote(store, id, candidate.proven_on.as_ref().unwrap_or(&pinned))?;
                 }
                 for given in given {
                     credentials::retire(store, given, "not valid")?;

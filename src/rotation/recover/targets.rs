@@ -141,7 +141,8 @@ async fn over_via(settling: &Settling<'_>) -> Result<Option<(Session, Option<Err
     };
     match administrator.sign_in(books, &session).await {
         Ok(()) => Ok(Some((session, other_server))),
-        Err(error) if outcome::refuses_credential(&error) || error.code() == "rotation.budget_spent" => Ok(None),
+        Err(error) if outcome::refuses_credential(&error) => Ok(None),
+        Err(error) if ["rotation.budget_spent", "rotation.not_converged"].contains(&error.code()) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -179,7 +179,11 @@ fn known(case: &Case) -> String {
             let at = at.map(crate::directory::ticks::text).unwrap_or_default();
             format!("version {new} was sent to {pinned} at {at}, and nobody knows whether it was set")
         }
-        Standing::Proven => format!("version {new} signed in on {pinned} and is not the current one yet"),
+        Standing::Proven => {
+            // Not on the pinned target where that did not answer.
+            let on = case.candidate.proven_on.as_ref().unwrap_or(pinned);
+            format!("version {new} signed in on {on} and is not the current one yet")
+        }
         Standing::Current => format!("version {new} is current, and only the journal was not ended"),
         Standing::Judged(_) => {
             let why = last(&case.events, "judged").and_then(|event| event.data["why"].as_str().map(str::to_owned));

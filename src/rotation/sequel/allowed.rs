@@ -96,9 +96,7 @@ async fn refuse_replaced(known: &Known, session: &Session, stored: &Stored, book
     let moment = |text: Option<&String>| text.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
     let claims = [moment(Some(&current.created_at)), moment(current.sent_at.as_ref())];
     let proofs = [moment(current.proven_at.as_ref()), moment(accepted.as_ref())];
-    if claims.into_iter().flatten().any(|at| at + SKEW >= set)
-        || proofs.into_iter().flatten().any(|at| at > set + GRACE + SKEW)
-    {
+    if is_the_last(set, claims, proofs) {
         return Ok(());
     }
     let at = ticks::text(set.replace_nanosecond(0).unwrap_or(set));
@@ -107,6 +105,13 @@ async fn refuse_replaced(known: &Known, session: &Session, stored: &Stored, book
         format!("the account's password was set at {at}, later than the stored one, which may not be the one to put back"),
     )
     .hint("give the present one first: libretto connections edit NAME --password env:NAME; or rotate without on_failure=undo"))
+}
+
+/// Whether a version is the one that was set at that moment, or since: by when it was claimed to be, or signed in when no grace
+/// let a former one in any more.
+fn is_the_last(set: OffsetDateTime, claims: [Option<OffsetDateTime>; 2], proofs: [Option<OffsetDateTime>; 2]) -> bool {
+    claims.into_iter().flatten().any(|at| at.saturating_add(SKEW) >= set)
+        || proofs.into_iter().flatten().any(|at| at > set.saturating_add(GRACE + SKEW))
 }
 
 pub(super) async fn former(stored: &Stored, books: &Books) -> Result<Secret> {
@@ -120,4 +125,21 @@ pub(super) async fn former(stored: &Stored, books: &Books) -> Result<Secret> {
             None => Err(Error::new("connection.no_credential", "there is no former password")),
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_password_that_was_set_at_the_end_of_the_calendar_is_later_than_any_proof() {
+        let (last, now) = (datetime!(9999-12-31 23:59:59 UTC), datetime!(2026-03-01 12:00 UTC));
+        assert!(!is_the_last(last, [Some(now), None], [Some(now), None]));
+        assert!(is_the_last(now, [Some(last), None], [None, None]));
+        assert!(is_the_last(last, [Some(last), None], [None, None]));
+        assert!(is_the_last(now, [None, None], [None, Some(datetime!(2026-03-01 13:06 UTC))]));
+        assert!(!is_the_last(now, [None, None], [None, Some(datetime!(2026-03-01 13:04 UTC))]));
+    }
 }

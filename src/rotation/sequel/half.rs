@@ -24,8 +24,8 @@ pub(in crate::rotation) fn binds_until(rotation: &Rotation, events: &[RotationEv
     };
     // A write that nobody answered may have landed as late as one can.
     let late = Duration::try_from(LATE).unwrap_or(Duration::ZERO);
-    let changed = at("change-acknowledged").or_else(|| at("change-sent").map(|sent| sent + late))?;
-    Some(changed + GRACE)
+    let changed = at("change-acknowledged").or_else(|| at("change-sent").map(|sent| sent.saturating_add(late)))?;
+    Some(changed.saturating_add(GRACE))
 }
 
 /// What a recovery says of it.

@@ -130,11 +130,11 @@ fn attempts(c: &Connection, ask: &Ask, window: Duration, now: OffsetDateTime) ->
     let principal = principals::surviving(c, ask.principal)?;
     let name = account_name::bare(&ask.name);
     let sql = format!(
-        "SELECT a.at, a.answer IS NOT NULL, a.cleared_at IS NOT NULL,
+        "SELECT CASE WHEN a.noted_at <= :now THEN max(a.noted_at, a.at) ELSE a.at END AS sent, a.answer IS NOT NULL, a.cleared_at IS NOT NULL,
             coalesce(k.accepted_at > :since AND coalesce(k.refused_at, '') < k.accepted_at, 0)
                 AND a.answer IS NOT 'wrong', a.principal <> :principal AND a.name <> :name
          FROM attempt a LEFT JOIN credential k ON k.id = a.credential
-         WHERE {OF_ACCOUNT} ORDER BY a.at DESC LIMIT :most"
+         WHERE {OF_ACCOUNT} ORDER BY sent DESC LIMIT :most"
     );
     let mut query = c.prepare_cached(&sql).map_err(failed)?;
     let rows = query
@@ -145,6 +145,7 @@ fn attempts(c: &Connection, ask: &Ask, window: Duration, now: OffsetDateTime) ->
                 ":opaque": account_name::is_opaque(&name),
                 ":name": name,
                 ":provisional": principals::guid(c, principal)?.is_none(),
+                ":now": moment::text(now),
                 ":since": moment::text(now - window),
                 ":most": MOST,
             },
@@ -166,12 +167,26 @@ fn attempts(c: &Connection, ask: &Ask, window: Duration, now: OffsetDateTime) ->
     Ok(all.into_iter().filter(counts).collect())
 }
 
-/// What a clock that was ahead has dated was sent by now at the latest. Kept, so that it ages from now on.
-pub(super) fn bring_back(c: &Connection, now: OffsetDateTime) -> Result<()> {
-    c.prepare_cached("UPDATE attempt SET at = ?1 WHERE at > ?1")
-        .and_then(|mut update| update.execute([moment::text(now)]))
-        .map(|_| ())
-        .map_err(failed)
+/// What a clock that was ahead has dated was sent by now at the latest. Kept, so that it ages from now on; and what that one
+/// said is kept as well, for it may be the present one that is wrong: once the clock says so again, that counts. Until all of
+/// a domain are older than any window, for then time has passed by a clock that went on.
+pub(super) fn bring_back(c: &Connection, now: OffsetDateTime, window: Duration) -> Result<()> {
+    let text = moment::text(now);
+    c.prepare_cached("UPDATE attempt SET noted_at = coalesce(noted_at, at), at = ?1 WHERE at > ?1")
+        .and_then(|mut update| update.execute([&text]))
+        .map_err(failed)?;
+    let longest = c
+        .prepare_cached("SELECT coalesce(max(window), 0) FROM lockout")
+        .and_then(|mut query| query.query_row([], |row| row.get::<_, i64>(0)))
+        .map_err(failed)?;
+    let since = now - window.max(Duration::from_secs(longest.unsigned_abs()));
+    c.prepare_cached(
+        "UPDATE attempt SET noted_at = NULL WHERE noted_at > ?1
+            AND NOT EXISTS (SELECT 1 FROM attempt one WHERE one.domain = attempt.domain AND one.at >= ?2)",
+    )
+    .and_then(|mut update| update.execute([text, moment::text(since)]))
+    .map(|_| ())
+    .map_err(failed)
 }
 
 /// Whether the account that is asked for may be any of its domain: then one wrong password at most is sent for all of them.
@@ -203,7 +218,9 @@ pub(super) fn insert(c: &Connection, ask: &Ask, at: OffsetDateTime) -> Result<At
     let principal = principals::surviving(c, ask.principal)?;
     let domain = principals::domain(c, principal)?.to_lowercase();
     c.prepare_cached(
-        "INSERT INTO attempt (principal, target, protocol, at, credential, domain, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        // One that was sent before this one and is dated later: the clock was put back in between.
+        "INSERT INTO attempt (principal, target, protocol, at, credential, domain, name, noted_at) VALUES (?1, ?2, ?3, ?4, ?5,
+            ?6, ?7, (SELECT max(coalesce(noted_at, at)) FROM attempt WHERE coalesce(noted_at, at) > ?4))",
     )
     .and_then(|mut insert| {
         let row = (

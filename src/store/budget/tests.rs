@@ -77,6 +77,27 @@ fn what_a_clock_that_was_ahead_has_dated_counts_from_now() {
 }
 
 #[test]
+fn what_is_sent_counts_however_the_clock_is_put() {
+    let rig = Rig::new(3);
+    assert!(rig.wrong(500));
+    assert!(!rig.wrong(0), "the clock is put back");
+    assert!(!rig.wrong(505), "and right again: five minutes have passed");
+    assert!(!rig.wrong(0) && !rig.wrong(530), "exactly the window");
+    assert!(rig.wrong(531));
+    // So does what is sent meanwhile.
+    let rig = Rig::new(4);
+    assert_eq!([500, 0, 1].map(|minute| rig.wrong(minute)), [true, true, false]);
+    assert!(!rig.wrong(505), "both count");
+    assert!(rig.wrong(531));
+    // It was the first clock that was wrong where this one goes on.
+    let rig = Rig::new(3);
+    assert!(rig.wrong(500));
+    assert!(!rig.wrong(0));
+    assert!(rig.wrong(31), "a window later");
+    assert!(rig.wrong(501), "nothing was sent in the last hours");
+}
+
+#[test]
 fn what_was_accepted_counts_no_more_and_forgives_what_the_target_had_refused() {
     let rig = Rig::new(4);
     assert!(rig.wrong(0));

@@ -81,6 +81,36 @@ async fn the_candidate_that_has_arrived_on_another_target_is_proven_there() {
     }
 }
 
+/// Where it is cut short before the store says so, the next one tells where that was.
+#[tokio::test]
+async fn what_has_signed_in_is_told_with_the_server_that_took_it() {
+    let (rig, recovery, _relay) = without_pinned("hang:modify", false).await;
+    let new = rig.password(2);
+    crate::lab::until("it has landed", || async { rig.says(2, new.expose()).await.is_empty() }).await;
+    let cut = recover(&Recovery { insist: true, ..recovery.clone() }, &Refusing).await.unwrap_err();
+    assert_eq!(cut.code(), "store.full");
+    let place = credentials::history(&rig.store, &rig.connection).unwrap()[0].proven_on.clone().unwrap();
+    assert!(place.ends_with(&rig.lab.targets()[1].address.to_string()), "{place}");
+    assert_eq!(open(&rig)[0].known, format!("version 2 signed in on {place} and is not the current one yet"));
+    let recovered = settle(&recovery).await.unwrap();
+    assert_eq!(recovered.found, format!("version 2 had signed in on {place}"));
+    let current = credentials::current(&rig.store, &rig.connection).unwrap().unwrap();
+    assert_eq!((current.version, current.proven_on), (2, Some(place)));
+}
+
+/// Refuses whatever is to be settled.
+struct Refusing;
+
+impl Onlooker for Refusing {
+    fn told(&self, _: &str, _: &str) {}
+
+    fn target_ended(&self, _: &TargetReport) {}
+
+    fn settling<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { Err(Error::new("store.full", "the disk is full")) })
+    }
+}
+
 /// Two changes that the other server has not got: the one that somebody makes there is only the first after the password
 /// that both had, and loses against the second when the pinned server comes back.
 #[tokio::test]
@@ -130,7 +160,7 @@ impl Observer for Cut<'_> {
 }
 
 /// Leaves the connection with these of its targets.
-fn keep(rig: &Rig, targets: &[usize]) {
+pub fn keep(rig: &Rig, targets: &[usize]) {
     let settings = rig.connection.ad().unwrap();
     let targets = targets.iter().map(|number| settings.targets[number - 1].clone()).collect();
     let kept = serde_json::to_string(&AdSettings { targets, ..settings.clone() }).unwrap();

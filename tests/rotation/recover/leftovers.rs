@@ -162,3 +162,25 @@ async fn until_then_the_connection_keeps_its_account() {
         assert_eq!((refused.code(), refused.verdict()), ("rotation.unfinished", Verdict::InDoubt));
     }
 }
+
+/// Whoever has set another password may have seen to what depends on it, or not.
+#[tokio::test]
+async fn what_depends_on_a_password_that_somebody_else_has_set_is_named() {
+    const SET: &str = "Set-By-An-Administrator-1";
+    let rig = Rig::new(Flavour::Samba, &["target:1=lose:modify", "replication=30ms"]);
+    let limits = Limits { operation: Duration::from_millis(500), ..Limits::default() };
+    let request = request(&rig.store, &rig.connection, endpoints(rig.connection.ad().unwrap(), limits));
+    let (pool, task) = (Stand::well("pool"), Stand::well("task"));
+    let request = Request { dependents: found(&[&pool, &task]), ..request };
+    assert_eq!(run(&request).await.unwrap_err().code(), "rotation.unsettled");
+    crate::lab::reset(&mut administrator(&rig.lab, 2).await, SERVICE, SET).await.success().unwrap();
+    crate::lab::until("it is replicated", || async { rig.says(1, SET).await.is_empty() }).await;
+    earlier(&rig, 10);
+    let given = Recovery { password: Some(Secret::new(SET).unwrap()), ..recovery(&rig) };
+    let recovered = settle(&given).await.unwrap();
+    assert_eq!(
+        recovered.done,
+        "version 2 is retired, version 3 is current; see to what depends on it and was not handed this one: pool, task"
+    );
+    assert_eq!((rig.events().last().unwrap().as_str(), pool.took(), task.took()), ("superseded", vec![], vec![]));
+}

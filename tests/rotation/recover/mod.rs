@@ -9,6 +9,7 @@ mod gone;
 mod interleaved;
 mod judging;
 mod leftovers;
+mod named;
 mod reading;
 mod revoked;
 mod servers;
@@ -66,6 +67,7 @@ pub fn recovery(rig: &Rig) -> Recovery {
         connections: found.connections,
         like: endpoints(settings, Limits::default()).swap_remove(0),
         targets: endpoints(settings, Limits::default()),
+        named: None,
         via: None,
         who: "bob, run 8a40".to_owned(),
         run: None,

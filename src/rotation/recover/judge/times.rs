@@ -38,7 +38,7 @@ impl Judge<'_> {
         }
         let limit = self.case.limit(self.request.late);
         match mark.and_then(ticks::moment).filter(|set| is_graced(*set)) {
-            Some(set) if limit.is_some_and(|limit| set > limit + SKEW) => Times::Overtaken,
+            Some(set) if limit.is_some_and(|limit| set > limit.saturating_add(SKEW)) => Times::Overtaken,
             Some(_) if self.case.before.is_some() => Times::Lately,
             None if mark.is_some() && self.case.before.is_some() => Times::Old,
             None if limit.is_some_and(|limit| !is_graced(limit)) => Times::Old,
@@ -67,7 +67,7 @@ impl Judge<'_> {
     /// Whether a password was set after the given one was given: that is not the last one then.
     pub(super) fn is_given_overtaken(&self, mark: Option<i64>) -> bool {
         let set = mark.filter(|_| self.is_graced(mark)).and_then(ticks::moment);
-        set.zip(self.case.given_at).is_some_and(|(set, given)| set > given + SKEW)
+        set.zip(self.case.given_at).is_some_and(|(set, given)| set > given.saturating_add(SKEW))
     }
 
     pub(super) async fn dn(&self, session: &Session) -> Result<String> {
@@ -113,7 +113,20 @@ impl Judge<'_> {
     }
 }
 
-/// Whether what was replaced at that moment may still sign in.
+/// Whether what was replaced at that moment may still sign in. A time at the very end of the calendar is no reason to stop.
 fn is_graced(set: OffsetDateTime) -> bool {
-    set + GRACE + SKEW > OffsetDateTime::now_utc()
+    set.saturating_add(GRACE + SKEW) > OffsetDateTime::now_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_password_that_was_set_at_the_end_of_the_calendar_is_young() {
+        assert!(is_graced(datetime!(9999-12-31 23:59:59 UTC)));
+        assert!(!is_graced(datetime!(2001-01-01 00:00 UTC)));
+    }
 }
