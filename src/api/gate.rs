@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use super::credentials::{SignIn, refused_before};
 use crate::{
     connection::Connection,
-    directory::{self, Identity, Target, outcome},
+    directory::{self, Identity, Target, is_same_target, outcome},
     error::{Error, Result},
     homes::{self, HomeServer},
     rotation::recover,
@@ -143,12 +143,12 @@ impl SignInGate {
         let look = || self.context.blocking(move |context| journal::lagging(&context.world.store, version));
         let Some(lagging) = self.lagging.get_or_try_init(look).await? else { return Ok(()) };
         let target = match protocol {
-            Protocol::Ldap => lagging.holds(server).then_some(server),
+            Protocol::Ldap => lagging.holds(|one| is_same_target(one, server)).then_some(server),
             Protocol::Smb => lagging.targets.first().map(String::as_str),
         };
         let Some(target) = target else { return Ok(()) };
         let (seen, name) = (lagging.clone(), target.to_owned());
-        self.context.blocking(move |context| seen.seen(&context.world.store, &name)).await?;
+        self.context.blocking(move |context| seen.seen(&context.world.store, |one| is_same_target(one, &name))).await?;
         Err(lagging.refusal(server, target))
     }
 

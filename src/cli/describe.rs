@@ -6,10 +6,15 @@ use super::Session;
 use crate::{
     api,
     config::Config,
+    connection,
+    error::Result,
     report::{Paint, plain},
     run::{Refusal, lab_presets},
     script::{Script, params::Param},
 };
+
+/// Connections whose dependents are named; `--json` has all.
+const MOST_DEPENDENTS: usize = 20;
 
 /// Prints what a script says of itself; nothing of it runs.
 pub(super) fn describe(session: &Session, name: &str) -> Result<u8, Refusal> {
@@ -22,12 +27,21 @@ pub(super) fn describe(session: &Session, name: &str) -> Result<u8, Refusal> {
     if !script.faults.is_empty() {
         return Err(Refusal::Script(script.faults, vec![text]));
     }
+    let dependents = dependents(session, &script)?;
     if session.out.json {
-        session.out.line(&as_json(&script).to_string());
+        session.out.line(&as_json(&script, &dependents).to_string());
     } else {
-        print(session, &script);
+        print(session, &script, &dependents);
     }
     Ok(0)
+}
+
+/// What connections declare to depend on their accounts, where the script may change these; of a home that has a store.
+fn dependents(session: &Session, script: &Script) -> Result<Vec<(String, Vec<String>)>> {
+    if !script.declaration.grants.contains("directory:write") || !session.home.join("store.db").exists() {
+        return Ok(Vec::new());
+    }
+    connection::declared_dependents(&session.store()?)
 }
 
 fn documentation(script: &Script) -> String {
@@ -35,7 +49,7 @@ fn documentation(script: &Script) -> String {
     lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 
-fn as_json(script: &Script) -> Value {
+fn as_json(script: &Script, dependents: &[(String, Vec<String>)]) -> Value {
     let params: Vec<Value> = script
         .declaration
         .params
@@ -46,10 +60,13 @@ fn as_json(script: &Script) -> Value {
         })
         .collect();
     let steps: Vec<&str> = script.outline.steps.iter().map(|step| step.name.as_str()).collect();
-    json!({ "name": script.source.name, "doc": documentation(script), "params": params, "grants": script.declaration.grants, "steps": steps })
+    let dependents: serde_json::Map<String, Value> =
+        dependents.iter().map(|(connection, names)| (connection.clone(), json!(names))).collect();
+    json!({ "name": script.source.name, "doc": documentation(script), "params": params, "grants": script.declaration.grants,
+            "steps": steps, "dependents": dependents })
 }
 
-fn print(session: &Session, script: &Script) {
+fn print(session: &Session, script: &Script, dependents: &[(String, Vec<String>)]) {
     let (out, look) = (session.out, session.out.look);
     out.line(&look.paint(Paint::Heading, plain(&script.source.name)));
     for line in documentation(script).lines() {
@@ -68,6 +85,15 @@ fn print(session: &Session, script: &Script) {
         out.line(&look.paint(Paint::Heading, "\nsteps"));
         for (index, step) in script.outline.steps.iter().enumerate() {
             out.line(&format!("  {}. {}", index + 1, plain(&step.name)));
+        }
+    }
+    if !dependents.is_empty() {
+        out.line(&look.paint(Paint::Heading, "\ndeclared dependents"));
+        for (connection, names) in dependents.iter().take(MOST_DEPENDENTS) {
+            out.line(&format!("  {}: {}", plain(connection), plain(&names.join(", "))));
+        }
+        if let Some(more) = dependents.len().checked_sub(MOST_DEPENDENTS).filter(|more| *more > 0) {
+            out.line(&format!("  and of {more} more connections: `libretto connections show NAME`"));
         }
     }
     out.line(&look.paint(Paint::Heading, "\ngrants"));

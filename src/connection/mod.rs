@@ -26,7 +26,7 @@ pub use export::{as_json, export};
 pub use fields::{Fault, Fields, as_error};
 pub(crate) use import::unclosed_quote;
 pub use import::{Imported, import};
-pub use query::{all_names, by_id, get, list, summaries};
+pub use query::{all_names, by_id, declared_dependents, get, list, summaries, that_go_over};
 pub use selector::Selector;
 pub use settings::{AdSettings, HomeServer, MsOnlineSettings, Provider, Settings, TlsMode};
 

@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::Value;
+
 use super::{Connection, Kind, Scope, Selector, Settings, Summary};
 use crate::{
     error::{Error, Result},
@@ -129,6 +131,19 @@ pub(super) fn get_in(c: &rusqlite::Connection, name: &str, scope: &Scope) -> Res
 /// All names that the scope shows, sorted: for completion.
 pub fn all_names(store: &Store, scope: &Scope) -> Result<Vec<String>> {
     store.read(|c| visible_names(c, scope))
+}
+
+/// Names of the connections that go over one of these (via).
+pub fn that_go_over(store: &Store, names: &[String]) -> Result<Vec<String>> {
+    let over = store.read(|c| names.iter().map(|name| connections::that_name(c, name)).collect::<Result<Vec<_>>>())?;
+    Ok(over.concat())
+}
+
+/// The procedures that connections declare as dependents of their accounts, by the connection's name.
+pub fn declared_dependents(store: &Store) -> Result<Vec<(String, Vec<String>)>> {
+    let declared = store.read(connections::with_dependents)?;
+    let names = |value: Value| serde_json::from_value(value).unwrap_or_default();
+    Ok(declared.into_iter().map(|(name, value)| (name, names(value))).collect())
 }
 
 fn visible_names(c: &rusqlite::Connection, scope: &Scope) -> Result<Vec<String>> {

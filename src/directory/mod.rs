@@ -64,5 +64,5 @@ pub use root_dse::RootDse;
 pub use search::{find_user, search};
 pub use session::{Identity, Session};
 pub use spelling::may_mean;
-pub use target::Target;
+pub use target::{Target, is_same_target};
 pub use tls::{Tls, TlsMode};

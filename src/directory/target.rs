@@ -79,6 +79,15 @@ impl Target {
     }
 }
 
+/// Whether two texts are written for one controller, by [`Target::is_same`]; what is no target is the same in its own spelling.
+#[must_use]
+pub fn is_same_target(one: &str, other: &str) -> bool {
+    match (Target::parse(one), Target::parse(other)) {
+        (Ok(one), Ok(other)) => one.is_same(&other),
+        _ => one.eq_ignore_ascii_case(other),
+    }
+}
+
 /// Host and port of a target's text; `None` when a bracket is open.
 fn split(text: &str) -> Option<(&str, Option<&str>)> {
     if let Some(rest) = text.strip_prefix('[') {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{lockout::LockoutOptions, recover, report::Stage};
 use crate::{
-    directory::{Identity, Session, outcome},
+    directory::{Identity, Session, is_same_target, outcome},
     error::{Error, Result},
     secret::seal,
     store::{
@@ -72,8 +72,9 @@ impl Books {
         }
         let name = target.to_owned();
         let lagging = self.with(move |b| {
-            let lagging = journal::lagging(&b.store, version)?.filter(|lagging| lagging.holds(&name));
-            lagging.iter().try_for_each(|lagging| lagging.seen(&b.store, &name))?;
+            let is_it = |one: &str| is_same_target(one, &name);
+            let lagging = journal::lagging(&b.store, version)?.filter(|lagging| lagging.holds(is_it));
+            lagging.iter().try_for_each(|lagging| lagging.seen(&b.store, is_it))?;
             Ok(lagging)
         });
         lagging.await?.map_or(Ok(()), |lagging| Err(lagging.refusal(target, target)))

@@ -1,21 +1,20 @@
 //! Going back without a change: the directory still has the earlier password, for the version that is current was only given,
-//! never sent, and no target has accepted it. Over an administrative connection the password is set all the same, unless it is
-//! beyond doubt that it is valid already.
+//! never sent, and no target has accepted it.
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     books::Books,
     controllers::{self, Controller},
-    former, lockout, preflight,
+    former, preflight,
     report::{Announcement, Log, Outcome, Stage, Staged, TargetReport},
-    request::{Request, Via},
+    request::Request,
     stored::{self, Stored},
 };
 use crate::{
     connection::{
         self,
-        credentials::{self, Credential, GRACE, SKEW},
+        credentials::{self, Credential, SKEW},
         former::in_force,
     },
     directory::{self, Identity, ticks},
@@ -27,9 +26,10 @@ use crate::{
 /// What [`announce`](super::Observer::change_announced) is told such a going back is of.
 pub(super) const RECALL: &str = "recall";
 
-/// The version that is to come back, where that is what the directory has as far as is known.
+/// The version that is to come back, where that is what the directory has as far as is known. Over an administrative
+/// connection the password is set all the same: that is sure.
 async fn recalled(request: &Request, books: &Books) -> Result<Option<Credential>> {
-    let Some(id) = request.candidate_of.filter(|_| !request.revoke) else { return Ok(None) };
+    let Some(id) = request.candidate_of.filter(|_| request.via.is_none() && !request.revoke) else { return Ok(None) };
     let connection = request.connection.clone();
     books.with(move |books| is_in_force(books, &credentials::history(&books.store, &connection)?, id)).await
 }
@@ -51,17 +51,7 @@ pub(super) async fn recall(request: &Request, books: &Books, log: &mut Log<'_>) 
     if recalled(request, books).await?.is_none() {
         return Ok(None);
     }
-    let found = match &request.via {
-        None => log.stage(Stage::Preflight, Box::pin(look(request, books))).await?,
-        // What is not certain is set once more, which is.
-        Some(via) => match Box::pin(look_over(via, request, books)).await {
-            Ok(found) => log.stage(Stage::Preflight, async { Ok(found) }).await?,
-            Err(error) => {
-                tracing::info!("{}: the password is set, for it may not be valid: {error}", request.connection.name);
-                return Ok(None);
-            }
-        },
-    };
+    let found = log.stage(Stage::Preflight, Box::pin(look(request, books))).await?;
     let promoted = log.stage(Stage::Promote, Box::pin(promote(request, books, log.observer, &found))).await;
     let (current, connections) = promoted?;
     let target = TargetReport {
@@ -100,7 +90,14 @@ struct Found {
 /// Signs in with the version, on the target that a change would go to, and sees that nobody has changed the password since it
 /// was proven. A target that lags takes one that is no longer valid.
 async fn look(request: &Request, books: &Books) -> Staged<Found> {
-    let (Stored { principal, current, .. }, version, identity) = chosen(request, books).await?;
+    let Stored { principal, current, .. } = stored::read(request, books).await?;
+    // Once more, for nobody else is at work on the account from here on.
+    let Some(version) = recalled(request, books).await? else {
+        return Err(connection::changed_meanwhile(&request.connection.name));
+    };
+    let of = version.clone();
+    let password = books.with(move |books| credentials::open(&books.store, &books.identity, &of)).await?;
+    let identity = Identity { name: request.connection.username.clone(), password };
     let (mut open, down) = controllers::open_all(&request.endpoints).await;
     // The one that is down may be the only one that does not lag.
     preflight::refuse_down(&down, request.allow_down)?;
@@ -121,68 +118,10 @@ async fn look(request: &Request, books: &Books) -> Staged<Found> {
     }
     let controller = &open[pinned];
     let guid = refuse_changed(controller, &identity.name, &version).await?;
-    Ok(found(controller, guid, identity, version, current))
-}
-
-/// What is to come back and what was current when that was chosen, with nobody else at work on the account from here on.
-async fn chosen(request: &Request, books: &Books) -> Result<(Stored, Credential, Identity)> {
-    let stored = stored::read(request, books).await?;
-    let Some(version) = recalled(request, books).await? else {
-        return Err(connection::changed_meanwhile(&request.connection.name));
-    };
-    let of = version.clone();
-    let password = books.with(move |books| credentials::open(&books.store, &books.identity, &of)).await?;
-    Ok((stored, version, Identity { name: request.connection.username.clone(), password }))
-}
-
-fn found(
-    controller: &Controller,
-    guid: String,
-    identity: Identity,
-    version: Credential,
-    current: Option<Credential>,
-) -> (Found, Verdict, String) {
     let note =
         format!("the password of version {} signs in on {}: no change is needed", version.version, controller.name);
     let (target, seen) = (controller.name.clone(), current.map(|current| current.id));
-    (Found { target, guid, identity, version, seen }, Verdict::Ok, note)
-}
-
-/// The same over an administrative connection, which says first when the password was set: where that leaves a doubt, the
-/// version is not tried. An error means that it is not beyond doubt.
-async fn look_over(via: &Via, request: &Request, books: &Books) -> Staged<Found> {
-    let (Stored { principal, current, .. }, version, identity) = chosen(request, books).await?;
-    let (mut open, down) = controllers::open_all(&request.endpoints).await;
-    preflight::refuse_down(&down, request.allow_down)?;
-    controllers::one_domain(&open)?;
-    let sign_in = async |on: &Controller| {
-        books.refuse_lagging(&on.name, via.credential).await?;
-        books.sign_in(&on.session, &via.identity, via.principal, Some(via.credential)).await
-    };
-    let canary = controllers::first_writable(&open)?;
-    sign_in(&open[canary]).await?;
-    let pinned = controllers::pin(&mut open, canary).await?;
-    if pinned != canary {
-        sign_in(&open[pinned]).await?;
-    }
-    let controller = &open[pinned];
-    let account = directory::resolve(&controller.session, &identity.name).await?;
-    let set = preflight::mark(&controller.session, &account.dn).await?.and_then(ticks::moment);
-    let proven = version.proven_at.as_deref().and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok());
-    let is_certain = set.zip(proven).is_some_and(|(set, proven)| is_telling(set, proven, OffsetDateTime::now_utc()));
-    if !is_certain {
-        return Err(in_doubt(&version, &controller.name));
-    }
-    lockout::look_at(&controller.session, via, books, principal).await;
-    books.refuse_lagging(&controller.name, version.id).await?;
-    books.sign_in(&controller.session, &identity, principal, Some(version.id)).await?;
-    Ok(found(controller, account.guid, identity, version, current))
-}
-
-/// Whether a version that signs in now is beyond doubt the one that the directory has: the last change is so long ago that no
-/// former one signs in by grace any more. One that was proven before that change is not even tried.
-fn is_telling(set: OffsetDateTime, proven: OffsetDateTime, now: OffsetDateTime) -> bool {
-    set <= proven.saturating_add(SKEW) && set.saturating_add(GRACE + SKEW) < now
+    Ok((Found { target, guid, identity, version, seen }, Verdict::Ok, note))
 }
 
 /// A password that was replaced signs in for an hour more, so a sign-in alone proves nothing.

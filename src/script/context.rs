@@ -19,7 +19,10 @@ use crate::{
     connection::Scope,
     error::{Error, Result},
     host::Host,
-    secret::{redact::redact, seal::Identity},
+    secret::{
+        redact::{redact, redact_json},
+        seal::Identity,
+    },
     store::{
         Store,
         events::{Event, Events, Failure},
@@ -253,7 +256,10 @@ impl Context {
             verdict,
             ms,
             note: note.clone(),
-            error: error.as_ref().and_then(|error| serde_json::to_value(error).ok()),
+            error: error.as_ref().and_then(|error| serde_json::to_value(error).ok()).map(|mut error| {
+                redact_json(&mut error);
+                error
+            }),
         });
         let (step, key) = (self.part.to_string(), key.to_owned());
         self.world.events.emit(Event::CheckFinished { step, key, verdict, ms, note, error });

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub use gone::{GONE, TargetStanding, take_back, target_standing};
-pub use lagging::{Lagging, lagging};
+pub use lagging::{Lagging, lagging, that_brought};
 pub use refuse::recovery;
 pub(crate) use refuse::{refuse_unfinished, refuse_unfinished_for};
 pub(crate) use unmade::was_not_made;

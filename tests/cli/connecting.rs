@@ -158,3 +158,26 @@ fn files_that_cannot_be_read_have_a_remedy() {
         );
     }
 }
+
+#[test]
+fn a_script_that_changes_accounts_tells_what_is_declared_to_depend_on_them() {
+    let world = World::new();
+    world.file("home/scripts/pool.rhai", "");
+    let add = "connections add ad --domain lab.test --username svc@lab.test --password env:PW --name";
+    for (name, dependents) in
+        [("corp", "--dependent pool --dependent rollback"), ("plain", ""), ("east", "--dependent pool")]
+    {
+        world
+            .program()
+            .env("PW", "Svc-Passw0rd-1!")
+            .args(format!("{add} {name} {dependents}").split_whitespace())
+            .run()
+            .ok();
+    }
+    let told = world.run("describe reset_ad_creds").ok().stdout;
+    assert!(told.contains("\ndeclared dependents\n  corp: pool, rollback\n  east: pool\n\ngrants\n"), "{told}");
+    let told = world.run("describe reset_ad_creds --json").ok().json_lines();
+    assert_eq!(told[0]["dependents"], serde_json::json!({"corp": ["pool", "rollback"], "east": ["pool"]}));
+    // One that only looks has nothing to do with them.
+    assert!(!world.run("describe test_connections").ok().stdout.contains("dependents"));
+}

@@ -162,13 +162,14 @@ async fn targets(context: &Context, connection: &Connection, names: &[String]) -
     Ok(targets)
 }
 
-/// Every target that these connections name, also one that does not answer. `None` where that cannot be told in full: a target
+/// Every target that these connections name, and those that go over them, also one that does not answer. `None` where that cannot be told in full: a target
 /// that is missing for that is not gone.
 async fn named(context: &Context, names: &[String]) -> Result<Option<Vec<Target>>> {
     let names = names.to_vec();
     let connections = context.blocking(move |context| {
         let get = |name: &String| connection::get(&context.world.store, name, &Scope::all());
-        names.iter().map(get).collect::<Result<Vec<_>>>()
+        let over = connection::that_go_over(&context.world.store, &names)?;
+        names.iter().chain(&over).map(get).collect::<Result<Vec<_>>>()
     });
     let Ok(connections) = connections.await else { return Ok(None) };
     let mut found = Vec::new();

@@ -3,11 +3,18 @@
 
 use serde_json::json;
 
-use super::case::{Case, Standing};
+use super::{
+    case::{Case, Standing, targets},
+    gone,
+};
 use crate::{
-    connection::credentials,
+    directory::is_same_target,
     error::Result,
-    store::{Store, journal, rows::CredentialId},
+    store::{
+        Store,
+        journal::{self, TargetStanding, target_standing},
+        rows::CredentialId,
+    },
     verdict::Verdict,
 };
 
@@ -17,17 +24,20 @@ use crate::{
 /// # Errors
 /// The store's.
 pub fn arrived(store: &Store, version: CredentialId, target: &str, by: &str) -> Result<()> {
-    let principal = credentials::by_id(store, version)?.principal;
-    for rotation in journal::history(store, principal)? {
-        if rotation.candidate != Some(version) || rotation.finished_at.is_none() {
+    for rotation in journal::that_brought(store, version)? {
+        let events = journal::events(store, &rotation.id)?;
+        let is_new =
+            |name: &&str| is_same_target(name, target) && target_standing(&events, name) != TargetStanding::Proven;
+        let names = targets(&rotation).iter().filter_map(|target| target["target"].as_str());
+        let Some(name) = names.filter(|name| Some(*name) != rotation.pinned_target.as_deref()).find(is_new) else {
             continue;
-        }
-        let pending = Case::load(store, rotation.clone())?.pending();
-        let Some(name) = pending.iter().find(|name| name.eq_ignore_ascii_case(target)) else { continue };
+        };
         let data = json!({"by": by, "note": "it accepted the password when somebody insisted"});
         journal::event(store, &rotation.id, "converged", Some(name), &data)?;
+        let name = name.to_owned();
         let case = Case::load(store, rotation)?;
         if case.standing == Standing::Lagging && !case.lacks() {
+            gone::note_in(store, &case)?;
             journal::settle(store, &case.rotation.id, Verdict::Ok, &json!({"by": by, "proven": [name]}))?;
         }
     }

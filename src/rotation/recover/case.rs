@@ -8,6 +8,7 @@ use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use super::gone;
 use crate::{
     connection::credentials::{self, Credential, State},
+    directory::is_same_target,
     error::{Error, Result},
     rotation::{open_dependents, sequel},
     store::{
@@ -229,7 +230,7 @@ impl Case {
         match target(&self.rotation, name) {
             Some(target) if self.was_level(target) => false,
             Some(target) if lagged(target) => true,
-            _ => self.lagging.as_ref().is_some_and(|lagging| lagging.holds(name)),
+            _ => self.lagging.as_ref().is_some_and(|lagging| lagging.holds(|one| is_same_target(one, name))),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Targets that are none of the account's connections any more: nobody waits for them.
+//! Targets that are none of the account's connections any more, nor of those that go over these (via), whose targets an
+//! administrative account signs in on as well: nobody waits for them.
 //!
 //! - A connection that names its targets says so itself, whenever it is looked.
 //! - Of one that takes them from DNS, what the SRV records name no more is gone once a recovery has asked for these, got the
@@ -22,11 +23,15 @@ use crate::{
     verdict::Verdict,
 };
 
+/// What is said of one.
+const NO_TARGET: &str = "it is no target of the account's connections any more";
+
 /// Those of a rotation, by the store alone: DNS is not asked, so of its targets only those that are noted. None where there is
 /// no connection left that could have any, or one names what cannot be read. Blocks.
 pub(super) fn of(store: &Store, rotation: &Rotation, events: &[RotationEvent]) -> Result<Vec<String>> {
     let mut names = credentials::connections_of(store, rotation.principal)?;
     names.extend(begun_for(store, rotation)?.filter(|_| rotation.finished_at.is_none()));
+    names.extend(connection::that_go_over(store, &names)?);
     let (mut known, mut any, mut from_dns) = (Vec::new(), false, false);
     for name in names {
         let Ok(connection) = connection::get(store, &name, &Scope::all()) else { continue };
@@ -68,16 +73,27 @@ pub(super) async fn note(settling: &Settling<'_>) -> Result<()> {
         let rotation = case.rotation.id.clone();
         books.with(move |books| journal::take_back(&books.store, &rotation, &name)).await?;
     }
-    for name in case.gone.iter().filter(|name| stands(name) == TargetStanding::Open) {
-        let note = "it is no target of the account's connections any more".to_owned();
-        books.event(&case.rotation.id, None, GONE, Some(name), json!({"note": note})).await?;
+    for name in unnoted(case) {
+        books.event(&case.rotation.id, None, GONE, Some(name), json!({"note": NO_TARGET})).await?;
         onlooker.target_ended(&TargetReport {
             target: name.clone(),
             verdict: Verdict::Skipped,
             ms: 0,
-            note,
+            note: NO_TARGET.to_owned(),
             connection: None,
         });
     }
     Ok(())
+}
+
+/// Has the journal know of each that is gone. A rotation must not end well before: nobody would remember that these were never
+/// proven. Blocks.
+pub(super) fn note_in(store: &Store, case: &Case) -> Result<()> {
+    unnoted(case).try_for_each(|name| {
+        journal::event(store, &case.rotation.id, GONE, Some(name), &json!({"note": NO_TARGET})).map(|_| ())
+    })
+}
+
+fn unnoted(case: &Case) -> impl Iterator<Item = &String> {
+    case.gone.iter().filter(|name| target_standing(&case.events, name) == TargetStanding::Open)
 }

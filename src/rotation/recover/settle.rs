@@ -127,10 +127,10 @@ impl Settling<'_> {
     pub(super) async fn promote(&self, found: String, session: Option<Session>) -> Result<Recovered> {
         let (case, names) = (self.case, self.request.connections.join(", "));
         let done = format!("version {} is current in {names}", case.candidate.version);
+        gone::note(self).await?;
         if case.standing != Standing::Lagging {
             self.switch(&done).await?;
         }
-        gone::note(self).await?;
         let targets = Box::pin(targets::look(self, session)).await?;
         self.settle(&targets).await?;
         let recovered = self.recovered(found, Some(case.candidate.version), done);

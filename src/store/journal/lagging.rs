@@ -61,19 +61,27 @@ fn unproven(store: &Store, rotation: &Rotation) -> Result<(Vec<String>, Vec<Stri
     Ok((open, gone))
 }
 
+/// The rotations that have ended and brought this version.
+///
+/// # Errors
+/// The store's.
+pub fn that_brought(store: &Store, candidate: CredentialId) -> Result<Vec<Rotation>> {
+    store.read(|c| select(c, "WHERE candidate = ?1 AND finished_at IS NOT NULL", &[&candidate]))
+}
+
 impl Lagging {
-    /// Whether this target is one of them.
+    /// Whether a target is one of them: the one that `is_it` says that it is written for.
     #[must_use]
-    pub fn holds(&self, target: &str) -> bool {
-        self.targets.iter().chain(&self.gone).any(|one| one.eq_ignore_ascii_case(target))
+    pub fn holds(&self, is_it: impl Fn(&str) -> bool) -> bool {
+        self.targets.iter().chain(&self.gone).any(|one| is_it(one))
     }
 
     /// Somebody is about to sign in on this target, and is refused: where it was gone, it is one again.
     ///
     /// # Errors
     /// The store's.
-    pub fn seen(&self, store: &Store, target: &str) -> Result<()> {
-        match self.gone.iter().find(|one| one.eq_ignore_ascii_case(target)) {
+    pub fn seen(&self, store: &Store, is_it: impl Fn(&str) -> bool) -> Result<()> {
+        match self.gone.iter().find(|one| is_it(one)) {
             Some(gone) => take_back(store, &self.rotation, gone),
             None => Ok(()),
         }

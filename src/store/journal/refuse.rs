@@ -21,7 +21,8 @@ pub(crate) fn refuse_unfinished(c: &Connection, principal: PrincipalId) -> Resul
 /// # Errors
 /// `rotation.unfinished`, verdict in-doubt.
 pub(crate) fn refuse_unfinished_for(c: &Connection, connection: ConnectionId) -> Result<()> {
-    let rest = "WHERE finished_at IS NULL AND candidate IN (SELECT id FROM credential WHERE connection = ?1)";
+    // The `+` keeps SQLite from going by candidates, of which there are many, instead of what is unfinished, which is little.
+    let rest = "WHERE finished_at IS NULL AND +candidate IN (SELECT id FROM credential WHERE connection = ?1)";
     refuse(select(c, rest, &[&connection])?.pop())
 }
 

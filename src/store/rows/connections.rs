@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, Row};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{ConnectionId, PrincipalId};
@@ -197,6 +198,20 @@ pub(crate) fn that_name(c: &Connection, name: &str) -> Result<Vec<String>> {
         )
         .map_err(failed)?;
     let rows = query.query_map([name], |row| row.get(0)).map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+/// Names of the connections that declare dependents, each with what it declares.
+pub(crate) fn with_dependents(c: &Connection) -> Result<Vec<(String, Value)>> {
+    let mut query = c
+        .prepare_cached(
+            "SELECT name, settings -> '$.dependents' FROM connection WHERE json_array_length(settings, '$.dependents') > 0
+             ORDER BY name",
+        )
+        .map_err(failed)?;
+    let rows = query
+        .query_map([], |row| Ok((row.get(0)?, serde_json::from_str(row.get_ref(1)?.as_str()?).unwrap_or_default())))
+        .map_err(failed)?;
     rows.collect::<Result<_, _>>().map_err(failed)
 }
 
