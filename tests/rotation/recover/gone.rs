@@ -20,7 +20,7 @@ fn over_admin(rig: &Rig) -> Via {
 }
 
 /// An address where nobody listens.
-async fn nobody() -> std::net::SocketAddr {
+pub async fn nobody() -> std::net::SocketAddr {
     tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 

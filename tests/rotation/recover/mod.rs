@@ -3,16 +3,19 @@
 mod abandoned;
 mod abandoned_sequels;
 mod claims;
+mod counted;
 mod given;
 mod gone;
 mod interleaved;
 mod judging;
 mod leftovers;
+mod read_only;
 mod reading;
 mod revoked;
 mod servers;
 mod spent;
 mod targets;
+mod unkept;
 
 pub use libretto::rotation::recover::Request as Recovery;
 use libretto::rotation::recover::{LATE, Onlooker, Recovered, Unfinished, recover, unfinished};
