@@ -35,7 +35,7 @@ impl Directory {
         if policy.locked(&account, now) {
             return self.flavour.bind_refused(BindData::Locked);
         }
-        let mut known = known(&account, password, now);
+        let mut known = known(&account, password, now, &policy);
         if known != Known::Right && self.pdc_forward && target != 0 {
             known = self.ask_pdc(&mut world, &account, password);
         }
@@ -57,7 +57,7 @@ impl Directory {
         let Some(there) = world.copies[0].iter().find(|entry| entry.guid == account.guid).cloned() else {
             return Known::Wrong;
         };
-        let known = known(&there, password, self.clock.ticks());
+        let known = known(&there, password, self.clock.ticks(), &Policy::of(&world.copies[0], &there));
         if known != Known::Right {
             self.count_wrong(world, 0, &there);
         }
@@ -92,11 +92,12 @@ impl Directory {
     }
 }
 
-/// What one target knows of a password.
-fn known(account: &Entry, password: &Zeroizing<String>, now: i64) -> Known {
+/// What one target knows of a password. What the history has forgotten is a wrong one.
+fn known(account: &Entry, password: &Zeroizing<String>, now: i64, policy: &Policy) -> Known {
     let Some(login) = &account.login else { return Known::Wrong };
     match login.passwords.iter().position(|old| old.text == *password) {
         Some(0) => Known::Right,
+        Some(index) if index as i64 >= policy.history => Known::Wrong,
         Some(1) if now < login.passwords[0].since.saturating_add(GRACE) => Known::Right,
         Some(1 | 2) => Known::Stale,
         _ => Known::Wrong,

@@ -51,6 +51,8 @@ pub enum TargetFault {
     WrongName,
     /// The certificate comes from an authority that nobody knows.
     UntrustedCertificate,
+    /// A read-only controller: says so, and refers whoever writes to another.
+    ReadOnly,
 }
 
 /// At which operations a fault shows.
@@ -94,6 +96,8 @@ pub enum PolicyFault {
     Lockout(u32),
     /// A password filter refuses so many new passwords that satisfy the policy.
     Filter(u32),
+    /// So many passwords are remembered, the present one among them.
+    History(u32),
 }
 
 /// Faults of servers that the lab does not have.
@@ -170,6 +174,7 @@ fn policy(how: &str) -> Option<PolicyFault> {
         return match what {
             "lockout" => Some(PolicyFault::Lockout(number)),
             "filter" => Some(PolicyFault::Filter(number)),
+            "history" => Some(PolicyFault::History(number)),
             _ => None,
         };
     }
@@ -199,6 +204,7 @@ fn target_fault(how: &str) -> Option<TargetFault> {
         ("expired-certificate", None) => TargetFault::ExpiredCertificate,
         ("wrong-name", None) => TargetFault::WrongName,
         ("untrusted-certificate", None) => TargetFault::UntrustedCertificate,
+        ("read-only", None) => TargetFault::ReadOnly,
         _ => return None,
     })
 }

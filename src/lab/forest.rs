@@ -25,13 +25,21 @@ pub(super) fn domain(faults: &[Fault]) -> Entry {
     entry.put("msDS-Behavior-Version", 7);
     entry.put("minPwdLength", if faults.contains(&Fault::Policy(PolicyFault::Strict)) { 64 } else { 12 });
     entry.put("pwdProperties", 1);
-    entry.put("pwdHistoryLength", 24);
+    entry.put("pwdHistoryLength", history(faults));
     entry.put("minPwdAge", -DAY);
     entry.put("maxPwdAge", -42 * DAY);
     entry.put("lockoutThreshold", lockout_threshold(faults));
     entry.put("lockoutDuration", -30 * MINUTE);
     entry.put("lockOutObservationWindow", -30 * MINUTE);
     entry
+}
+
+fn history(faults: &[Fault]) -> u32 {
+    let chosen = faults.iter().rev().find_map(|fault| match fault {
+        Fault::Policy(PolicyFault::History(length)) => Some(*length),
+        _ => None,
+    });
+    chosen.unwrap_or(24)
 }
 
 fn lockout_threshold(faults: &[Fault]) -> u32 {

@@ -25,6 +25,7 @@ mod root;
 mod search;
 mod server;
 mod session;
+mod sign_ins;
 mod state;
 mod wire;
 mod wording;
@@ -38,6 +39,7 @@ use self::{
     cloud::{CloudOptions, LabCloud},
     population::Population,
     server::{Door, Port, Target},
+    sign_ins::SignIns,
     state::Directory,
 };
 pub use self::{
@@ -111,6 +113,7 @@ pub struct Lab {
     ca_pem: String,
     accounts: Vec<LabAccount>,
     cloud: LabCloud,
+    sign_ins: SignIns,
     tasks: JoinSet<()>,
 }
 
@@ -130,7 +133,7 @@ impl Lab {
         let cloud = faults.iter().filter_map(of_cloud).collect();
         let cloud = CloudOptions { port: Some(port(port_base, 2 * count)?), faults: cloud, clock: clock.clone() };
         let (directory, inbox) = directory(flavour, clock, &faults, &population, count);
-        let authority = Authority::new("Libretto lab")?;
+        let (authority, sign_ins) = (Authority::new("Libretto lab")?, directory.sign_ins.clone());
         let mut tasks = JoinSet::new();
         let replica = directory.clone();
         tasks.spawn_on(async move { replica.replicate(inbox).await }, &runtime);
@@ -148,7 +151,7 @@ impl Lab {
             tasks.spawn_on(starttls.serve(Door::StartTls, target), &runtime);
         }
         let cloud = LabCloud::start_with(cloud, &authority)?;
-        Ok(Self { targets, ca_pem: authority.pem(), accounts: population.accounts, cloud, tasks })
+        Ok(Self { targets, ca_pem: authority.pem(), accounts: population.accounts, cloud, sign_ins, tasks })
     }
 
     /// The authority that signed the targets' certificates.
@@ -193,6 +196,12 @@ impl Lab {
         &self.accounts
     }
 
+    /// Each sign-in with this password so far, whoever's it is: at which target, from 1, and whether it was accepted.
+    #[must_use]
+    pub fn sign_ins(&self, password: &Secret) -> Vec<(usize, bool)> {
+        self.sign_ins.of(password)
+    }
+
     /// What the lab has no server for, with the reason: a caller reports it as skipped and does not pretend.
     #[must_use]
     pub fn missing() -> &'static [(&'static str, &'static str)] {
@@ -228,6 +237,7 @@ fn directory(
             directory.filter_refuses = (*refusals).into();
         }
     }
+    directory.read_only = (0..targets).filter(|index| is_read_only(faults, *index)).collect();
     directory.policy_hidden = faults.contains(&Fault::Policy(PolicyFault::Unreadable));
     (Arc::new(directory), inbox)
 }
@@ -237,6 +247,10 @@ fn of_target(fault: Fault, index: usize) -> Option<TargetFault> {
         Fault::Target(number, fault) if number == index + 1 => Some(fault),
         _ => None,
     }
+}
+
+fn is_read_only(faults: &[Fault], index: usize) -> bool {
+    faults.iter().any(|fault| of_target(*fault, index) == Some(TargetFault::ReadOnly))
 }
 
 fn port(base: Option<u16>, offset: usize) -> Result<u16> {

@@ -32,6 +32,9 @@ impl Directory {
             return self.flavour.no_secure_channel();
         }
         let Some(who) = who else { return self.flavour.bind_first() };
+        if self.read_only.contains(&target) {
+            return self.flavour.elsewhere();
+        }
         let mut world = self.world();
         let administrator = is_administrator(&world.copies[target], who);
         if request.dn.is_empty() {

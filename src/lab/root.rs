@@ -21,6 +21,9 @@ const CAPABILITIES: [&str; 6] = [
     "1.2.840.113556.1.4.2237",
 ];
 
+/// This is a read-only controller.
+const PARTIAL_SECRETS: &str = "1.2.840.113556.1.4.1920";
+
 impl Directory {
     /// The rootDSE of one target with the attributes asked for; all when none are named.
     pub(super) fn root(&self, target: usize, asked: &[String]) -> LdapSearchResultEntry {
@@ -35,6 +38,7 @@ impl Directory {
     fn facts(&self, target: usize) -> Vec<(&'static str, Vec<String>)> {
         let number = target + 1;
         let one = |text: &str| vec![text.to_owned()];
+        let read_only = self.read_only.contains(&target).then_some(PARTIAL_SECRETS);
         let many = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let (configuration, schema) =
             (format!("CN=Configuration,{BASE}"), format!("CN=Schema,CN=Configuration,{BASE}"));
@@ -53,7 +57,7 @@ impl Directory {
             ("dnsHostName", vec![format!("dc{number}.{DOMAIN}")]),
             ("ldapServiceName", vec![format!("{DOMAIN}:dc{number}$@{}", DOMAIN.to_uppercase())]),
             ("serverName", vec![server_dn(number)]),
-            ("supportedCapabilities", many(&CAPABILITIES)),
+            ("supportedCapabilities", CAPABILITIES.into_iter().chain(read_only).map(str::to_owned).collect()),
             ("isSynchronized", one("TRUE")),
             ("isGlobalCatalogReady", one("TRUE")),
             ("domainFunctionality", one("7")),

@@ -95,7 +95,9 @@ impl Session {
         if !self.encrypted {
             return self.directory.flavour.no_encryption();
         }
-        self.identity = Some(self.directory.bind(self.target, &request.dn, &password)?);
+        let signed_in = self.directory.bind(self.target, &request.dn, &password);
+        self.directory.sign_ins.add(self.target + 1, password, signed_in.is_ok());
+        self.identity = Some(signed_in?);
         Ok(())
     }
 

@@ -16,6 +16,7 @@ use super::{
     clock::{Clock, generalised},
     dn::Dn,
     entry::{Entry, Password, Values},
+    sign_ins::SignIns,
 };
 
 /// The whole directory. All targets live in one process, so one lock serves them all; it is never held over an await.
@@ -26,6 +27,10 @@ pub(super) struct Directory {
     pub pdc_forward: bool,
     /// Whether the policy's attributes are hidden.
     pub policy_hidden: bool,
+    /// The targets, from 0, that are read-only controllers.
+    pub read_only: Vec<usize>,
+    /// What was signed in with so far.
+    pub sign_ins: SignIns,
     /// How many more new passwords a password filter refuses.
     pub filter_refuses: AtomicU32,
     /// How long a write takes to the other targets; `None`: for ever.
@@ -73,7 +78,20 @@ impl Directory {
         let (outbox, inbox) = unbounded_channel();
         let world = Mutex::new(World { copies: vec![objects.to_vec(); targets], stamp: 0 });
         let filter_refuses = AtomicU32::new(0);
-        (Self { flavour, clock, pdc_forward: false, policy_hidden: false, filter_refuses, delay, outbox, world }, inbox)
+        let (read_only, sign_ins) = (Vec::new(), SignIns::default());
+        let directory = Self {
+            flavour,
+            clock,
+            pdc_forward: false,
+            policy_hidden: false,
+            read_only,
+            sign_ins,
+            filter_refuses,
+            delay,
+            outbox,
+            world,
+        };
+        (directory, inbox)
     }
 
     pub(super) fn world(&self) -> MutexGuard<'_, World> {

@@ -134,6 +134,15 @@ impl Flavour {
         )
     }
 
+    /// What a read-only controller answers whoever writes (MS-ADTS 3.1.1.1.9; `0000202B` is `ERROR_DS_REFERRAL`).
+    pub(super) fn elsewhere<T>(self) -> Outcome<T> {
+        let end = if self == Self::Windows { "\0" } else { "" };
+        refusal(
+            Code::Referral,
+            format!("0000202B: RefErr: DSID-0310082F, data 0, 1 access points\n\tref 1: 'dc1.lab.test'\n{end}"),
+        )
+    }
+
     /// Everything that this directory does not do; `00002035` is `ERROR_DS_UNWILLING_TO_PERFORM`.
     pub(super) fn not_done<T>(self) -> Outcome<T> {
         match self {

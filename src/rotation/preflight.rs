@@ -36,7 +36,7 @@ pub(super) struct Plan {
     pub(super) username: String,
     /// How its password is written.
     pub(super) mode: Mode,
-    /// Whether former passwords are remembered: then the one before still signs in for a while after the change.
+    /// Whether a password is remembered beside the present one: then the one before still signs in for a while after the change.
     pub(super) history: bool,
     /// The new password.
     pub(super) candidate: Secret,
@@ -160,7 +160,7 @@ async fn look_at_all(request: &Request, books: &Books, sequel: Option<&Sequel>) 
         account: account.principal,
         username,
         mode,
-        history: policy.as_ref().is_some_and(|policy| policy.rules.history > 0),
+        history: policy.as_ref().is_some_and(|policy| policy.rules.history > 1),
         policy,
         names,
         candidate,

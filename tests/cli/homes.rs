@@ -23,6 +23,18 @@ fn sql(world: &World, text: &str) -> rusqlite::Connection {
     connection
 }
 
+/// Where nothing says which folder it is.
+#[test]
+fn the_home_is_in_the_platforms_folder_unless_one_is_named() {
+    let world = World::new();
+    let data = world.folder().join("data");
+    let unnamed = ["-u", "LIBRETTO_HOME", &format!("XDG_DATA_HOME={}", data.display())].map(str::to_owned);
+    let list = [env!("CARGO_BIN_EXE_libretto"), "connections", "list"].map(str::to_owned);
+    world.program().executable("env").args(unnamed.iter().chain(&list)).run().ok();
+    assert!(data.join("libretto/store.db").exists(), "{:?}", fs::read_dir(world.folder()).unwrap().collect::<Vec<_>>());
+    assert_eq!(fs::read_dir(world.home()).unwrap().count(), 0);
+}
+
 #[test]
 fn a_home_that_is_a_file() {
     let world = World::new();

@@ -3,6 +3,7 @@
 //!
 //! A few trials run with all tests. `benches/crash-matrix` sets `LIBRETTO_TEST_TRIALS` and runs as many as it says.
 
+mod first;
 mod judge;
 mod replication;
 mod subject;

@@ -1,4 +1,5 @@
-// Counts a program's steps towards the outside: what it writes to files and makes durable, what it sends and receives. At
+// Counts a program's steps towards the outside: what it writes to files and makes durable, which names it makes, links and
+// removes, what it sends and receives. At
 // one of them the program is killed, or from one of them on a kind of step fails. Preloaded (ld.so(8), LD_PRELOAD), so that
 // the program that is tried is the one that users get, and any place between two steps can be the last.
 //
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +80,46 @@ static enum course course(int fd, int writes, int *last) {
     if (S_ISSOCK(mode) && fault == SILENT) return errno = EAGAIN, VANISHES;
     return GOES_ON;
 }
+
+// Counts a step on a name: only kills are met there. Whether the program ends once it is done.
+static int ends_on_name(void) {
+    long step = atomic_fetch_add(&steps, 1) + 1;
+    if (fault == KILL_BEFORE && step == at) end();
+    return fault == KILL_AFTER && step == at;
+}
+
+#define NAME(name, parameters, arguments)                               \
+    int name parameters {                                               \
+        static int(*real) parameters;                                   \
+        if (!real) real = (int(*) parameters)dlsym(RTLD_NEXT, #name);   \
+        int last = ends_on_name(), answer = real arguments;             \
+        if (last) end();                                                \
+        return answer;                                                  \
+    }
+
+NAME(link, (const char *from, const char *to), (from, to))
+NAME(linkat, (int dir, const char *from, int other, const char *to, int flags), (dir, from, other, to, flags))
+NAME(rename, (const char *from, const char *to), (from, to))
+NAME(unlink, (const char *name), (name))
+NAME(unlinkat, (int dir, const char *name, int flags), (dir, name, flags))
+NAME(mkdir, (const char *name, mode_t mode), (name, mode))
+
+// Opening is a step where it may make the file.
+#define OPEN(name)                                                                        \
+    int name(const char *path, int flags, ...) {                                          \
+        static int (*real)(const char *, int, ...);                                       \
+        if (!real) real = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, #name);       \
+        va_list more;                                                                     \
+        va_start(more, flags);                                                            \
+        int makes = flags & O_CREAT, mode = makes ? va_arg(more, int) : 0;                \
+        va_end(more);                                                                     \
+        int last = makes && ends_on_name(), answer = real(path, flags, mode);             \
+        if (last) end();                                                                  \
+        return answer;                                                                    \
+    }
+
+OPEN(open)
+OPEN(open64)
 
 // What the parts of a message add up to.
 static ssize_t total(const struct iovec *parts, size_t count) {

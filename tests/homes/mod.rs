@@ -2,6 +2,7 @@
 
 mod password;
 mod relay;
+mod route;
 mod shares;
 mod wire;
 

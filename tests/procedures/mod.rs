@@ -1,13 +1,16 @@
 //! The bundled procedures, as a user runs them: the built program against the three Samba controllers and their shares.
 
 mod add_ad;
+mod cut;
 mod dependents;
+mod down;
 mod health_check;
 mod nothing_to_change;
 mod reset_ad_creds;
 mod rollback;
 mod shared_accounts;
 mod test_connections;
+mod ways;
 mod wrong_domain;
 
 use serde_json::Value;

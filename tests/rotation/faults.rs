@@ -70,6 +70,21 @@ async fn a_target_that_lags_is_never_signed_in_on_with_the_new_password() {
     }
 }
 
+/// A target that lags passes a sign-in with the new password on to the PDC emulator, which takes it: that proves nothing.
+#[tokio::test]
+async fn a_target_that_only_passes_the_sign_in_on_is_not_proven() {
+    for over_admin in [false, true] {
+        let rig = Rig::new(Flavour::Windows, &["replication=off", "pdc=forward"]);
+        let via = over_admin.then(|| rig.via());
+        let outcome = run(&Request { wait: Duration::from_millis(600), via, ..rig.request() }).await.unwrap();
+        assert_eq!(verdicts(&outcome), ["ok", "inconclusive", "inconclusive"]);
+        for target in [2, 3] {
+            assert_eq!(rig.says(target, rig.password(2).expose()).await, "", "it is passed on");
+            assert!(rig.has(target, rig.old()).await, "and it has the old one itself");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_run_that_is_told_to_stop_while_targets_lag_finishes_what_it_began() {
     let rig = Rig::new(Flavour::Samba, &["replication=off"]);

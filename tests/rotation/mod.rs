@@ -10,7 +10,9 @@ mod filters;
 mod given;
 mod never;
 mod operators;
+mod read_only;
 mod recalled;
+mod recorded;
 mod recover;
 mod refusals;
 mod revoke;
@@ -18,6 +20,7 @@ mod samba;
 mod smooth;
 mod spellings;
 mod undo;
+mod unkept;
 
 use std::{sync::Mutex, time::Duration};
 

@@ -6,6 +6,7 @@ mod cases {
 mod secret_cases {
     crate::support::case::cases!("secrets": in_scripts);
 }
+mod deadlines;
 mod depth;
 mod http;
 mod interrupting;

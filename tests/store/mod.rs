@@ -2,6 +2,7 @@
 
 mod bad_homes;
 mod disk;
+mod full_run;
 mod journal;
 mod ledger;
 mod locks;

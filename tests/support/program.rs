@@ -206,6 +206,11 @@ impl Running {
         assert!(sent.success(), "the signal {name} was not sent");
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for its end.
     pub fn finish(mut self) -> Output {
         let status = self.poll("end", |running| running.child.try_wait().unwrap());

@@ -219,7 +219,7 @@ impl Case {
 
     /// Whether former passwords are remembered, as preflight read it: then the one before still signs in for a while.
     pub(super) fn has_history(&self) -> bool {
-        self.rotation.before["policy"]["history"].as_u64().is_some_and(|history| history > 0)
+        self.rotation.before["policy"]["history"].as_u64().is_some_and(|history| history > 1)
     }
 
     /// Whether a target may lack two changes: the password before this one may never have been valid there. What preflight saw

@@ -66,6 +66,33 @@ async fn a_target_that_dns_names_no_more_is_waited_for_no_more_until_it_is_named
     assert_eq!(latest(&rig).verdict, Some(Verdict::Inconclusive));
 }
 
+/// Somebody insists and is right, so the rotation is settled: a target that was taken from the connection meanwhile is known all
+/// the same as one that may lack the password, until it accepts that.
+#[tokio::test]
+async fn a_sign_in_that_settles_a_rotation_forgets_no_target_that_is_gone() {
+    let rig = Rig::new(Flavour::Windows, &["replication=off"]);
+    behind(&rig, rig.request()).await;
+    keep(&rig, &[1, 2]);
+    let version = credentials::current(&rig.store, &rig.connection).unwrap().unwrap().id;
+    libretto::rotation::recover::arrived(&rig.store, version, &target(&rig, 2), "somebody").unwrap();
+    assert_eq!((latest(&rig).verdict, stand(&rig)), (Some(Verdict::Ok), (Vec::new(), Some((0, 1)))));
+    libretto::rotation::recover::arrived(&rig.store, version, &target(&rig, 3), "somebody").unwrap();
+    assert_eq!((latest(&rig).verdict, stand(&rig)), (Some(Verdict::Ok), (Vec::new(), None)));
+}
+
+/// An administrative account signs in on the targets of the connections that go over its own.
+#[tokio::test]
+async fn a_target_of_a_connection_that_goes_over_this_one_is_not_gone() {
+    let rig = Rig::new(Flavour::Windows, &["replication=off"]);
+    behind(&rig, rig.request()).await;
+    rig.add("other", "LAB\\other", &Secret::new("Some-Password-1!").unwrap());
+    let raw = rusqlite::Connection::open(rig.store.home().join("store.db")).unwrap();
+    let over = "UPDATE connection SET settings = json_set(settings, '$.via', 'corp', '$.targets', json_array(?1)) WHERE name = 'other'";
+    assert_eq!(raw.execute(over, [target(&rig, 3)]).unwrap(), 1);
+    keep(&rig, &[1]);
+    assert_eq!(stand(&rig).0, [target(&rig, 3)]);
+}
+
 #[tokio::test]
 async fn a_target_is_the_same_however_it_is_written() {
     let rig = Rig::new(Flavour::Windows, &["replication=off"]);

@@ -4,7 +4,7 @@ use super::*;
 use crate::support::relay::Relay;
 
 /// A rotation over a name that leads to the first target; the write is performed or lost there, and not answered.
-async fn unanswered_over(relay: &Relay, rig: &Rig) {
+pub async fn unanswered_over(relay: &Relay, rig: &Rig) {
     let limits = Limits { operation: Duration::from_millis(500), ..Limits::default() };
     let mut request = request(&rig.store, &rig.connection, endpoints(rig.connection.ad().unwrap(), limits));
     request.endpoints.truncate(1);
