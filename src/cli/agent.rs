@@ -42,6 +42,11 @@ fn cloud(session: &Session, args: &ServeArgs) -> Result<Options> {
                 .hint("give the path of a PEM file")
         })
     });
+    if args.cloud_login.as_ref().is_some_and(|login| !login.username().is_empty() || login.password().is_some()) {
+        // The address stands in errors: it is not repeated here either.
+        return Err(Error::new("cloud.bad_login", "the address of --cloud-login has a user or a password in it")
+            .hint("give it as https://host:port/"));
+    }
     Ok(Options {
         login: args.cloud_login.clone(),
         ca_pem: ca_pem.transpose()?,

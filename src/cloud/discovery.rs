@@ -81,7 +81,10 @@ async fn ask(cloud: &Cloud, login: &Url, domain: &str, any_graph: bool) -> Resul
         };
         match result {
             Err(error) if attempt + 1 < ATTEMPTS && matches!(error.code(), "cloud.unavailable" | "cloud.broken") => {
-                patience.wait(back_off(attempt), "the discovery of domains").await?;
+                // Why it was to be tried again says more than that there was no time to.
+                if patience.wait(back_off(attempt), "the discovery of domains").await.is_err() {
+                    return Err(error);
+                }
                 attempt += 1;
             }
             other => return other,

@@ -38,7 +38,7 @@ pub(super) struct Http {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
     host: String,
 }
 

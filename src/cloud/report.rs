@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{
     Ask, Cloud, Freshness, SignIn,
     clouds::NationalCloud,
-    discovery,
+    discovery, errors,
     graph::{domains::Domain, licences::Licence, organization::Organization},
 };
 use crate::error::{Error, Result};
@@ -45,6 +45,9 @@ pub(super) async fn test(cloud: &Cloud, domain: &str, sign_in: &SignIn) -> Resul
     let organization = Organization::read(&next()?, tenant)?;
     let found = next().map_err(|error| Domain::absent(error, &domain, tenant))?;
     let found = Domain::read(&found)?;
+    if discovery::ascii(&found.name).ok().as_deref() != Some(domain.as_str()) {
+        return Err(errors::bad_answer("the domain", "id", "is another domain's"));
+    }
     let licences = Licence::read_all(&next()?)?;
     Ok(TestReport {
         id: organization.id,

@@ -3,7 +3,9 @@
 //! Scopes: an app in a national cloud, over all tenants; an app in one tenant; the sign-in of an app in one tenant. Each has
 //! buckets after Microsoft's own limits ("Microsoft Graph service-specific throttling limits"), and a pause when a server
 //! asked for one. A server that says that a limit is near (`x-ms-throttle-limit-percentage`) slows its scope for ten seconds.
+//! Where no limit is published a scope starts open, and goes at half its rate after each refusal until it is not refused any more.
 
+mod bucket;
 mod pauses;
 
 use std::{
@@ -12,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use bucket::{Bucket, Limit};
 pub(super) use pauses::back_off;
 pub use pauses::retry_after;
 use pauses::{jitter, pause};
@@ -26,8 +29,8 @@ use crate::{error::Result, net::deadline};
 pub(super) const MOST_REFUSALS: u32 = 10;
 /// No pause is longer, whatever a server says.
 const CAP: Duration = Duration::from_hours(24);
-/// How long "the limit is near" holds.
-const NEAR: Duration = Duration::from_secs(10);
+/// A pause of the discovery, which all domains share, is no longer.
+const DISCOVERY_CAP: Duration = Duration::from_mins(3);
 /// From here on a server tells how near the limit is.
 const TOLD_FROM: f64 = 0.8;
 /// Scopes that nobody uses are forgotten beyond this number.
@@ -76,8 +79,12 @@ impl Scope {
             Self::App { .. } => Limit::new(Bucket::new(7_500.0, 37_500.0), Bucket::new(233.0, 17_500.0)),
             // 3,500 units in 10 s (a small tenant) and 3,000 writes in 150 s.
             Self::Tenant { .. } => Limit::new(Bucket::new(350.0, 875.0), Bucket::new(20.0, 750.0)),
-            // None are published for these: they only keep a program that goes round in circles from doing harm.
-            Self::Discovery { .. } => Limit::new(Bucket::new(200.0, 1_000.0), Bucket::new(200.0, 1_000.0)),
+            // None are published for these. Ten thousand domains are discovered in a second or two as long as nobody minds; a
+            // refusal halves the rate.
+            Self::Discovery { .. } => {
+                Limit::new(Bucket::new(5_000.0, 5_000.0), Bucket::new(5_000.0, 5_000.0)).adaptive()
+            }
+            // It only keeps a program that goes round in circles from doing harm.
             Self::SignIn { .. } => Limit::new(Bucket::new(50.0, 200.0), Bucket::new(50.0, 200.0)),
         }
     }
@@ -113,13 +120,15 @@ pub(super) fn is_throttled(status: u16, headers: &HeaderMap) -> bool {
 /// How long an operation waits yet, in all: no longer than the request may that it is a part of.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    until: Instant,
+    pub(super) until: Instant,
+    /// When the request ends that this is a part of.
+    told: Option<Instant>,
 }
 
 impl Patience {
     pub(super) fn new(length: Duration) -> Self {
-        let until = Instant::now() + length.min(CAP);
-        Self { until: deadline::told().map_or(until, |told| told.min(until)) }
+        let (until, told) = (Instant::now() + length.min(CAP), deadline::told());
+        Self { until: told.map_or(until, |told| told.min(until)), told }
     }
 
     /// Waits, unless that is longer than there is patience for.
@@ -158,41 +167,75 @@ impl Limits {
         limit
     }
 
-    /// Waits until a request may be sent within all its scopes.
+    /// Waits until a request may be sent within all its scopes. Who would wait too long takes nothing of them.
     pub(super) async fn admit(&self, scopes: &[Scope], cost: Cost, patience: &Patience) -> Result<()> {
+        if patience.told.is_some_and(|told| told <= Instant::now()) {
+            return Err(errors::too_late());
+        }
+        self.outlast_pauses(scopes, cost, patience).await?;
+        let now = Instant::now();
+        let most = patience.until.saturating_duration_since(now);
+        let (mut taken, mut longest) = (Vec::with_capacity(scopes.len()), Duration::ZERO);
         for scope in scopes {
             let limit = self.of(scope);
-            // A pause may be made longer while it is waited for.
-            loop {
-                let rest = lock(&limit).paused(cost.write, Instant::now());
-                if rest.is_zero() {
-                    break;
+            let reserved = lock(&limit).reserve(cost, now, most);
+            match reserved {
+                Ok(reserved) => {
+                    longest = longest.max(reserved.wait);
+                    taken.push((limit, reserved));
                 }
-                // So that those who wait do not all come in the same moment.
-                patience.wait(rest + jitter(rest.mul_f64(0.1).min(Duration::from_secs(1))), scope.whom()).await?;
+                Err(wait) => {
+                    for (limit, reserved) in &taken {
+                        lock(limit).give_back(reserved);
+                    }
+                    return Err(errors::throttled(scope.whom(), wait.as_secs_f64().ceil() as u64));
+                }
             }
         }
-        let mut longest = (Duration::ZERO, "Graph");
-        for scope in scopes {
-            let wait = lock(&self.of(scope)).reserve(cost, Instant::now());
-            if wait > longest.0 {
-                longest = (wait, scope.whom());
-            }
+        patience.wait(longest, "Graph").await?;
+        // The first refusal may have come back while this waited for its turn.
+        self.outlast_pauses(scopes, cost, patience).await
+    }
+
+    /// Waits until none of the scopes is paused. A pause may be made longer while it is waited for.
+    async fn outlast_pauses(&self, scopes: &[Scope], cost: Cost, patience: &Patience) -> Result<()> {
+        loop {
+            let rest = |scope: &Scope| lock(&self.of(scope)).paused(cost.write, Instant::now());
+            let longest = scopes.iter().map(|scope| (rest(scope), scope.whom())).max_by_key(|(rest, _)| *rest);
+            let Some((rest, whom)) = longest.filter(|(rest, _)| !rest.is_zero()) else { return Ok(()) };
+            // So that those who wait do not all come in the same moment.
+            patience.wait(rest + jitter(rest.mul_f64(0.1).min(Duration::from_secs(1))), whom).await?;
         }
-        patience.wait(longest.0, longest.1).await
     }
 
     /// Pauses the scope that a refusal is for: the one that `x-ms-throttle-scope` names, else the narrowest. Answers how long.
     pub(super) fn pause(&self, scopes: &[Scope], headers: &HeaderMap, attempt: u32) -> Duration {
-        let length = pause(retry_after(headers, OffsetDateTime::now_utc()), attempt);
+        let mut length = pause(retry_after(headers, OffsetDateTime::now_utc()), attempt);
+        if matches!(scopes.last(), Some(Scope::Discovery { .. })) {
+            length = length.min(DISCOVERY_CAP);
+        }
         let told = headers.get("x-ms-throttle-scope").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut parts = told.split('/');
         let (whose, which) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let wide = scopes.iter().find(|scope| whose == "Application" && matches!(scope, Scope::App { .. }));
-        if let Some(scope) = wide.or(scopes.last()) {
-            lock(&self.of(scope)).pause(Instant::now() + length, which == "Write");
+        let Some(scope) = wide.or(scopes.last()) else { return length };
+        let now = Instant::now();
+        lock(&self.of(scope)).pause(now, now + length, which);
+        if whose == "Tenant" {
+            for limit in self.neighbours(scope) {
+                lock(&limit).pause(now, now + length, which);
+            }
         }
         length
+    }
+
+    /// The scopes of the same tenant, whatever the app.
+    fn neighbours(&self, scope: &Scope) -> Vec<Arc<Mutex<Limit>>> {
+        let Scope::Tenant { graph, tenant, .. } = scope else { return Vec::new() };
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_near =
+            |one: &Scope| matches!(one, Scope::Tenant { graph: g, tenant: t, .. } if (g, t) == (graph, tenant));
+        all.iter().filter(|(one, _)| is_near(one)).map(|(_, limit)| Arc::clone(limit)).collect()
     }
 
     /// Looks at what an answer says of the limits.
@@ -207,70 +250,4 @@ impl Limits {
 
 fn lock(limit: &Mutex<Limit>) -> std::sync::MutexGuard<'_, Limit> {
     limit.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// One scope's state.
-#[derive(Debug)]
-struct Limit {
-    units: Bucket,
-    writes: Bucket,
-    paused_until: Option<Instant>,
-    writes_paused_until: Option<Instant>,
-    /// Until when it goes slower, and what part of the usual rate is left.
-    slow: Option<(Instant, f64)>,
-}
-
-impl Limit {
-    fn new(units: Bucket, writes: Bucket) -> Self {
-        Self { units, writes, paused_until: None, writes_paused_until: None, slow: None }
-    }
-
-    fn paused(&self, write: bool, now: Instant) -> Duration {
-        let writes = self.writes_paused_until.filter(|_| write);
-        self.paused_until.max(writes).map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
-    }
-
-    fn pause(&mut self, until: Instant, writes_only: bool) {
-        let which = if writes_only { &mut self.writes_paused_until } else { &mut self.paused_until };
-        *which = Some(which.map_or(until, |old| old.max(until)));
-    }
-
-    fn slow(&mut self, share: f64, now: Instant) {
-        let left = ((1.0 - share) * 2.5).clamp(0.02, 0.5);
-        self.slow = Some((now + NEAR, left));
-    }
-
-    fn reserve(&mut self, cost: Cost, now: Instant) -> Duration {
-        let left = self.slow.filter(|(until, _)| *until > now).map(|(_, left)| left);
-        let units = self.units.take(cost.units, left, now);
-        let writes = if cost.write { self.writes.take(1.0, left, now) } else { Duration::ZERO };
-        units.max(writes)
-    }
-
-    fn idle(&self, now: Instant) -> bool {
-        self.paused(true, now).is_zero() && self.units.next <= now && self.writes.next <= now
-    }
-}
-
-/// So much per second, some of it at once.
-#[derive(Debug)]
-struct Bucket {
-    per_second: f64,
-    at_once: Duration,
-    /// When the bucket would be empty again if everything so far had come evenly.
-    next: Instant,
-}
-
-impl Bucket {
-    fn new(per_second: f64, at_once: f64) -> Self {
-        Self { per_second, at_once: Duration::from_secs_f64(at_once / per_second), next: Instant::now() }
-    }
-
-    /// Takes `amount` and answers how long to wait for it. `left` is the part of the rate that is left, without any at once.
-    fn take(&mut self, amount: f64, left: Option<f64>, now: Instant) -> Duration {
-        let at_once = if left.is_some() { Duration::ZERO } else { self.at_once };
-        let start = self.next.max(now);
-        self.next = start + Duration::from_secs_f64(amount / (self.per_second * left.unwrap_or(1.0)));
-        start.saturating_duration_since(now).saturating_sub(at_once)
-    }
 }

@@ -81,7 +81,10 @@ pub(super) struct Key {
     pub(super) proof: [u8; 32],
 }
 
-type Entry = Arc<Turn<Option<Arc<Token>>>>;
+/// The last attempt to fetch a token: when it began, and what came of it.
+pub(super) type Last = Option<(Instant, Result<Arc<Token>>)>;
+
+type Entry = Arc<Turn<Last>>;
 
 /// All tokens of the process.
 pub(super) struct Tokens {
@@ -131,7 +134,12 @@ impl Tokens {
 
 /// Makes room: what is stale goes, then the quarter that expires first. What somebody waits for stays.
 fn thin(entries: &mut HashMap<Key, Entry>) {
-    let stale = |entry: &Entry| entry.try_lock().ok().map(|token| token.as_ref().map(|token| token.stale));
+    let stale = |entry: &Entry| {
+        entry.try_lock().ok().map(|last| match last.as_ref() {
+            Some((_, Ok(token))) => Some(token.stale),
+            _ => None,
+        })
+    };
     entries.retain(|_, entry| match stale(entry) {
         None => true,
         Some(None) => Arc::strong_count(entry) > 1,

@@ -62,6 +62,27 @@ pub fn add_within(store: &Store, new: &NewConnection, scope: &Scope) -> Result<C
     })
 }
 
+/// [`add`], where the secret that comes with the connection is that of all connections of its app from now on. There is both or
+/// neither.
+///
+/// # Errors
+/// Those of [`add`], but for `connection.app_has_secret`.
+pub fn add_and_replace(store: &Store, new: &NewConnection) -> Result<Connection> {
+    let sealed = Sealed { secret: keep_credential(store, &new.settings, new.secret.as_ref())?, token: None };
+    let token = keep(store, new.agent_token.as_ref())?;
+    apps::refuse_held(store, &new.settings)?;
+    let without = NewConnection { secret: None, ..new.clone() };
+    let change = Change { secret: new.secret.clone().filter(|_| sealed.secret.is_some()), ..Change::default() };
+    store.write(|t| {
+        insert(t, store.actor(), &without, &Sealed { secret: None, token })?;
+        check_links(t, &new.settings, &Scope::all())?;
+        check_domain(t, &new.settings, (&new.domain, &new.name, new.customer.as_deref()))?;
+        let before = query::get_in(t, &new.name, &Scope::all())?;
+        let name = update(t, store.actor(), &before, &change, &sealed)?;
+        query::get_in(t, &name, &Scope::all())
+    })
+}
+
 /// Refuses to make a connection another customer's than the one that the scope is limited to.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ mod trail;
 
 use serde::Serialize;
 
-pub use change::{add, add_within, edit, remove};
+pub use change::{add, add_and_replace, add_within, edit, remove};
 pub(crate) use change::{changed_meanwhile, refuse_other_customer};
 pub use credentials::Credential;
 pub use export::{as_json, export};

@@ -11,6 +11,10 @@ use crate::secret::Secret;
 /// An answer is held in memory as a whole.
 pub(crate) const LARGEST: usize = 16 << 20;
 
+/// Our services close a connection that was idle for ten seconds. A write that was sent in that moment would be in doubt, so that
+/// who asks them gives up the connection earlier.
+pub(crate) const IDLE: Duration = Duration::from_secs(8);
+
 /// What every client of ours says that it is.
 pub(crate) const USER_AGENT: &str = concat!("libretto/", env!("CARGO_PKG_VERSION"));
 
@@ -37,9 +41,13 @@ pub(crate) fn through(proxy: &str, no_proxy: Option<&str>) -> Option<(Proxy, Str
     if let Some(password) = url.password() {
         let _ = (Secret::new(unescaped(password)), Secret::new(password));
     }
-    let except = ["localhost,127.0.0.0/8,::1", no_proxy.unwrap_or_default()].join(",");
-    let way = Proxy::https(address).ok()?.no_proxy(NoProxy::from_string(&except));
+    let way = Proxy::https(address).ok()?.no_proxy(NoProxy::from_string(&never_proxied(no_proxy)));
     Some((way, authority(&url)))
+}
+
+/// The hosts that are reached without the proxy: this machine's own, and those of `NO_PROXY`.
+pub(crate) fn never_proxied(no_proxy: Option<&str>) -> String {
+    ["localhost,127.0.0.0/8,::1", no_proxy.unwrap_or_default()].join(",")
 }
 
 /// Whether a host, an IPv6 address with or without brackets, is this machine, so that nothing is on the way.

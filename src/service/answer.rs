@@ -8,7 +8,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::secret::redact::redact;
+use crate::secret::redact::{redact, redact_json};
 
 /// A record as an answer, 200.
 #[derive(Debug)]
@@ -24,6 +24,9 @@ impl<T: Serialize> IntoResponse for Answer<T> {
 /// calls one of these a secret is not to hide it from others.
 const NAMES: [&str; 4] = ["connection", "deleted", "domain", "host"];
 
+/// The member that holds what somebody else answered: the names in it are theirs too, and may be anything.
+const FOREIGN: &str = "answer";
+
 /// An answer without a secret in it: a record, or a list of records.
 fn told(record: &impl Serialize) -> Value {
     let mut value = serde_json::to_value(record).unwrap_or_default();
@@ -38,7 +41,9 @@ fn redact_record(record: &mut Value) {
     match record {
         Value::Object(members) => {
             for (name, value) in members.iter_mut() {
-                if !(NAMES.contains(&name.as_str()) && value.as_str().is_some_and(is_name)) {
+                if name == FOREIGN {
+                    redact_json(value);
+                } else if !(NAMES.contains(&name.as_str()) && value.as_str().is_some_and(is_name)) {
                     redact_texts(value);
                 }
             }

@@ -1,6 +1,6 @@
 //! Files that a service makes once and keeps: whole and on the disk before they have their name.
 
-use std::{fs, io, io::Write, path::Path};
+use std::{fs, io, io::Write, path::Path, time::Duration};
 
 use crate::store::{create_private, sync_folder};
 
@@ -11,6 +11,30 @@ pub(crate) enum Present {
     Stays,
     /// It is replaced.
     Goes,
+}
+
+/// So long ago something was begun that is not under way any more.
+const LEFT: Duration = Duration::from_mins(10);
+
+/// Removes what an earlier process began to make and did not end: there may be a key in it.
+pub(crate) fn clear(folder: &Path, names: &[&str]) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let file = entry.file_name();
+        let file = file.to_string_lossy();
+        let is_ours = names.iter().any(|name| {
+            file.strip_prefix('.').and_then(|it| it.strip_prefix(name)).is_some_and(|rest| rest.starts_with('-'))
+        });
+        let since = entry.metadata().and_then(|data| data.modified()).map(|at| at.elapsed().unwrap_or(LEFT));
+        if is_ours && since.is_ok_and(|since| since >= LEFT) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the file `name` in `folder`, 0600; its name is on the disk when this returns.

@@ -167,3 +167,21 @@ fn connections_of_one_app_share_its_secret_also_when_they_come_at_once() {
     assert_eq!(all.as_array().unwrap().len(), 9);
     assert!(all.as_array().unwrap().iter().all(|one| one["version"] == 3), "{all}");
 }
+
+/// The connection and the secret that comes with it are one write.
+#[test]
+fn a_connection_whose_secret_cannot_be_stored_is_not_there() {
+    let served = Served::new();
+    let new = |domain: &str, secret: &str| json!({ "domain": domain, "clientId": "app-1", "clientSecret": secret });
+    assert_eq!(served.call("Add", &new("a.example", "a-first-secret")).status, 200);
+    let store = rusqlite::Connection::open(served.world.home().join("agent/store.db")).unwrap();
+    store
+        .execute_batch("CREATE TRIGGER full BEFORE INSERT ON credential BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        .unwrap();
+    assert_ne!(served.call("Add", &new("b.example", "another-secret")).status, 200);
+    assert_eq!(served.get("/api/Connections/List").json().as_array().unwrap().len(), 1);
+    store.execute_batch("DROP TRIGGER full").unwrap();
+    let added = served.call("Add", &new("b.example", "another-secret")).json();
+    assert_eq!((&added["domain"], &added["version"]), (&json!("b.example"), &json!(2)));
+    assert_eq!(served.get("/api/Connections/Get?domain=a.example").json()["version"], 2, "it is the app's");
+}

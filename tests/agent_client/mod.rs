@@ -2,7 +2,9 @@
 
 mod asking;
 mod bad;
+mod believed;
 mod documents;
+mod hostile;
 mod own;
 mod scripts;
 mod ways;

@@ -8,13 +8,13 @@ use crate::support::{
     program::{Output, Program},
 };
 
-const APP_SECRET: &str = "Canary-App-7!\"x";
+pub(super) const APP_SECRET: &str = "Canary-App-7!\"x";
 const TOKEN: &str = "Canary-Token-8!x";
-const TEST: &str = "/api/Connections/TestConnection";
+pub(super) const TEST: &str = "/api/Connections/TestConnection";
 
-struct Place {
+pub(super) struct Place {
     program: Program,
-    fake: Fake,
+    pub(super) fake: Fake,
 }
 
 /// An agent that others made: operations with ids of its own, connections by numbers.
@@ -40,7 +40,7 @@ fn document() -> Value {
 }
 
 impl Place {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let fake = Fake::with_document(&document()).await;
         let program = Program::new().env("APP", APP_SECRET).env("TOKEN", TOKEN);
         let place = Self { program, fake };
@@ -71,20 +71,24 @@ impl Place {
     }
 
     /// What a script's run says at its end.
-    async fn script(&self, body: &str) -> (Value, Option<i32>) {
+    pub(super) async fn script(&self, body: &str) -> (Value, Option<i32>) {
+        self.script_within("1s", body).await
+    }
+
+    pub(super) async fn script_within(&self, wait: &str, body: &str) -> (Value, Option<i32>) {
         let head = "const GRANTS = [\"agent:write\", \"connection:write\"];\nlet conn = conn::get(\"contoso\");\n";
         std::fs::write(self.program.folder_path().join("it.rhai"), format!("{head}{body}")).unwrap();
-        let output = self.run(["run", "./it.rhai", "--json", "--wait", "1s"].map(str::to_owned).to_vec()).await;
+        let output = self.run(["run", "./it.rhai", "--json", "--wait", wait].map(str::to_owned).to_vec()).await;
         (output.json_lines().pop().unwrap(), output.code)
     }
 
     /// What the agent was given last.
-    fn given(&self) -> Value {
+    pub(super) fn given(&self) -> Value {
         let seen = self.fake.seen();
         seen.iter().rev().find(|seen| seen.what == "PUT /api/Connections/7").unwrap().json()
     }
 
-    async fn shown(&self) -> Value {
+    pub(super) async fn shown(&self) -> Value {
         self.command("connections show contoso --json").await.json_lines().pop().unwrap()
     }
 }

@@ -4,6 +4,7 @@ mod discovery;
 mod graph;
 mod lab;
 mod limits;
+mod much;
 mod odd_answers;
 mod refusals;
 mod rotating;

@@ -4,6 +4,7 @@ mod actions;
 mod crash;
 mod door;
 mod engine;
+mod odd;
 mod routes;
 mod scripts;
 mod secrets;

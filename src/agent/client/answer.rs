@@ -1,13 +1,8 @@
 //! What a reply means.
 
-use std::{
-    collections::HashSet,
-    sync::{LazyLock, Mutex, PoisonError},
-};
-
 use serde_json::Value;
 
-use super::{Address, Answer, document::Operation, http::Reply};
+use super::{Address, Answer, codes::known, document::Operation, http::Reply};
 use crate::{
     error::{Error, Result},
     net::words::in_one_line,
@@ -91,9 +86,14 @@ fn refused(operation: &Operation, status: u16, reply: &Reply, writes: bool) -> E
     let verdict = said.get("verdict").and_then(Value::as_str);
     // What broke on the way through a write may have broken after it; a server that is too busy, or not started, has done nothing.
     let in_the_middle = writes && status >= 500 && status != 503 && verdict.is_none();
-    let error = if in_the_middle || verdict == Some(Verdict::InDoubt.as_str()) {
+    let in_doubt = verdict == Some(Verdict::InDoubt.as_str());
+    let error = if in_the_middle || (in_doubt && writes) {
         Error::in_doubt(code, message)
-    } else if status == 429 || verdict == Some(Verdict::Inconclusive.as_str()) || (status >= 500 && verdict.is_none()) {
+    } else if in_doubt
+        || status == 429
+        || verdict == Some(Verdict::Inconclusive.as_str())
+        || (status >= 500 && verdict.is_none())
+    {
         Error::inconclusive(code, message)
     } else {
         Error::new(code, message)
@@ -129,30 +129,9 @@ pub(super) fn is_gone(error: &Error) -> bool {
     matches!(error.code(), "agent.not_found" | "agent.not_allowed")
 }
 
-/// Codes are words of the program's own. Those that agents of ours answer with are learnt when they come, as long as they look
-/// like codes and are not too many.
+/// Codes that agents of ours answer with.
 fn known_code(code: &str) -> Option<&'static str> {
-    learnt_code(code, &["agent", "cloud", "connection", "secret", "service"])
-}
-
-/// The same, of these rooms alone.
-pub(crate) fn learnt_code(code: &str, rooms: &[&str]) -> Option<&'static str> {
-    static CODES: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
-    let (room, name) = code.split_once('.')?;
-    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if !rooms.contains(&room) || !is_plain(name) || code.len() > 48 {
-        return None;
-    }
-    let mut codes = CODES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = codes.get(code) {
-        return Some(known);
-    }
-    if codes.len() >= 256 {
-        return None;
-    }
-    let learnt: &'static str = Box::leak(code.to_owned().into_boxed_str());
-    codes.insert(learnt);
-    Some(learnt)
+    known(code, &["agent", "cloud", "connection", "secret", "service"])
 }
 
 /// An agent's words in one line, not too long.

@@ -9,6 +9,9 @@ use self::raw::Raw;
 use super::schema::{Schema, Schemas};
 use crate::error::{Error, Result};
 
+/// An agent's document is no larger. What serves thousands of operations has less.
+const LARGEST: usize = 2 << 20;
+
 /// An agent's document.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -98,6 +101,9 @@ pub struct Body {
 /// # Errors
 /// `agent.empty_document`, `agent.foreign_document`, `agent.bad_document`.
 pub fn read(bytes: &[u8]) -> Result<Document> {
+    if bytes.len() > LARGEST {
+        return Err(super::schema::bad(&format!("it has more than {} MB", LARGEST >> 20)));
+    }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(empty("nothing is in it"));

@@ -1,14 +1,16 @@
 //! Requests from an operation's parameters and schemas, and what is known of a connection.
 
+mod filling;
 mod values;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use self::filling::Filling;
 pub use self::values::{Credential, Request, Values};
 use super::{
     document::{Document, Operation, Place},
     find::plain,
-    schema::{Schema, Whole},
+    schema::Schema,
 };
 use crate::{
     error::{Error, Result},
@@ -16,12 +18,9 @@ use crate::{
     secret::Secret,
 };
 
-/// Objects in objects that are filled; deeper ones are left out.
-const DEEPEST: usize = 4;
-
 /// What a member of a body may be called, in lower case without `_` and `-`. *Unknown* from the articles: these are the names that
 /// are usual.
-const DOMAIN: &[&str] = &["domain", "domainname", "maildomain", "emaildomain"];
+pub(crate) const DOMAIN: &[&str] = &["domain", "domainname", "maildomain", "emaildomain"];
 const NAME: &[&str] = &["name", "connectionname", "displayname"];
 const CLIENT_ID: &[&str] = &["clientid", "appid", "applicationid"];
 const CLIENT_SECRET: &[&str] = &["clientsecret", "secret", "appsecret", "applicationsecret"];
@@ -69,10 +68,10 @@ pub fn fill(document: &Document, operation: &Operation, values: &Values) -> Resu
     let mut given = values.body.clone();
     let mut path = operation.path.clone();
     let (mut query, mut headers, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    let only_one = operation.parameters.iter().filter(|one| one.place == Place::Path).count() == 1;
     for parameter in &operation.parameters {
         // What somebody wrote may name the parameters as well.
         let written = given.as_mut().and_then(Value::as_object_mut).and_then(|map| map.shift_remove(&parameter.name));
-        let only_one = operation.parameters.iter().filter(|one| one.place == Place::Path).count() == 1;
         // Addresses are kept in logs all along the way.
         let may_know = parameter.place == Place::Header || !is_secret(&parameter.name);
         let known = values.known(&parameter.name, true).filter(|_| may_know).map(str::to_owned);
@@ -110,7 +109,7 @@ fn filled_body(
     given: Option<Value>,
     values: &Values,
 ) -> Result<Value> {
-    let mut filling = Filling { document, values, missing: Vec::new(), took_secret: false };
+    let mut filling = Filling::new(document, values);
     if let Some(given) = given {
         return filling.fitted(schema, given);
     }
@@ -130,123 +129,6 @@ fn filled_body(
     Ok(filled)
 }
 
-struct Filling<'a> {
-    document: &'a Document,
-    values: &'a Values,
-    missing: Vec<String>,
-    took_secret: bool,
-}
-
-impl Filling<'_> {
-    /// The whole body: a bare text, an object with one text, or an object whose members are known by name.
-    fn root(&mut self, schema: &Schema) -> Result<Option<Value>> {
-        let whole = Whole::of(schema, &self.document.schemas)?;
-        if whole.is_object() {
-            if let Some(name) = self.only_text(&whole) {
-                return Ok(Some(Value::Object(Map::from_iter([(name, self.values.domain.as_str().into())]))));
-            }
-            return self.object(&whole, "", &mut Vec::new());
-        }
-        if !whole.choices.is_empty() {
-            return self.first_choice(&whole.choices);
-        }
-        // What a document leaves open is a text, as it is in the article.
-        let fits = whole.kind.takes("string") && self.values.credential.is_none();
-        Ok(fits.then(|| self.values.domain.as_str().into()))
-    }
-
-    fn first_choice(&mut self, choices: &[Schema]) -> Result<Option<Value>> {
-        for choice in choices {
-            let missing = self.missing.len();
-            if let Some(filled) = self.root(choice)?
-                && self.missing.len() == missing
-            {
-                return Ok(Some(filled));
-            }
-            self.missing.truncate(missing);
-        }
-        Ok(None)
-    }
-
-    /// The one text of an object, where it has no other member that is needed or known.
-    fn only_text(&self, whole: &Whole) -> Option<String> {
-        let mut texts = Vec::new();
-        for (name, schema) in &whole.properties {
-            if Whole::of(schema, &self.document.schemas).is_ok_and(|it| !it.is_object() && it.kind.names("string")) {
-                texts.push(name.clone());
-            }
-        }
-        let others = whole.required.iter().any(|name| !texts.contains(name));
-        let is_for_secrets = self.values.credential.is_some();
-        match texts.as_mut_slice() {
-            [one] if !others && !is_for_secrets => Some(std::mem::take(one)),
-            _ => None,
-        }
-    }
-
-    fn object(&mut self, whole: &Whole, path: &str, way: &mut Vec<String>) -> Result<Option<Value>> {
-        let alone = !whole.properties.keys().any(|name| DOMAIN.contains(&plain(name).as_str()));
-        let mut filled = Map::new();
-        let depth = way.len();
-        way.extend(whole.way.iter().cloned());
-        for (name, schema) in &whole.properties {
-            let place = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            let value = self.member(name, schema, (alone && path.is_empty(), &place), way)?;
-            match value {
-                Some(value) => drop(filled.insert(name.clone(), value)),
-                None if whole.required.contains(name) => self.missing.push(place),
-                None => {}
-            }
-        }
-        way.truncate(depth);
-        Ok((!filled.is_empty()).then_some(Value::Object(filled)))
-    }
-
-    fn member(
-        &mut self,
-        name: &str,
-        schema: &Schema,
-        (alone, place): (bool, &str),
-        way: &mut Vec<String>,
-    ) -> Result<Option<Value>> {
-        let whole = Whole::of(schema, &self.document.schemas)?;
-        if whole.is_object() {
-            let circle = whole.way.iter().any(|name| way.contains(name)) || place.split('.').count() > DEEPEST;
-            // What a left-out object would have needed is nobody's fault.
-            let missing = self.missing.len();
-            let filled = if circle { None } else { self.object(&whole, place, way)? };
-            if filled.is_none() {
-                self.missing.truncate(missing);
-            }
-            return Ok(filled);
-        }
-        let Some(text) = self.values.known(name, alone) else { return Ok(None) };
-        self.took_secret |= is_secret(name);
-        Ok(if whole.kind.takes("string") || !whole.choices.is_empty() {
-            Some(text.into())
-        } else if whole.kind.takes("integer") {
-            text.parse::<i64>().ok().map(Value::from)
-        } else {
-            None
-        })
-    }
-
-    /// A body that somebody wrote: a text where an object with one text is wanted becomes that, and the other way round.
-    fn fitted(&self, schema: &Schema, given: Value) -> Result<Value> {
-        let whole = Whole::of(schema, &self.document.schemas)?;
-        match (&given, whole.is_object()) {
-            (Value::String(_), true) => Ok(match self.only_text(&whole) {
-                Some(name) => Value::Object(Map::from_iter([(name, given)])),
-                None => given,
-            }),
-            (Value::Object(map), false) if whole.kind.names("string") && map.len() == 1 => {
-                Ok(map.values().next().cloned().unwrap_or_default())
-            }
-            _ => Ok(given),
-        }
-    }
-}
-
 fn media(operation: &Operation, media: &[String]) -> Result<String> {
     if media.is_empty() || media.iter().any(|one| one.contains("application/json") || one.contains("*/*")) {
         return Ok("application/json".to_owned());
@@ -264,7 +146,7 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// The token's own header is not a parameter to fill, and those that HTTP is made of are no document's business.
-fn is_ours(header: &str) -> bool {
+pub(super) fn is_ours(header: &str) -> bool {
     const OURS: [&str; 14] = [
         "accept",
         "authorization",

@@ -4,6 +4,7 @@ use super::document::{Document, Operation};
 use crate::{
     error::{Error, Result},
     names::nearest,
+    net::words::in_one_line,
 };
 
 /// What is looked for, in this order: operation ids, then a group with the end of a path, then the body's name in the group.
@@ -117,7 +118,7 @@ const READS: [&str; 9] = [
 /// Whether an operation changes nothing, as far as its name tells: its id, or `GET /path`.
 #[must_use]
 pub fn only_reads(name: &str) -> bool {
-    name.get(..4).is_some_and(|method| method.eq_ignore_ascii_case("GET "))
+    name.get(..5).is_some_and(|method| method.eq_ignore_ascii_case("GET /"))
         || READS.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
@@ -163,6 +164,10 @@ pub fn named<'a>(document: &'a Document, name: &str) -> Result<&'a Operation> {
     if let Some(found) = exact {
         return Ok(found);
     }
+    // An operation that is called by its method is that one and no other: what only reads is known by it.
+    if name.split_once(' ').is_some_and(|(_, path)| path.starts_with('/')) {
+        return Err(none(document, &Wanted { ids: &[name], tag: "", suffix: name, body: None, writes: true }));
+    }
     let (tag, suffix) = name.rsplit_once(['_', '.', '/', ':']).unwrap_or(("", name));
     find(document, &Wanted { ids: &[name], tag, suffix, body: None, writes: true })
 }
@@ -202,8 +207,17 @@ fn none(document: &Document, wanted: &Wanted<'_>) -> Error {
     let error = Error::new("agent.no_operation", format!("the agent's document has nothing of: {}", looked.join("; ")))
         .hint(hint)
         .with("document", format!("{} {} ({})", document.title, document.version, document.format))
-        .with("operations", known.join(", "));
-    document.broken.iter().fold(error, |error, said| error.with("unreadable", said.as_str()))
+        .with("operations", first(&known, 50).join(", "));
+    first(&document.broken, 10).into_iter().fold(error, |error, said| error.with("unreadable", said))
+}
+
+/// The first of many, and how many more there are.
+fn first(all: &[String], most: usize) -> Vec<String> {
+    let mut some: Vec<String> = all.iter().take(most).map(|one| in_one_line(one, 200)).collect();
+    if all.len() > most {
+        some.push(format!("and {} more", all.len() - most));
+    }
+    some
 }
 
 /// In the group by its tag, or, where it has none, by its path.
@@ -219,6 +233,6 @@ fn last_part(path: &str) -> Option<&str> {
 }
 
 /// A name without what names are decorated with.
-pub(super) fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result},
     net::{
         cause::{innermost, tls_refusal},
-        http::{LARGEST, NoBody, client, escaped, is_safe, through, whole},
+        http::{IDLE, LARGEST, NoBody, client, escaped, is_safe, through, whole},
         trust,
     },
     secret::Secret,
@@ -58,7 +58,7 @@ impl Http {
             Error::new("agent.bad_ca", format!("the agent's CA certificates cannot be used: {why}"))
                 .hint("give the PEM file of the CA that signed the agent's certificate")
         })?;
-        let mut builder = client(tls).timeout(options.timeout);
+        let mut builder = client(tls).timeout(options.timeout).pool_idle_timeout(IDLE);
         if let Some(proxy) = options.proxy.as_deref().filter(|_| !address.is_here()) {
             let (way, _) = through(proxy, options.no_proxy.as_deref()).ok_or_else(|| {
                 Error::new("agent.bad_proxy", "HTTPS_PROXY is not the address of a proxy")
@@ -168,7 +168,8 @@ impl Http {
 
     fn failed(&self, error: &reqwest::Error, writes: bool) -> Error {
         let (address, cause) = (&self.address, innermost(error));
-        if let Some(refusal) = tls_refusal(error) {
+        // TLS that breaks later says nothing of what became of the request.
+        if let Some(refusal) = tls_refusal(error).filter(|_| error.is_connect()) {
             return self.distrusted(&refusal);
         }
         let made = if error.is_connect() && error.is_timeout() {

@@ -6,6 +6,7 @@
 //! - [`find`]: operations by what they are called; [`fill`]: bodies by their schemas; `answer`: what a reply means.
 
 pub(crate) mod answer;
+pub(crate) mod codes;
 pub mod document;
 pub mod fill;
 pub mod find;
@@ -251,6 +252,9 @@ impl Which<'_> {
 #[derive(Default)]
 pub struct Agents(Mutex<HashMap<Key, Arc<Agent>>>);
 
+/// So many are kept; then those that nobody uses go.
+const KEPT: usize = 1_024;
+
 /// Where, and a hash of the way there.
 type Key = (Address, [u8; 32]);
 
@@ -272,6 +276,10 @@ impl Agents {
         let mut agents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(agent) = agents.get(&key) {
             return Ok(Arc::clone(agent));
+        }
+        if agents.len() >= KEPT {
+            // Addresses come and go; each has a client and a document. Who is at work keeps his own.
+            agents.retain(|_, agent| Arc::strong_count(agent) > 1);
         }
         let agent = Arc::new(Agent::new(key.0.clone(), options)?);
         agents.insert(key, Arc::clone(&agent));

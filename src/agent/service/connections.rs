@@ -120,6 +120,12 @@ impl Inner {
             .collect()
     }
 
+    /// One of the domains that are held.
+    pub(super) fn a_domain(&self) -> Result<Option<String>> {
+        let all = connection::list(&self.store, &Selector::all(), &Scope::all())?;
+        Ok(all.into_iter().next().map(|found| found.domain))
+    }
+
     fn add(&self, wanted: Wanted) -> Result<Held> {
         let _turn = self.turn();
         let Some(username) = wanted.client_id.clone().or(wanted.username) else {
@@ -137,11 +143,7 @@ impl Inner {
         };
         let added = match connection::add(&self.store, &new) {
             // Whoever keeps the connections says what the app signs in with now, for all of its connections.
-            Err(e) if e.code() == "connection.app_has_secret" => {
-                connection::add(&self.store, &NewConnection { secret: None, ..new.clone() })?;
-                let change = Change { secret: new.secret, ..Change::default() };
-                connection::edit(&self.store, &new.name, &Scope::all(), &change)
-            }
+            Err(e) if e.code() == "connection.app_has_secret" => connection::add_and_replace(&self.store, &new),
             added => added,
         };
         let added = added.map_err(|e| match e.code() {

@@ -1,26 +1,26 @@
 //! `Agent_CheckEgress`: whether the portal, sign-in and Graph hosts of a cloud can be reached from the agent's own host.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+mod stages;
+
+use std::sync::Arc;
 
 use axum::{extract::State, http::Uri};
 use futures_util::future::join_all;
-use rustls::pki_types::ServerName;
+use hyper_util::client::proxy::matcher::Matcher;
 use serde::Serialize;
-use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 use url::Url;
 use utoipa::ToSchema;
 
-use super::Agent;
+use self::stages::{ProxyWay, Tried, stages};
+use super::{Agent, Inner};
 use crate::{
     cloud::{Options, clouds::NationalCloud},
     error::{Error, Result},
-    net::trust,
+    names::host_port,
+    net::{http::never_proxied as never, trust},
     service::{Answer, Problem, body},
 };
-
-/// How long each stage of a host may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The national clouds as people call them, and the portal of each.
 const CLOUDS: [(&str, NationalCloud, &str); 4] = [
@@ -61,9 +61,12 @@ pub(super) struct HostReached {
     host: String,
     /// Its port.
     port: u16,
-    /// What its name was resolved to.
+    /// The proxy that it is reached through, as all that the agent asks of it is; null for the direct way.
+    #[schema(example = json!(null))]
+    through: Option<String>,
+    /// What its name, or the proxy's, was resolved to.
     addresses: Vec<String>,
-    /// The first stage that failed: `resolve`, `connect`, `tls`; null when none did.
+    /// The first stage that failed: `resolve`, `connect`, `proxy`, `tls`; null when none did.
     #[schema(example = json!(null))]
     failed: Option<String>,
     /// Why it did.
@@ -78,6 +81,8 @@ pub(super) struct Egress {
     login: Option<Url>,
     /// What is trusted instead of the system's roots.
     ca_pem: Option<Arc<str>>,
+    /// Which hosts are reached through which proxy.
+    proxies: Matcher,
 }
 
 /// Where a host is tried.
@@ -90,16 +95,31 @@ struct Place {
 
 impl Egress {
     pub(super) fn new(options: &Options) -> Self {
-        Self { login: options.login.clone(), ca_pem: options.ca_pem.clone() }
+        let (https, no) = (options.proxy.as_deref(), options.no_proxy.as_deref());
+        let proxies = Matcher::builder().https(https.unwrap_or_default()).no(never(no)).build();
+        Self { login: options.login.clone(), ca_pem: options.ca_pem.clone(), proxies }
     }
 
-    /// The hosts to try. Of another cloud than Microsoft's the sign-in host alone is known.
+    /// The proxy that the agent's own requests to a host go through.
+    fn proxy_for(&self, place: &Place) -> Option<ProxyWay> {
+        let scheme = if place.tls { "https" } else { "http" };
+        let found =
+            self.proxies.intercept(&format!("{scheme}://{}", host_port(&place.host, place.port)).parse().ok()?)?;
+        let uri = found.uri();
+        let tls = uri.scheme_str() == Some("https");
+        Some(ProxyWay {
+            host: uri.host()?.trim_matches(['[', ']']).to_owned(),
+            port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+            tls,
+            authorization: found.basic_auth().cloned(),
+        })
+    }
+
+    /// The hosts to try. Of another cloud than Microsoft's the sign-in host alone is known, and Graph as it says of a domain.
     fn places(&self, uri: &Uri) -> Result<Vec<Place>> {
         let hosts = asked(uri)?;
         if let Some(login) = &self.login {
-            let host = login.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-            let port = login.port_or_known_default().unwrap_or(443);
-            return Ok(vec![Place { role: "sign-in", host, port, tls: login.scheme() == "https" }]);
+            return Ok(vec![place_of("sign-in", login)]);
         }
         let place = |(role, host): (&'static str, &str)| Place { role, host: host.to_owned(), port: 443, tls: true };
         Ok(hosts.into_iter().map(place).collect())
@@ -115,15 +135,31 @@ impl Egress {
 /// Tries to reach the cloud from the agent's host
 ///
 /// Resolves the names of its portal, its sign-in and its Graph host, connects to each and ends a TLS handshake. Nothing is
-/// sent. A proxy is not used: the check is of the direct way.
+/// sent. Where a proxy is set it goes through that, as everything that the agent asks does, and `through` names it.
 #[utoipa::path(get, path = "/api/Agent/CheckEgress", tag = "Agent", operation_id = "Agent_CheckEgress",
     params(("cloud" = inline(Option<Cloud>), Query, description = "`global` unless told")),
     responses((status = 200, description = "What can be reached", body = EgressChecked)))]
 pub(super) async fn check_egress(State(agent): State<Agent>, uri: Uri) -> Result<Answer<EgressChecked>, Problem> {
-    let places = agent.0.egress.places(&uri)?;
+    let mut places = agent.0.egress.places(&uri)?;
+    places.extend(agent.graph_elsewhere().await);
     let tls = agent.stored(|inner| inner.egress.connector()).await?;
-    let hosts = join_all(places.into_iter().map(|place| reach(place, &tls))).await;
+    let hosts = join_all(places.into_iter().map(|place| reach(place, &agent.0.egress, &tls))).await;
     Ok(Answer(EgressChecked { reached: hosts.iter().all(|host| host.failed.is_none()), hosts }))
+}
+
+impl Agent {
+    /// The Graph of another cloud than Microsoft's, as its sign-in host tells of a domain that is held.
+    async fn graph_elsewhere(&self) -> Option<Place> {
+        self.0.egress.login.as_ref()?;
+        let domain = self.stored(Inner::a_domain).await.ok()??;
+        let graph = self.0.cloud.discover(&domain).await.ok()?.graph;
+        Some(place_of("graph", &graph))
+    }
+}
+
+fn place_of(role: &'static str, url: &Url) -> Place {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    Place { role, host, port: url.port_or_known_default().unwrap_or(443), tls: url.scheme() == "https" }
 }
 
 /// The hosts of the cloud that the query names, by what they are for.
@@ -140,43 +176,15 @@ fn asked(uri: &Uri) -> Result<[(&'static str, &'static str); 3]> {
         .ok_or_else(|| body::bad("there is no such cloud").hint("global, gcc-high, dod or china"))
 }
 
-async fn reach(place: Place, tls: &TlsConnector) -> HostReached {
-    let mut addresses = Vec::new();
-    let failure = stages(&place, tls, &mut addresses).await.err();
+async fn reach(place: Place, egress: &Egress, tls: &TlsConnector) -> HostReached {
+    let mut tried = Tried::new(egress.proxy_for(&place));
+    let failure = stages(&place, tls, &mut tried).await.err();
     let (failed, detail, remedy) = match failure {
         None => (None, None, None),
         Some((stage, detail, remedy)) => (Some(stage.to_owned()), Some(detail), Some(remedy.to_owned())),
     };
-    let addresses = addresses.iter().map(|address: &SocketAddr| address.ip().to_string()).collect();
-    HostReached { role: place.role.to_owned(), host: place.host, port: place.port, addresses, failed, detail, remedy }
-}
-
-type Failure = (&'static str, String, &'static str);
-
-async fn stages(place: &Place, tls: &TlsConnector, addresses: &mut Vec<SocketAddr>) -> Result<(), Failure> {
-    let late = "there was no answer in time".to_owned();
-    let resolve = |said| ("resolve", said, "see that the agent's host resolves names of the internet");
-    *addresses = match timeout(PATIENCE, tokio::net::lookup_host((place.host.as_str(), place.port))).await {
-        Ok(Ok(found)) => found.collect(),
-        Ok(Err(e)) => return Err(resolve(e.to_string())),
-        Err(_) => return Err(resolve(late)),
-    };
-    let connect = |said| ("connect", said, "let the agent's host through the firewall to this host and port");
-    let stream = match timeout(PATIENCE, TcpStream::connect(addresses.as_slice())).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(e)) => return Err(connect(e.to_string())),
-        Err(_) => return Err(connect(late)),
-    };
-    if !place.tls {
-        return Ok(());
-    }
-    let broken = |said| {
-        ("tls", said, "something between may open TLS: take this host out of its inspection, or trust its authority")
-    };
-    let name = ServerName::try_from(place.host.clone()).map_err(|e| broken(e.to_string()))?;
-    match timeout(PATIENCE, tls.connect(name, stream)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(e)) => Err(broken(e.to_string())),
-        Err(_) => Err(broken(late)),
-    }
+    let addresses = tried.addresses.iter().map(|address| address.ip().to_string()).collect();
+    let through = tried.proxy.map(|proxy| host_port(&proxy.host, proxy.port));
+    let Place { role, host, port, .. } = place;
+    HostReached { role: role.to_owned(), host, port, through, addresses, failed, detail, remedy }
 }

@@ -17,8 +17,9 @@ use crate::{
 /// A user signs in through an app too. This is Microsoft's own for consoles (Azure PowerShell), known in every tenant.
 const CONSOLE: &str = "1950a258-227b-4e31-a9cf-719717771d80";
 
-/// How long a domain's tenant is taken for granted: domains move seldom, and a token for the wrong tenant is refused.
-const KNOWN: Duration = Duration::from_hours(1);
+/// How long a domain's tenant is taken for granted: domains move seldom, a token for the wrong tenant is refused, and after a
+/// failure the tenant is looked for anew.
+const KNOWN: Duration = Duration::from_hours(24);
 
 /// The tenants of domains, as they were found.
 #[derive(Debug, Default)]

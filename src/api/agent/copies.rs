@@ -1,6 +1,10 @@
 //! The agent's copy of a connection: given, removed.
 
-use std::time::Instant;
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex, PoisonError},
+    time::Instant,
+};
 
 use serde_json::{Value, json};
 
@@ -23,6 +27,7 @@ use crate::{
         value::Record,
     },
     secret::Secret,
+    store::rows::{ConnectionId, CredentialId},
     verdict::Verdict,
 };
 
@@ -99,7 +104,30 @@ pub(super) async fn hand(
     note(context, way, None).await?;
     let answer = write.settle_by(give(way, &values).await).await?;
     note(context, way, Some(credential.id)).await?;
+    remember(context, way, &answer.body);
     Ok(answer)
+}
+
+/// Numbers of versions that agents have told of their copies, by run and connection.
+static TOLD: LazyLock<Mutex<HashMap<(String, ConnectionId), u64>>> = LazyLock::new(Mutex::default);
+
+/// Keeps the number that the agent itself gives to what it was handed. Libretto's own does.
+fn remember(context: &Context, way: &Way, body: &Value) {
+    let key = (context.world.run.clone(), way.connection.id);
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    match body.get("version").and_then(Value::as_u64) {
+        Some(version) => told.insert(key, version),
+        None => told.remove(&key),
+    };
+}
+
+/// Whether what the agent has tested is something else than what this run has handed to it: somebody has changed its copy in
+/// between.
+pub(super) fn is_other(context: &Context, way: &Way, body: &Value) -> bool {
+    let key = (context.world.run.clone(), way.connection.id);
+    let handed = TOLD.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+    let tested = body.get("version").and_then(Value::as_u64);
+    handed.zip(tested).is_some_and(|(handed, tested)| handed != tested)
 }
 
 /// Changes the copy; adds it where the agent has none, or has no operation to change one.
@@ -118,7 +146,7 @@ fn is_unknown(error: &Error) -> bool {
 }
 
 /// What the agent's copy holds from here on; nobody knows while it is being changed.
-async fn note(context: &Context, way: &Way, credential: Option<crate::store::rows::CredentialId>) -> Result<()> {
+pub(super) async fn note(context: &Context, way: &Way, credential: Option<CredentialId>) -> Result<()> {
     let (connection, agent) = (way.connection.clone(), way.agent.address().to_string());
     context
         .blocking(move |context| match credential {

@@ -4,9 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{copies::hand, way::Way};
+use super::{
+    copies::{hand, is_other, note},
+    way::Way,
+};
 use crate::{
-    agent::client::{Answer, NationalCloud, Which, find::TEST_CONNECTION, may_not_be_known_yet, refuses_proof},
+    agent::client::{
+        Answer, NationalCloud, Which, answer::quotable, find::TEST_CONNECTION, may_not_be_known_yet, refuses_proof,
+    },
     api::credentials,
     connection::{
         self, Connection,
@@ -35,6 +40,17 @@ pub(super) async fn test_connection(context: Context, (connection,): (Connection
     let shown =
         |verdict, note: &str, error: Option<&Error>| context.check_finished(&domain, verdict, took, note, error);
     match answer {
+        Ok((_, answer)) if is_to_be_proven(&way) && is_other(&context, &way, &answer.body) => {
+            // What it has now was accepted: to give back another one would break it.
+            note(&context, &way, None).await?;
+            let error = Error::inconclusive(
+                "agent.copy_changed",
+                format!("the agent {agent} has tested another version of {domain} than it was given here"),
+            )
+            .hint("somebody else gives it copies too, of this domain or of another one of the same app: see who, then `agent::update` again");
+            shown(error.verdict(), "", Some(&error));
+            Err(error)
+        }
         Ok((id, answer)) => {
             shown(Verdict::Ok, &format!("{id}, by the agent {agent}"), None);
             accepted(&context, &way, &answer.body).await?;
@@ -68,17 +84,25 @@ async fn ask(context: &Context, way: &Way) -> Result<(String, Answer)> {
             Err(_) => return answer,
         }
         let is_over = begun.elapsed() + PAUSE > context.world.options.wait;
-        if !was_unknown || row >= IN_A_ROW || is_over {
+        if !was_unknown || row >= IN_A_ROW || (is_over && answer.is_err()) {
             return answer;
+        }
+        if is_over {
+            return Err(not_yet("there was no time to see it accepted often enough"));
         }
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
             () = context.hurry.cancelled() => {
-                return Err(Error::inconclusive("cloud.not_yet", "the new version is not known everywhere yet, and was not waited for")
-                    .hint("the earlier credential stays current; test the new one again later"));
+                return Err(not_yet("was not waited for"));
             }
         }
     }
+}
+
+/// Some parts of the cloud know the new version, and it cannot be told whether all do.
+fn not_yet(why: &str) -> Error {
+    Error::inconclusive("cloud.not_yet", format!("the new version is not known everywhere yet, and {why}"))
+        .hint("the earlier credential stays current; test the new one again later")
 }
 
 fn report(agent: &str, domain: &str, (id, took): (String, Duration), answer: &Answer) -> Value {
@@ -86,27 +110,55 @@ fn report(agent: &str, domain: &str, (id, took): (String, Duration), answer: &An
         "ms": took.as_millis() as u64, "body": answer.body })
 }
 
-/// A good answer has an ID (article 236), and is about the domain that was meant.
+/// A good answer has an ID (article 236), is about the domain that was meant, and tells of no failure.
 fn judge(domain: &str, answer: Answer) -> Result<(String, Answer)> {
-    let member = |names: &[&str]| {
-        let map = answer.body.as_object()?;
-        let (_, value) = map.iter().find(|(name, _)| names.iter().any(|one| name.eq_ignore_ascii_case(one)))?;
-        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-            .filter(|text| !text.is_empty() && text != "null")
+    let members = |names: &'static [&str]| {
+        let all = answer.body.as_object().into_iter().flatten();
+        all.filter(|(name, _)| names.iter().any(|one| name.eq_ignore_ascii_case(one))).map(|(_, value)| value)
     };
-    if let Some(other) = member(&["domain", "domainName"])
-        && !other.eq_ignore_ascii_case(domain)
-    {
+    let other = members(&["domain", "domainName"]).filter_map(Value::as_str).find(|text| !text.is_empty());
+    if let Some(other) = other.filter(|other| !other.eq_ignore_ascii_case(domain)) {
         return Err(Error::new(
             "agent.wrong_domain",
-            format!("the agent was asked about {domain} and answers about {other}"),
+            format!("the agent was asked about {domain} and answers about {}", quotable(other)),
         )
         .hint("see on the agent which connection it has for the domain"));
     }
-    match member(&["id", "objectId", "tenantId"]) {
+    let failure = members(&["error", "errors", "errorMessage"]).find(|value| is_said(value));
+    let is_none = members(&["success", "succeeded", "isSuccess"]).any(|value| value == &Value::Bool(false));
+    if failure.is_some() || is_none {
+        let said = failure.and_then(Value::as_str).map_or_else(String::new, |text| format!(": {}", quotable(text)));
+        return Err(Error::new(
+            "agent.test_failed",
+            format!("the agent answers {}, and tells of a failure{said}", answer.status),
+        )
+        .hint("look at TestConnection on the agent's Swagger page, and into its log"));
+    }
+    match members(&["id", "objectId", "tenantId"]).find_map(id) {
         Some(id) => Ok((id, answer)),
         None => Err(Error::new("agent.bad_answer", format!("the agent answers {} without an ID", answer.status))
             .hint("look at TestConnection on the agent's Swagger page: a good answer has the code 200 and an ID")),
+    }
+}
+
+/// Whether a member says anything.
+fn is_said(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Bool(true) => true,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(all) => !all.is_empty(),
+        Value::Object(all) => !all.is_empty(),
+    }
+}
+
+/// An ID: a text, or a number; none that is made of nothing.
+fn id(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if text.chars().any(|c| c.is_alphanumeric() && c != '0') => Some(text.clone()),
+        Value::Number(number) if number.as_u64().is_some_and(|id| id > 0) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -150,27 +202,30 @@ async fn learn(context: &Context, way: &Way, body: &Value) -> Result<()> {
         .await
 }
 
-/// What a refusal makes of the version; answers the error, with what is left to do.
+/// What a failure makes of the version, and of the agent's copy: an agent does not go on with a version that nothing has proven.
+/// Answers the error, with what is left to do.
 async fn refused(context: &Context, way: &Way, error: Error) -> Result<Error> {
     if !is_to_be_proven(way) || context.credential_state(way.connection.id).is_none() {
         return Ok(error);
     }
     let sign_in = credentials::sign_in(context, &way.connection).await?;
-    if !refuses_proof(error.code()) {
+    let is_refused = refuses_proof(error.code());
+    if is_refused {
+        credentials::refused(context, &way.connection, &sign_in, &error).await?;
+    } else {
         credentials::unasked(context, &way.connection, &sign_in).await?;
-        return Ok(error);
     }
-    credentials::refused(context, &way.connection, &sign_in, &error).await?;
     if !sign_in.is_candidate {
         return Ok(error);
     }
     let Err(why) = give_back(context, way).await else { return Ok(error) };
     let before = error.remedy().map_or_else(String::new, |remedy| format!("{remedy}; "));
     let hint = format!(
-        "{before}the agent {} still has the version {} that was refused, because {why}: give it the current one in a run of its \
+        "{before}the agent {} still has the version {} that {}, because {why}: give it the current one in a run of its \
          own, with `agent::update`",
         way.agent.address(),
-        sign_in.credential.version
+        sign_in.credential.version,
+        if is_refused { "was refused" } else { "is not proven" }
     );
     Ok(error.hint(hint))
 }

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    agent::client::{Address, Agent, Agents, Answer, Options, Which, fill::Values, find::LIST},
+    agent::client::{
+        Address, Agent, Agents, Answer, Options, Which,
+        fill::{DOMAIN, Values},
+        find::{LIST, plain},
+    },
     connection::{self, Connection, agents, credentials},
     error::{Error, Result},
     script::context::{Context, CredentialState},
@@ -94,23 +98,31 @@ impl Way {
         if !wants_id {
             return self.ask(which, values).await;
         }
-        let id = self.list().await?.iter().find_map(|entry| self.id_of(entry)).ok_or_else(|| {
-            Error::new("agent.unknown_domain", format!("the agent holds no connection for {}", self.connection.domain))
+        let (domain, list) = (&self.connection.domain, self.list().await?);
+        let mut mine = list.iter().filter_map(|entry| id_of(entry, domain));
+        let id = mine.next().ok_or_else(|| {
+            Error::new("agent.unknown_domain", format!("the agent holds no connection for {domain}"))
                 .hint("`agent::update` gives it one")
         })?;
+        if mine.next().is_some() {
+            return Err(Error::new(
+                "agent.ambiguous_connection",
+                format!("the agent holds several connections that may be the one for {domain}, and none was touched"),
+            )
+            .hint("see with `agent::list` which they are, and remove what should not be there on the agent's Swagger page"));
+        }
         self.ask(which, &Values { id: Some(id), ..values.clone() }).await
     }
+}
 
-    fn id_of(&self, entry: &Value) -> Option<String> {
-        let entry = entry.as_object()?;
-        let is_mine =
-            |value: &Value| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(&self.connection.domain));
-        if !entry.values().any(is_mine) {
-            return None;
-        }
-        let (_, id) = entry.iter().find(|(name, _)| is_id(name))?;
-        Some(id.as_str().map_or_else(|| id.to_string(), str::to_owned))
-    }
+/// What the agent calls the connection, where it is the domain's: by a member that is called so; where there is none, by any.
+fn id_of(entry: &Value, domain: &str) -> Option<String> {
+    let entry = entry.as_object()?;
+    let is_it = |value: &Value| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(domain));
+    let mut named = entry.iter().filter(|(name, _)| DOMAIN.contains(&plain(name).as_str())).peekable();
+    let is_mine = if named.peek().is_some() { named.any(|(_, value)| is_it(value)) } else { entry.values().any(is_it) };
+    let (_, id) = entry.iter().find(|(name, _)| is_id(name)).filter(|_| is_mine)?;
+    Some(id.as_str().map_or_else(|| id.to_string(), str::to_owned))
 }
 
 fn is_id(name: &str) -> bool {

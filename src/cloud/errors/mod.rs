@@ -38,6 +38,9 @@ pub(super) fn bad_answer(whose: &str, member: &str, what: &str) -> Error {
 
 /// The cloud speaks for another tenant than the one that was meant.
 pub(super) fn wrong_tenant(meant: &str, found: &str) -> Error {
+    // It is a server's word, which may be anything, a token that it was shown among it.
+    let id = uuid::Uuid::try_parse(found).map(|id| id.to_string());
+    let found = id.as_deref().unwrap_or("(no tenant's id)");
     Error::new("cloud.wrong_tenant", format!("the answer is for the tenant {found}, not for {meant}"))
         .hint("see which tenant the connection's domain belongs to now; nothing was done in the other one")
         .with("tenant", meant)
@@ -58,6 +61,23 @@ pub(super) fn throttled(whom: &str, seconds: u64) -> Error {
     )
     .hint("try again after the pause; do less at a time if it comes back")
     .with("retry_after", seconds.to_string())
+}
+
+/// With the id of the request that was refused, for Microsoft's support.
+pub(super) fn of_request(error: Error, id: Option<&str>) -> Error {
+    match id {
+        Some(id) => error.with("request_id", quotable(id, &[])),
+        None => error,
+    }
+}
+
+/// The request that this is a part of has no time left: whoever asked is gone.
+pub(super) fn too_late() -> Error {
+    Error::inconclusive(
+        "cloud.too_late",
+        "nothing was asked of the cloud: the time for it had passed before its turn came",
+    )
+    .hint("do less at a time; see what the others wait for")
 }
 
 /// The same failure under a more telling name: facts and verdict stay.

@@ -42,6 +42,9 @@ use crate::{
 const VERSION: &str = "v1.0";
 /// More pages than this are a server that goes round in circles.
 const PAGES: usize = 2_000;
+/// A collection is held in memory as a whole.
+const MOST_MEMBERS: usize = 100_000;
+const MOST_BYTES: usize = 64 << 20;
 /// How often a request that only a passing trouble stopped is sent.
 const ATTEMPTS: u32 = 4;
 
@@ -115,7 +118,7 @@ impl Graph {
     /// Those of [`errors::graph`]; `cloud.throttled`, `cloud.in_doubt`, `cloud.bad_answer`, and those of reaching Graph.
     pub async fn send(&self, ask: Ask) -> Result<Value> {
         let url = self.address(&ask.path)?;
-        self.request(&ask, &url).await
+        self.request(&ask, &url).await.map(|(answer, _)| answer)
     }
 
     fn address(&self, path: &str) -> Result<Url> {
@@ -129,18 +132,20 @@ impl Graph {
         Ok(url)
     }
 
-    async fn request(&self, ask: &Ask, url: &Url) -> Result<Value> {
+    /// Answers what came back, and of how many bytes it was.
+    async fn request(&self, ask: &Ask, url: &Url) -> Result<(Value, usize)> {
         let patience = Patience::new(self.0.cloud.0.options.patience);
-        let mut renewed = false;
-        let mut attempt = 0;
+        let (mut renewed, mut attempt, mut refusal) = (false, 0, None);
         loop {
-            self.0.cloud.0.limits.admit(&self.0.scopes, ask.cost(), &patience).await?;
+            let admitted = self.0.cloud.0.limits.admit(&self.0.scopes, ask.cost(), &patience).await;
+            admitted.map_err(|error| errors::of_request(error, refusal.as_deref()))?;
             let token = self.token().await?;
             let answer = self.once(ask, url, &token).await;
             let error = match answer {
                 Ok(answer) if (200..300).contains(&answer.status) => {
                     return answer
                         .json()
+                        .map(|json| (json, answer.body.len()))
                         .map_err(|error| if ask.is_repeatable() { error } else { batch::doubt(&error) });
                 }
                 // Revoked, or a clock that was set: once more with another token.
@@ -151,11 +156,12 @@ impl Graph {
                 }
                 Ok(answer) if busy(ask, &answer) => {
                     let pause = self.0.cloud.0.limits.pause(&self.0.scopes, &answer.headers, attempt);
+                    refusal = answer.header("request-id").map(str::to_owned);
                     attempt += 1;
                     if attempt < 2 * ATTEMPTS {
                         continue;
                     }
-                    errors::throttled(answer.host(), pause.as_secs())
+                    errors::of_request(errors::throttled(answer.host(), pause.as_secs()), refusal.as_deref())
                 }
                 Ok(answer) => refused(ask, &answer, &token),
                 Err(error) => error,
@@ -165,7 +171,10 @@ impl Graph {
             if !passes || !matches!(error.code(), "cloud.unavailable" | "cloud.broken" | "cloud.conflict") {
                 return Err(permissions::explain(error, ask));
             }
-            patience.wait(back_off(attempt), "Graph").await?;
+            // Why it was to be tried again says more than that there was no time to.
+            if patience.wait(back_off(attempt), "Graph").await.is_err() {
+                return Err(permissions::explain(error, ask));
+            }
             attempt += 1;
         }
     }
@@ -196,9 +205,10 @@ impl Graph {
     pub(super) async fn some(&self, path: &str, limit: usize) -> Result<Vec<Value>> {
         let mut url = self.address(path)?;
         let ask = Ask::get(path);
-        let mut members = Vec::new();
+        let (mut members, mut bytes) = (Vec::new(), 0);
         for _ in 0..PAGES {
-            let answer = self.request(&ask, &url).await?;
+            let (answer, length) = self.request(&ask, &url).await?;
+            bytes += length;
             let page = Object::of(&answer, "the collection")?;
             let next = page.maybe_text("@odata.nextLink")?;
             // Read by reference to see that it is a list, then taken.
@@ -212,6 +222,10 @@ impl Graph {
                 return Err(
                     Error::new("cloud.too_many", format!("there are more than {limit}")).hint("use a narrower filter")
                 );
+            }
+            if members.len() > MOST_MEMBERS || bytes > MOST_BYTES {
+                return Err(Error::new("cloud.too_large", "the collection is larger than can be held at once")
+                    .hint("ask for less at a time: fewer fields, a filter"));
             }
             let Some(next) = next else { return Ok(members) };
             url = self.next(&next, &url)?;

@@ -74,7 +74,10 @@ pub(super) async fn fetch(cloud: &Cloud, sign_in: &SignIn) -> Result<Token> {
         };
         match result {
             Err(error) if attempt + 1 < ATTEMPTS && may_pass(&error, &sign_in.proof) => {
-                patience.wait(back_off(attempt), "the sign-in service").await?;
+                // Why it was to be tried again says more than that there was no time to.
+                if patience.wait(back_off(attempt), "the sign-in service").await.is_err() {
+                    return Err(error);
+                }
                 attempt += 1;
             }
             other => return other,

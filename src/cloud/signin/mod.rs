@@ -7,12 +7,16 @@ pub mod prove;
 
 use std::sync::Arc;
 
+use tokio::time::{Instant, timeout_at};
+
 pub(super) use certificate::Signer;
 
 use super::{
     Cloud, clouds,
     discovery::Tenant,
+    errors::too_late,
     http,
+    throttle::Patience,
     tokens::{Key, Token},
 };
 use crate::{
@@ -86,25 +90,32 @@ impl From<Freshness> for Wanted<'_> {
     }
 }
 
-/// A token for the tenant's Graph: the one that is kept, or a new one. One request at a time for each.
+/// A token for the tenant's Graph: the one that is kept, or a new one. One request at a time for each; what somebody else began
+/// to fetch after this was asked for is as new as can be, and its failure is this one's.
 pub(super) async fn token(cloud: &Cloud, sign_in: &SignIn, wanted: Wanted<'_>) -> Result<Arc<Token>> {
+    let came = Instant::now();
     refuse_strangers(cloud, &sign_in.tenant)?;
     let key = key(cloud, sign_in)?;
     let entry = cloud.0.tokens.entry(&key);
-    let mut kept = entry.lock().await;
-    let will_do = |token: &&Arc<Token>| match wanted {
-        Wanted::Fresh => false,
-        Wanted::Valid => !token.is_stale(),
-        Wanted::Other(refused) => !token.is_stale() && !Arc::ptr_eq(token, refused),
-    };
-    if let Some(token) = kept.as_ref().filter(will_do) {
-        return Ok(Arc::clone(token));
+    let until = Patience::new(cloud.0.options.patience).until;
+    let mut kept = timeout_at(until, entry.lock()).await.map_err(|_| too_late())?;
+    if let Some((began, last)) = kept.as_ref() {
+        let will_do = match (last, &wanted) {
+            _ if *began > came => true,
+            (Ok(token), Wanted::Valid) => !token.is_stale(),
+            (Ok(token), Wanted::Other(refused)) => !token.is_stale() && !Arc::ptr_eq(token, refused),
+            (Ok(_), Wanted::Fresh) | (Err(_), _) => false,
+        };
+        if will_do {
+            return last.clone();
+        }
     }
     // Whatever comes of it: a token that was asked to be fresh is not answered by an older one later.
     *kept = None;
-    let token = Arc::new(form::fetch(cloud, sign_in).await?);
-    *kept = Some(Arc::clone(&token));
-    Ok(token)
+    let began = Instant::now();
+    let last = form::fetch(cloud, sign_in).await.map(Arc::new);
+    *kept = Some((began, last.clone()));
+    last
 }
 
 /// Secrets go to the sign-in host, tokens to Graph. A tenant is plain data that was kept somewhere: unless another sign-in host was

@@ -10,7 +10,7 @@ use std::{
 };
 
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
-use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use time::{Duration, OffsetDateTime};
 use x509_parser::{
     extensions::GeneralName,
@@ -33,20 +33,36 @@ const PUBLIC: &str = "certificate.pem";
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// It is trusted by itself and by nobody else's word, so that nothing is gained by making another every year.
 const VALID: Duration = Duration::days(3650);
+/// One that ends sooner than this is replaced.
+const RENEWED: Duration = Duration::days(30);
+/// Before this a clock is not set (1 January 2025): what is made by it is worth nothing when it is.
+const NO_CLOCK: i64 = 1_735_689_600;
 
 /// The service's own certificate for loopback and `names`, kept in `folder`; the path is of what clients trust. One that was
-/// made before is taken when it has all names, else another takes its place.
+/// made before is taken when it has all names and is valid for a while yet, else another takes its place.
 ///
 /// # Errors
-/// `service.bad_certificate` where the one that is kept is damaged or has expired.
+/// `service.bad_certificate` where the one that is kept is damaged; `service.no_clock` where one would have to be made and this
+/// machine's clock is not set.
 pub fn own(folder: &Path, names: &[String]) -> Result<(Certificate, PathBuf)> {
     let wanted: BTreeSet<String> =
         LOOPBACK.iter().map(|&name| name.to_owned()).chain(names.iter().map(|name| plain(name))).collect();
     let failed = |e: io::Error| files_failed(folder, &e).context("the service's certificate cannot be kept");
+    keep::clear(folder, &[PAIR, PUBLIC]).map_err(failed)?;
     let mut pair = read(folder)?;
-    let kept = pair.as_deref().map(|pair| names_of(pair)).transpose()?;
-    if kept.as_ref().is_none_or(|kept| !wanted.is_subset(kept)) {
-        let all = wanted.into_iter().chain(kept.into_iter().flatten()).collect::<BTreeSet<_>>();
+    let now = OffsetDateTime::now_utc();
+    let kept = pair.as_deref().map(|pair| Kept::read(pair).map_err(|e| damaged(folder, e.message()))).transpose()?;
+    if kept.as_ref().is_none_or(|kept| !wanted.is_subset(&kept.names) || !kept.is_valid(now)) {
+        refuse_no_clock(now)?;
+        if let Some(kept) = kept.as_ref().filter(|kept| !kept.is_valid(now)) {
+            tracing::warn!(
+                "the service's own certificate was valid from {} to {}, and another takes its place: tell the clients that trust it",
+                kept.from.date(),
+                kept.until.date()
+            );
+        }
+        let names = kept.into_iter().flat_map(|kept| kept.names);
+        let all = wanted.into_iter().chain(names).collect::<BTreeSet<_>>();
         let present = if pair.is_some() { Present::Goes } else { Present::Stays };
         keep::make(folder, PAIR, made(all)?.as_bytes(), present).map_err(failed)?;
         pair = read(folder)?;
@@ -81,10 +97,41 @@ fn read(folder: &Path) -> Result<Option<Zeroizing<String>>> {
     }
 }
 
-fn names_of(pair: &str) -> Result<BTreeSet<String>> {
-    let chain = chain(pair.as_bytes())?;
-    let (_, read) = X509Certificate::from_der(&chain[0])
-        .map_err(|_| Error::new("service.bad_certificate", "the certificate cannot be read"))?;
+/// What a certificate that was made before says.
+struct Kept {
+    names: BTreeSet<String>,
+    from: OffsetDateTime,
+    until: OffsetDateTime,
+}
+
+impl Kept {
+    fn read(pair: &str) -> Result<Self> {
+        let unreadable = || Error::new("service.bad_certificate", "the certificate cannot be read");
+        let first = CertificateDer::from_pem_slice(pair.as_bytes()).map_err(|_| unreadable())?;
+        let (_, read) = X509Certificate::from_der(&first).map_err(|_| unreadable())?;
+        let validity = read.validity();
+        let (from, until) = (validity.not_before.to_datetime(), validity.not_after.to_datetime());
+        Ok(Self { names: names_of(&read), from, until })
+    }
+
+    /// Whether clients take it, now and for a while yet.
+    fn is_valid(&self, now: OffsetDateTime) -> bool {
+        self.from <= now && now + RENEWED < self.until
+    }
+}
+
+fn refuse_no_clock(now: OffsetDateTime) -> Result<()> {
+    if now.unix_timestamp() >= NO_CLOCK {
+        return Ok(());
+    }
+    Err(Error::new(
+        "service.no_clock",
+        format!("this machine's clock says {}, and a certificate is made for a time", now.date()),
+    )
+    .hint("set the clock, by NTP, and start again"))
+}
+
+fn names_of(read: &X509Certificate<'_>) -> BTreeSet<String> {
     let names = read.subject_alternative_name().ok().flatten();
     let names = names.iter().flat_map(|names| &names.value.general_names).filter_map(|name| match name {
         GeneralName::DNSName(name) => Some(plain(name)),
@@ -94,7 +141,7 @@ fn names_of(pair: &str) -> Result<BTreeSet<String>> {
         },
         _ => None,
     });
-    Ok(names.collect())
+    names.collect()
 }
 
 /// Certificate and key of a new pair, PEM.

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::Options;
 use crate::{
-    agent::client::answer::{learnt_code, quotable},
+    agent::client::{answer::quotable, codes},
     error::{Error, Result},
     net::{
         cause::{innermost, tls_refusal},
-        http::{LARGEST, NoBody, client, is_safe, through, whole},
+        http::{IDLE, LARGEST, NoBody, client, is_safe, through, whole},
         trust,
     },
     secret::Secret,
@@ -52,6 +52,11 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(options: &Options) -> Result<Self> {
+        if !options.url.username().is_empty() || options.url.password().is_some() {
+            // The address stands in every error: it is not repeated here either.
+            return Err(Error::new("workflow.bad_url", "the Workflow Engine's address has a user or a password in it")
+                .hint("let [workflow] url in config.toml be https://host:port; the token alone says who asks"));
+        }
         let base = options.url.as_str().trim_end_matches('/').to_owned();
         if !is_safe(&options.url) {
             return Err(Error::new(
@@ -64,7 +69,7 @@ impl Http {
             Error::new("workflow.bad_ca", format!("the Workflow Engine's CA certificates cannot be used: {why}"))
                 .hint("let [workflow] ca in config.toml be the PEM file of the engine's CA, or of its own certificate")
         })?;
-        let mut builder = client(tls);
+        let mut builder = client(tls).pool_idle_timeout(IDLE);
         if let Some(proxy) = options.proxy.as_deref() {
             let (way, _) = through(proxy, options.no_proxy.as_deref()).ok_or_else(|| {
                 Error::new("workflow.bad_proxy", "HTTPS_PROXY is not the address of a proxy")
@@ -101,7 +106,14 @@ impl Http {
             (401, _) => Err(Error::new("workflow.wrong_token", "the Workflow Engine does not accept the token")
                 .hint("`libretto workflow token` prints the right one on its host; [workflow] token in config.toml says where it is read")
                 .with("url", self.base.clone())),
-            (_, Some(said)) if said.get("code").is_some_and(Value::is_string) => Err(refused(status, &said)),
+            (_, Some(said)) if said.get("code").is_some_and(Value::is_string) => Err(refused(status, &said, effect)),
+            // It was done, and who stands between tells it in his own way.
+            (200..=299, None) if effect == Effect::Writes => Err(Error::in_doubt(
+                "workflow.bad_answer",
+                format!("what is at {} answers {status} without the Workflow Engine's words", self.base),
+            )
+            .hint("see whether it was done before it is sent again, and what stands between")
+            .with("url", self.base.clone())),
             // Something between has lost the engine's answer.
             (500.., _) if effect == Effect::Writes && status != 503 => {
                 let said = format!("the Workflow Engine {} broke off: {status}", self.base);
@@ -128,7 +140,7 @@ impl Http {
 
     fn failed(&self, error: &reqwest::Error, effect: Effect) -> Error {
         let (base, cause) = (&self.base, innermost(error));
-        let made = if let Some(refusal) = tls_refusal(error) {
+        let made = if let Some(refusal) = tls_refusal(error).filter(|_| error.is_connect()) {
             Error::new("workflow.tls", format!("there is no TLS connection to the Workflow Engine {base}: {refusal}"))
                 .hint("name the engine's CA by [workflow] ca in config.toml, and the engine as its certificate does")
         } else if error.is_connect() {
@@ -153,17 +165,17 @@ impl Http {
 }
 
 /// A problem (RFC 9457) as the engine says it: its own, or that of an agent behind it.
-fn refused(status: u16, said: &Value) -> Error {
+fn refused(status: u16, said: &Value, effect: Effect) -> Error {
     let text = |name: &str| said.get(name).and_then(Value::as_str).map(quotable).filter(|text| !text.is_empty());
     let code = said
         .get("code")
         .and_then(Value::as_str)
-        .and_then(|code| learnt_code(code, &ROOMS))
+        .and_then(|code| codes::known(code, &ROOMS))
         .unwrap_or("workflow.refused");
     let message = text("detail").unwrap_or_else(|| format!("the Workflow Engine answers {status}"));
     let mut error = match said.get("verdict").and_then(Value::as_str).and_then(Verdict::parse) {
-        Some(Verdict::InDoubt) => Error::in_doubt(code, message),
-        Some(Verdict::Inconclusive) => Error::inconclusive(code, message),
+        Some(Verdict::InDoubt) if effect == Effect::Writes => Error::in_doubt(code, message),
+        Some(Verdict::InDoubt | Verdict::Inconclusive) => Error::inconclusive(code, message),
         _ => Error::new(code, message),
     };
     if said.get("retryable").and_then(Value::as_bool) == Some(true) {

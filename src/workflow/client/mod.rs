@@ -95,7 +95,7 @@ impl Engine {
     /// Those of the way to the engine, see [`Engine::get`]; in doubt when there is no answer.
     pub async fn put(&self, route: &Route) -> Result<Held> {
         let (place, body) = (path(&route.connection), route.body());
-        read(self.0.ask("PUT", &place, Some(&body), Effect::Writes, OWN).await?)
+        read(self.0.ask("PUT", &place, Some(&body), Effect::Writes, OWN).await?, Effect::Writes)
     }
 
     /// A connection's route.
@@ -104,7 +104,7 @@ impl Engine {
     /// `workflow.unknown_route`; `workflow.unreachable`, `workflow.timeout`, `workflow.tls`, `workflow.wrong_token`,
     /// `workflow.foreign`, `workflow.bad_answer`, `workflow.broken`.
     pub async fn get(&self, connection: &str) -> Result<Held> {
-        read(self.0.ask("GET", &path(connection), None, Effect::Reads, OWN).await?)
+        read(self.0.ask("GET", &path(connection), None, Effect::Reads, OWN).await?, Effect::Reads)
     }
 
     /// All routes, by connection.
@@ -112,7 +112,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::get`].
     pub async fn list(&self) -> Result<Vec<Held>> {
-        read(self.0.ask("GET", "/api/Routes", None, Effect::Reads, OWN).await?)
+        read(self.0.ask("GET", "/api/Routes", None, Effect::Reads, OWN).await?, Effect::Reads)
     }
 
     /// Removes a connection's route; answers what it was.
@@ -120,7 +120,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::get`]; in doubt when there is no answer.
     pub async fn delete(&self, connection: &str) -> Result<Held> {
-        read(self.0.ask("DELETE", &path(connection), None, Effect::Writes, OWN).await?)
+        read(self.0.ask("DELETE", &path(connection), None, Effect::Writes, OWN).await?, Effect::Writes)
     }
 
     /// How the engine's route differs from `route`. The token itself is not told.
@@ -129,7 +129,7 @@ impl Engine {
     /// As [`Engine::get`], but for an unknown route, which is an answer.
     pub async fn compare(&self, route: &Route) -> Result<Compared> {
         let place = format!("{}/Compare", path(&route.connection));
-        read(self.0.ask("POST", &place, Some(&route.compared()), Effect::Reads, OWN).await?)
+        read(self.0.ask("POST", &place, Some(&route.compared()), Effect::Reads, OWN).await?, Effect::Reads)
     }
 
     /// Has a connection's agent do something.
@@ -141,7 +141,7 @@ impl Engine {
         let action =
             json!({ "connection": whom.connection, "domain": whom.domain, "operation": operation, "body": body });
         let effect = if writes { Effect::Writes } else { Effect::Reads };
-        read(self.0.ask("POST", "/api/Actions", Some(&action), effect, ACTION).await?)
+        read(self.0.ask("POST", "/api/Actions", Some(&action), effect, ACTION).await?, effect)
     }
 }
 
@@ -159,10 +159,12 @@ fn path(connection: &str) -> String {
     format!("/api/Routes/{}", segment(connection))
 }
 
-fn read<T: DeserializeOwned>(answer: Value) -> Result<T> {
+fn read<T: DeserializeOwned>(answer: Value, effect: Effect) -> Result<T> {
     // What serde says may quote the answer.
     serde_json::from_value(answer).map_err(|_| {
-        Error::new("workflow.bad_answer", "the Workflow Engine's answer is not as it should be")
+        let (code, said) = ("workflow.bad_answer", "the Workflow Engine's answer is not as it should be");
+        // Whatever the answer looks like, the request was taken.
+        if effect == Effect::Writes { Error::in_doubt(code, said) } else { Error::new(code, said) }
             .hint("see that engine and Libretto are of the same version, and that [workflow] url is the engine's")
     })
 }

@@ -37,6 +37,9 @@ use crate::{
 /// How long an action waits for its turn at an agent.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// So many agents' places are kept; then those that nobody has taken go.
+const KEPT: usize = 4_096;
+
 /// The agents that routes lead to.
 pub(super) struct Ways {
     agents: Agents,
@@ -56,6 +59,9 @@ impl Ways {
     async fn place(&self, address: &Address) -> Result<OwnedSemaphorePermit> {
         let places = {
             let mut all = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            if all.len() >= KEPT {
+                all.retain(|_, places| places.available_permits() < self.most);
+            }
             let places = all.entry(address.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.most)));
             Arc::clone(places)
         };

@@ -8,9 +8,19 @@ use serde_json::Value;
 
 use super::{Body, Document, Operation, Parameter, Place};
 use crate::{
-    agent::client::schema::{Schema, Schemas, bad, lenient, name},
+    agent::client::{
+        fill::is_ours,
+        find::plain,
+        schema::{Schema, Schemas, bad, lenient, name},
+    },
     error::Result,
+    net::words::in_one_line,
 };
+
+/// What is longer is no name that anybody calls.
+const LONGEST_ID: usize = 200;
+/// Parameters of one operation; a body has its members in a schema.
+const MOST_PARAMETERS: usize = 256;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -151,7 +161,9 @@ impl Raw {
                 let Some(operation) = operation else { continue };
                 match self.operation(method.clone(), &path, &item.parameters, operation) {
                     Ok(operation) => operations.push(operation),
-                    Err(error) => broken.push(format!("{method} {path}: {}", error.message())),
+                    Err(error) => {
+                        broken.push(format!("{method} {}: {}", in_one_line(&path, LONGEST_ID), error.message()));
+                    }
                 }
             }
         }
@@ -176,8 +188,11 @@ impl Raw {
         let path = match self.servers.first() {
             None => self.base_path.clone(),
             Some(server) => {
-                let filled = server.variables.iter().fold(server.url.clone(), |url, (name, variable)| {
-                    url.replace(&format!("{{{name}}}"), &variable.default)
+                // Variables that stand for variables could make any length of it.
+                let short = server.variables.iter().filter(|(_, variable)| variable.default.len() <= LONGEST_ID);
+                let filled = short.fold(server.url.clone(), |url, (name, variable)| {
+                    let is_long = url.len() > 4 * LONGEST_ID;
+                    if is_long { url } else { url.replace(&format!("{{{name}}}"), &variable.default) }
                 });
                 let after_host = filled.split_once("://").map(|(_, rest)| rest).or(filled.strip_prefix("//"));
                 after_host
@@ -194,13 +209,16 @@ impl Raw {
         if schemes().any(|scheme| scheme.kind != "apiKey") {
             return None;
         }
-        schemes().find(|scheme| scheme.place == "header").map(|scheme| scheme.name.clone())
+        schemes().find(|scheme| scheme.place == "header" && !is_taken(&scheme.name)).map(|scheme| scheme.name.clone())
     }
 
     fn operation(&self, method: Method, path: &str, shared: &[RawParameter], raw: RawOperation) -> Result<Operation> {
         // It is put behind `http://host:port`: anything else could make that the user of another host.
         if !path.starts_with('/') {
             return Err(bad("a path of it does not begin with /"));
+        }
+        if raw.parameters.len() + shared.len() > MOST_PARAMETERS {
+            return Err(bad("an operation of it has more parameters than can be read"));
         }
         let mut parameters: Vec<Parameter> = Vec::new();
         let mut body = None;
@@ -231,7 +249,14 @@ impl Raw {
         if let Some(given) = &raw.body {
             body = Some(self.body(given, raw.body_name.clone())?);
         }
-        Ok(Operation { method, path: path.to_owned(), id: raw.id, tags: raw.tags, parameters, body })
+        Ok(Operation {
+            method,
+            path: path.to_owned(),
+            id: raw.id.filter(|id| id.len() <= LONGEST_ID),
+            tags: raw.tags,
+            parameters,
+            body,
+        })
     }
 
     fn parameter<'a>(&'a self, parameter: &'a RawParameter) -> Result<&'a RawParameter> {
@@ -259,4 +284,11 @@ impl Raw {
             media: body.content.keys().cloned().collect(),
         })
     }
+}
+
+/// Headers that mean something else to who stands between, or that he writes down: a token is for none of them.
+fn is_taken(header: &str) -> bool {
+    const LOGGED: [&str; 7] = ["useragent", "referer", "origin", "from", "forwarded", "range", "refresh"];
+    let name = plain(header);
+    name != "authorization" && (is_ours(header) || LOGGED.contains(&name.as_str()) || name.starts_with("xforwarded"))
 }
