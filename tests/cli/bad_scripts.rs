@@ -48,7 +48,7 @@ fn what_cannot_be_read_is_told_at_its_place() {
     let checked = world.run("check");
     assert_eq!(
         (checked.code, checked.stdout.as_str()),
-        (Some(2), "11 scripts checked, 2 errors\n"),
+        (Some(2), "12 scripts checked, 2 errors\n"),
         "{}",
         checked.text()
     );

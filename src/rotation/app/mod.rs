@@ -78,6 +78,7 @@ use crate::{
 ///   `rotation.same_certificate`, `rotation.app_policy`, and those of a certificate.
 /// - The registration: `rotation.app_may_not`, `cloud.not_app_home`, `cloud.permission_missing`, and the cloud's own.
 /// - What is to come after: `rotation.dependent_down`.
+/// - A fault of Libretto's own: `rotation.internal`.
 ///
 /// An [`Outcome`] that is not `ok` has `rotation.dependents_failed`, `rotation.dependents_open` or `rotation.not_revoked` in its `error`.
 pub async fn rotate(request: &Request, observer: &dyn Observer) -> Result<Outcome> {
