@@ -52,7 +52,8 @@ pub async fn sign_in(context: &Context, connection: &Connection) -> Result<SignI
             if let Some(why) = context.world.accounts.refusal(&account) {
                 return Err(refused_before(connection, &why));
             }
-            if !handed {
+            // What an app signs in with is valid also while another is on its way.
+            if !handed && connection.settings.app().is_none() {
                 credentials::refuse_unfinished_of(store, credential.principal, &credential.username)?;
             }
             let password = match credential.reference {

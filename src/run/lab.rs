@@ -1,6 +1,7 @@
 //! The embedded world, made ready for a run: its servers, and a temporary store with its connections.
 
 use crate::{
+    config,
     connection::{self, AdSettings, Given, HomeServer, NewConnection, Settings},
     error::Result,
     lab::{Fault, Lab, LabOptions},
@@ -50,6 +51,12 @@ impl LabWorld {
         };
         connection::add(&store, &new)?;
         Ok(Self { store, lab })
+    }
+
+    /// The way to its cloud: nothing of a lab may reach what is outside of it.
+    pub(super) fn cloud(&self) -> config::Cloud {
+        let login = self.lab.cloud().login().parse().ok();
+        config::Cloud { login, ca: None, pause_seconds: Some(0.1), ca_pem: Some(self.lab.ca_pem().into()) }
     }
 
     /// What the lab has no server for.

@@ -31,7 +31,8 @@ impl Procedures for SubRuns {
     }
 
     fn perform(&self, world: &World, order: &Order) -> Result<Performed> {
-        let prepared = prepared(world, order)?;
+        let mut prepared = prepared(world, order)?;
+        prepared.config.cloud = world.config.cloud.clone();
         let identity = OnceLock::new();
         if let Some(known) = world.identity.get() {
             let _ = identity.set(known.clone());

@@ -73,8 +73,11 @@ fn internal() -> Error {
 ///
 /// # Errors
 /// Of parameters that cannot be read, of the lab, of the ledger; the script has not begun.
-pub async fn start(prepared: Prepared, io: &Handle) -> Result<Running> {
+pub async fn start(mut prepared: Prepared, io: &Handle) -> Result<Running> {
     let lab = if prepared.options.lab { Some(LabWorld::start(prepared.faults.clone(), None)?) } else { None };
+    if let Some(lab) = &lab {
+        prepared.config.cloud = lab.cloud();
+    }
     let surroundings = Surroundings {
         connections: lab.as_ref().map_or(&prepared.store, |lab| &lab.store).clone(),
         interrupt: Interrupt::default(),

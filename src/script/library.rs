@@ -14,6 +14,7 @@ use crate::names::nearest;
 const SCRIPTS: &[(&str, &str)] = &[
     ("add_ad", include_str!("../../scripts/add_ad.rhai")),
     ("health_check", include_str!("../../scripts/health_check.rhai")),
+    ("migrate_msonline", include_str!("../../scripts/migrate_msonline.rhai")),
     ("recover", include_str!("../../scripts/recover.rhai")),
     ("reset_ad_creds", include_str!("../../scripts/reset_ad_creds.rhai")),
     ("rollback", include_str!("../../scripts/rollback.rhai")),

@@ -18,7 +18,7 @@ use crate::{
     api::credentials,
     connection::{
         Connection, agents,
-        credentials::{Credential as Stored, Form},
+        credentials::{self as stored, Credential as Stored, Form},
     },
     error::{Error, Result},
     script::{
@@ -128,6 +128,31 @@ pub(super) fn is_other(context: &Context, way: &Way, body: &Value) -> bool {
     let handed = TOLD.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
     let tested = body.get("version").and_then(Value::as_u64);
     handed.zip(tested).is_some_and(|(handed, tested)| handed != tested)
+}
+
+/// Whether the connection's agent answers with its document; nothing is asked of it.
+///
+/// # Errors
+/// Those of reaching it and of its token.
+pub(in crate::api) async fn answers(context: &Context, connection: &Connection) -> Result<()> {
+    let way = Way::to(context, connection).await?;
+    way.agent.found(way.token.as_ref()).await.map(drop)
+}
+
+/// Hands a version that was proven elsewhere to the agent and lets it sign in with that; answers a note.
+///
+/// # Errors
+/// Those of the agent and of its test.
+pub(in crate::api) async fn bring(
+    context: &Context,
+    connection: &Connection,
+    (credential, secret): (CredentialId, &Secret),
+) -> Result<String> {
+    let way = Way::to(context, connection).await?;
+    let credential = context.blocking(move |context| stored::by_id(&context.world.store, credential)).await?;
+    hand(context, &way, (&credential, secret.clone()), "").await?;
+    let (id, answer) = tested::ask(context, &way, true).await?;
+    Ok(format!("has version {}; its test answers {} with the ID {id}", credential.version, answer.status))
 }
 
 /// Changes the copy; adds it where the agent has none, or has no operation to change one.
