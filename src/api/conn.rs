@@ -2,13 +2,11 @@
 
 mod stored;
 
-use std::{
-    sync::PoisonError,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use rhai::Dynamic;
 
+use super::made;
 use crate::{
     connection::{
         self, Connection, Selector, Settings,
@@ -18,7 +16,7 @@ use crate::{
     error::{Error, Result},
     host::Host,
     script::{
-        context::{Context, CredentialState, Write},
+        context::{Context, CredentialState, Made, Write},
         operation::{Namespace, Spec},
         value::{Fields, FromScript},
     },
@@ -252,7 +250,7 @@ async fn add(context: Context, (described,): (Described,)) -> Result<Connection>
         context.blocking(move |context| connection::add_within(&context.world.store, &new, &context.world.scope)).await;
     let number = write.number();
     let added = write.settle_by(result).await?;
-    context.world.added.lock().unwrap_or_else(PoisonError::into_inner).insert(added.id, number);
+    made::note(&context, Made::Connection, added.id, number);
     Ok(added)
 }
 
@@ -269,7 +267,7 @@ async fn remove(context: Context, (connection,): (Connection,)) -> Result<()> {
     let result = context
         .blocking(move |context| connection::remove(&context.world.store, &connection.name, &context.world.scope))
         .await;
-    let added = context.world.added.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    let added = made::take(&context, Made::Connection, id);
     match (result, added) {
         (Ok(()), Some(added)) => take_back(&context, write, added, &name).await,
         (result, _) => write.settle_by(result).await,

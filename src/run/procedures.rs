@@ -31,7 +31,8 @@ impl Procedures for SubRuns {
     }
 
     fn perform(&self, world: &World, order: &Order) -> Result<Performed> {
-        let prepared = prepared(world, order)?;
+        let mut prepared = prepared(world, order)?;
+        prepared.config = world.config.clone();
         let identity = OnceLock::new();
         if let Some(known) = world.identity.get() {
             let _ = identity.set(known.clone());
@@ -43,6 +44,7 @@ impl Procedures for SubRuns {
                 at_once: world.interrupt.at_once.child_token(),
             },
             missing: world.missing.clone(),
+            lab_agent: world.lab_agent.clone(),
             identity,
             credentials: Mutex::new(order.credentials.iter().cloned().collect()),
         };

@@ -19,6 +19,7 @@ mod escapes;
 mod failing;
 mod homes;
 mod lab;
+mod lab_services;
 mod logging;
 mod prompting;
 mod recovering;
