@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde::Deserialize;
@@ -20,6 +21,8 @@ pub const FILE: &str = "config.toml";
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// `[cloud]`.
+    pub cloud: Cloud,
     /// `[dns]`.
     pub dns: Dns,
     /// `[limits]`.
@@ -32,6 +35,21 @@ pub struct Config {
     pub service: service::Limits,
     /// `[workflow]`.
     pub workflow: Workflow,
+}
+
+/// Which cloud scripts go to; Microsoft's unless told.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cloud {
+    /// Another sign-in host than Microsoft's, e.g. that of `libretto lab`.
+    pub login: Option<url::Url>,
+    /// Path of a PEM file that its certificate is trusted by.
+    pub ca: Option<PathBuf>,
+    /// Seconds between the sign-ins that prove a new credential of an app; 5 unless told.
+    pub pause_seconds: Option<f64>,
+    /// What stands in `ca`; a lab has no file.
+    #[serde(skip)]
+    pub ca_pem: Option<Arc<str>>,
 }
 
 /// How long a recovery is careful.

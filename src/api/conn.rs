@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rhai::Dynamic;
 
-use super::made;
+use super::{credentials::nothing_changed, made};
 use crate::{
     connection::{
         self, Connection, Selector, Settings,
@@ -324,8 +324,8 @@ async fn set_credentials(
             )
             .hint("pass password=env:NAME as well"));
         }
-        let note = "the stored one is to be proven again; nothing changed in the directory";
-        context.check_finished(&connection.name, Verdict::Ok, Duration::ZERO, note, None);
+        let note = format!("the stored one is to be proven again; {}", nothing_changed(&connection));
+        context.check_finished(&connection.name, Verdict::Ok, Duration::ZERO, &note, None);
         return Ok(connection);
     };
     let begun = Instant::now();
@@ -348,7 +348,7 @@ async fn set_credentials(
     context.note_credential(connection.id, Some(CredentialState::Candidate(candidate.id)));
     context.world.accounts.forget(&super::credentials::account_of(&context, &connection).await?);
     let note =
-        format!("version {} waits to be proven; stored only, nothing changed in the directory", candidate.version);
+        format!("version {} waits to be proven; stored only, {}", candidate.version, nothing_changed(&connection));
     context.check_finished(&connection.name, Verdict::Ok, begun.elapsed(), &note, None);
     Ok(Connection { username: candidate.username, ..connection })
 }

@@ -6,7 +6,7 @@
 
 use crate::{
     connection::{
-        self, Connection,
+        self, Connection, Kind,
         credentials::{self, Credential},
     },
     error::{Error, Result},
@@ -52,7 +52,8 @@ pub async fn sign_in(context: &Context, connection: &Connection) -> Result<SignI
             if let Some(why) = context.world.accounts.refusal(&account) {
                 return Err(refused_before(connection, &why));
             }
-            if !handed {
+            // What an app signs in with is valid also while another is on its way.
+            if !handed && connection.settings.app().is_none() {
                 credentials::refuse_unfinished_of(store, credential.principal, &credential.username)?;
             }
             let password = match credential.reference {
@@ -172,9 +173,20 @@ pub async fn unasked(context: &Context, connection: &Connection, sign_in: &SignI
 
 fn stored(connection: &Connection, sign_in: &SignIn, on: &str) -> String {
     format!(
-        "credentials of {}: version {} for {} is current, proven on {on}; stored only, nothing changed in the directory",
-        connection.name, sign_in.credential.version, sign_in.username
+        "credentials of {}: version {} for {} is current, proven on {on}; stored only, {}",
+        connection.name,
+        sign_in.credential.version,
+        sign_in.username,
+        nothing_changed(connection)
     )
+}
+
+/// That a secret is only stored, in words.
+pub fn nothing_changed(connection: &Connection) -> &'static str {
+    match connection.kind {
+        Kind::Ad => "nothing changed in the directory",
+        Kind::MsOnline => "nothing changed in the tenant",
+    }
 }
 
 fn not_stored(connection: &Connection, why: &str) -> String {

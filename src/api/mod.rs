@@ -7,6 +7,7 @@
 mod ad;
 mod agent;
 mod batch;
+mod cloud;
 mod conn;
 mod credentials;
 mod gate;
@@ -40,6 +41,7 @@ fn namespaces() -> Vec<Namespace> {
         home::namespace(),
         agent::namespace(),
         we::namespace(),
+        cloud::namespace(),
         http::namespace(),
         secret::namespace(),
     ]

@@ -21,7 +21,7 @@ pub(super) fn lab(session: &Session, port_base: Option<u16>, faults: &[String]) 
     let folder = TemporaryFolder::make()?;
     runtime.block_on(async {
         let mut signals = StopSignals::listen();
-        let world = LabWorld::start(faults, port_base)?;
+        let world = LabWorld::start(&faults, port_base)?;
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
             crate::store::create_private(&path)
@@ -41,9 +41,9 @@ pub(super) fn lab(session: &Session, port_base: Option<u16>, faults: &[String]) 
             password,
         };
         if session.out.json {
-            say_json(session, &world, &files)
+            say_json(session, &world, &files);
         } else {
-            say(session, &world, &files)
+            say(session, &world, &files);
         }
         signals.next().await;
         world.lab.stop().await;

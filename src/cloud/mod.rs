@@ -43,7 +43,7 @@ pub use graph::{
 };
 pub use report::TestReport;
 pub use signin::{
-    Freshness, Proof, SignIn,
+    CONSOLE, Freshness, Proof, SignIn,
     prove::{Proven, Waiting},
 };
 use url::Url;

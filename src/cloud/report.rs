@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    Ask, Cloud, Freshness, SignIn,
+    Ask, Cloud, Freshness, Graph, SignIn,
     clouds::NationalCloud,
     discovery,
     graph::{domains::Domain, licences::Licence, organization::Organization},
@@ -37,20 +37,34 @@ pub struct TestReport {
 pub(super) async fn test(cloud: &Cloud, domain: &str, sign_in: &SignIn) -> Result<TestReport> {
     let domain = discovery::ascii(domain)?;
     let graph = cloud.sign_in(sign_in, Freshness::Fresh).await?;
-    let tenant = &sign_in.tenant.id;
+    read(&graph, &domain).await
+}
+
+impl Graph {
+    /// What a test of a connection reads; whoever asks has just signed in.
+    ///
+    /// # Errors
+    /// As [`Cloud::test`].
+    pub async fn test(&self, domain: &str) -> Result<TestReport> {
+        read(self, &discovery::ascii(domain)?).await
+    }
+}
+
+async fn read(graph: &Graph, domain: &str) -> Result<TestReport> {
+    let tenant = &graph.tenant().id;
     // Three answers for one request: a test of ten thousand domains waits half as long.
-    let asks = vec![Ask::get(Organization::path()), Ask::get(Domain::path(&domain)), Ask::get(Licence::path())];
+    let asks = vec![Ask::get(Organization::path()), Ask::get(Domain::path(domain)), Ask::get(Licence::path())];
     let mut answers = graph.batch(asks).await.into_iter();
     let mut next = || answers.next().unwrap_or_else(|| Err(Error::new("cloud.bad_answer", "an answer is missing")));
     let organization = Organization::read(&next()?, tenant)?;
-    let found = next().map_err(|error| Domain::absent(error, &domain, tenant))?;
+    let found = next().map_err(|error| Domain::absent(error, domain, tenant))?;
     let found = Domain::read(&found)?;
     let licences = Licence::read_all(&next()?)?;
     Ok(TestReport {
         id: organization.id,
         tenant: tenant.clone(),
         organization: organization.display_name,
-        cloud: sign_in.tenant.cloud,
+        cloud: graph.tenant().cloud,
         domain: found.name,
         verified: found.verified,
         authentication_type: found.authentication_type,

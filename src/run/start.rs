@@ -74,7 +74,7 @@ fn internal() -> Error {
 /// # Errors
 /// Of parameters that cannot be read, of the lab, of the ledger; the script has not begun.
 pub async fn start(mut prepared: Prepared, io: &Handle) -> Result<Running> {
-    let lab = if prepared.options.lab { Some(LabWorld::start(prepared.faults.clone(), None)?) } else { None };
+    let lab = if prepared.options.lab { Some(LabWorld::start(&prepared.faults, None)?) } else { None };
     if let Some(lab) = &lab {
         prepared.config = lab.config(&prepared.config);
         lab::fill(lab, &mut prepared.values);

@@ -60,6 +60,11 @@ late_seconds = 130         # after which a write that was not answered cannot la
 threshold = 3              # wrong passwords that lock an account; 0: nothing does
 window_minutes = 30        # without a wrong password, after which the count begins anew
 
+[cloud]                    # of `cloud::`: Microsoft's, unless told; paths start from the home folder
+login = "https://127.0.0.1:40006/" # another sign-in host, e.g. that of `libretto lab`
+ca = "lab.pem"                     # what its certificate is trusted by
+pause_seconds = 5          # between the sign-ins that prove a new credential of an app
+
 [workflow]                 # where the Workflow Engine is; paths start from the home folder
 url = "http://127.0.0.1:40003"     # https:// for one on another machine
 token = "file:workflow.token"      # where its token is read: env:NAME, file:PATH, command:PROGRAM

@@ -4,6 +4,7 @@ mod add_ad;
 mod dependents;
 mod health_check;
 mod nothing_to_change;
+mod online;
 mod reset_ad_creds;
 mod rollback;
 mod shared_accounts;

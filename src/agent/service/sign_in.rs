@@ -8,14 +8,11 @@ use std::{
 
 use super::{Agent, Inner};
 use crate::{
-    cloud::{Freshness, Graph, Proof, SignIn, Tenant},
+    cloud::{CONSOLE, Freshness, Graph, Proof, SignIn, Tenant},
     connection::{Connection, Credential, credentials, credentials::Form},
     error::{Error, Result},
     service::Problem,
 };
-
-/// A user signs in through an app too. This is Microsoft's own for consoles (Azure PowerShell), known in every tenant.
-const CONSOLE: &str = "1950a258-227b-4e31-a9cf-719717771d80";
 
 /// How long a domain's tenant is taken for granted: domains move seldom, and a token for the wrong tenant is refused.
 const KNOWN: Duration = Duration::from_hours(1);

@@ -20,6 +20,9 @@ use crate::{
     secret::Secret,
 };
 
+/// A user signs in through an app too. This is Microsoft's own for consoles (Azure PowerShell), known in every tenant.
+pub const CONSOLE: &str = "1950a258-227b-4e31-a9cf-719717771d80";
+
 /// Who signs in, where, with what.
 #[derive(Debug, Clone)]
 pub struct SignIn {

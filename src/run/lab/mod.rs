@@ -39,10 +39,10 @@ impl LabWorld {
     ///
     /// # Errors
     /// The lab's and the store's.
-    pub fn start(faults: Vec<Fault>, port_base: Option<u16>) -> Result<Self> {
-        let lab = Lab::start(LabOptions { port_base, faults: faults.clone(), ..LabOptions::default() })?;
+    pub fn start(faults: &[Fault], port_base: Option<u16>) -> Result<Self> {
+        let lab = Lab::start(LabOptions { port_base, faults: faults.to_owned(), ..LabOptions::default() })?;
         let store = Store::temporary()?;
-        let services = Services::start(&lab, store.home(), &faults)?;
+        let services = Services::start(&lab, store.home(), faults)?;
         connection::add(&store, &directory(&lab))?;
         seed_connections(&store, &Seed::of(&lab, services.agent, &services.agent_token), CONNECTION)?;
         let world = Self { services, store, lab };
@@ -79,7 +79,13 @@ impl LabWorld {
             token: Some(format!("file:{}", folder.join("workflow.token").display())),
             ca: Some(folder.join("ca.pem")),
         };
-        Config { workflow, ..config.clone() }
+        let cloud = config::Cloud {
+            login: self.lab.cloud().login().parse().ok(),
+            ca: None,
+            pause_seconds: Some(0.1),
+            ca_pem: Some(self.lab.ca_pem().into()),
+        };
+        Config { cloud, workflow, ..config.clone() }
     }
 
     /// What the lab has no server for.

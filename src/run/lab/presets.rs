@@ -31,8 +31,8 @@ pub fn in_words(params: &[Param], name: &str) -> Option<&'static str> {
     })
 }
 
-fn describes_connection<'a>(params: impl Iterator<Item = &'a Param> + Clone) -> bool {
-    KNOWN_BY.iter().all(|name| params.clone().any(|param| param.name == *name))
+fn describes_connection<'a>(params: impl Iterator<Item = &'a Param>) -> bool {
+    params.filter(|param| KNOWN_BY.contains(&param.name.as_str())).count() == KNOWN_BY.len()
 }
 
 /// Fills in what was left out.
