@@ -3,9 +3,11 @@
 
 mod agent;
 mod agent_client;
+mod app_rotation;
 mod audit;
 mod cli;
 mod cloud;
+mod cloud_scripts;
 mod connection;
 mod crash;
 mod directory;

@@ -25,6 +25,8 @@ use crate::{
     verdict::Verdict,
 };
 
+pub(in crate::api) use self::copies::{answers, bring};
+
 pub(super) fn namespace() -> Namespace {
     let namespace = Namespace::new("agent")
         .operation(

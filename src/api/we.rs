@@ -93,17 +93,49 @@ pub(super) fn namespace() -> Namespace {
         )
 }
 
-async fn update_agent(context: Context, (connection,): (Connection,)) -> Result<Record<Value>> {
-    let begun = Instant::now();
-    let engine = engine(&context).await?;
-    let route = expected(&context, &connection).await?;
-    let held = write(&context, &engine, (connection.id, &route)).await?;
+/// Whether the engine answers for a connection, with a route or without.
+///
+/// # Errors
+/// `workflow.not_configured`; those of reaching it.
+pub(in crate::api) async fn answers(context: &Context, connection: &Connection) -> Result<()> {
+    let engine = engine(context).await?;
+    let (name, _) = route_of(context, connection).await?;
+    match engine.get(&name).await {
+        Err(error) if error.code() != "workflow.unknown_route" => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// *Update Agent in WE* as a part of something else; answers a note.
+///
+/// # Errors
+/// As `we::update_agent`.
+pub(in crate::api) async fn bring(context: &Context, connection: &Connection) -> Result<String> {
+    let (held, done) = update(context, connection).await?;
+    Ok(written(&held, &done))
+}
+
+fn written(held: &Held, done: &Done) -> String {
+    format!("route to {} written and read back; {} answers {}", held.agent(), done.operation, done.status)
+}
+
+/// Writes the route, reads it back, and has one harmless action go through it.
+async fn update(context: &Context, connection: &Connection) -> Result<(Held, Done)> {
+    let engine = engine(context).await?;
+    let route = expected(context, connection).await?;
+    let held = write(context, &engine, (connection.id, &route)).await?;
     let agent = held.agent();
     let done = harmless(&engine, Whom { connection: &route.connection, domain: &route.domain }).await.map_err(|e| {
         e.context(format!("the route of {} to {agent} is written, and no action goes through it", route.connection))
     })?;
-    let note = format!("route to {agent} written and read back; {} answers {}", done.operation, done.status);
-    context.check_finished(&route.connection, Verdict::Ok, begun.elapsed(), &note, None);
+    Ok((held, done))
+}
+
+async fn update_agent(context: Context, (connection,): (Connection,)) -> Result<Record<Value>> {
+    let begun = Instant::now();
+    let (held, done) = update(&context, &connection).await?;
+    let agent = held.agent();
+    context.check_finished(&held.connection, Verdict::Ok, begun.elapsed(), &written(&held, &done), None);
     Ok(Record(json!({ "connection": held.connection, "agent": agent, "written_by": held.written_by,
         "written_at": held.written_at, "operation": done.operation, "code": done.status })))
 }

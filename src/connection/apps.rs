@@ -47,7 +47,11 @@ pub(super) fn refuse_held(store: &Store, settings: &Settings) -> Result<()> {
 
 /// What an app signs in with now; `None` for anything but an app.
 fn current(store: &Store, settings: &Settings) -> Result<Option<Credential>> {
-    let Some(app) = settings.app() else { return Ok(None) };
+    settings.app().map_or(Ok(None), |app| current_of(store, app))
+}
+
+/// What an app signs in with now, by its id; `None` where the store does not know it.
+pub fn current_of(store: &Store, app: &str) -> Result<Option<Credential>> {
     store.read(|c| match principals::app_known(c, app)? {
         Some(principal) => rows::current(c, principal),
         None => Ok(None),

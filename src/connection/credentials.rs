@@ -225,6 +225,23 @@ pub fn retire(store: &Store, id: CredentialId, why: &str) -> Result<()> {
     })
 }
 
+/// The version before works beside the current one for an overlap that somebody must end. One that is out of use stays that.
+pub fn begin_retiring(store: &Store, id: CredentialId) -> Result<()> {
+    store.write(|t| {
+        let version = rows::by_id(t, id)?;
+        if matches!(version.state, State::Previous | State::Candidate) {
+            rows::set_state(t, id, State::Retiring)?;
+            trail::retiring(t, store.actor(), &version)?;
+        }
+        Ok(())
+    })
+}
+
+/// The versions that work beside a current one, whoever's they are.
+pub fn all_retiring(store: &Store) -> Result<Vec<Credential>> {
+    store.read(rows::retiring)
+}
+
 /// A target accepted this version.
 pub fn mark_proven(store: &Store, id: CredentialId, on: &str) -> Result<()> {
     store.write(|t| rows::set_proven(t, rows::by_id(t, id)?.id, on))

@@ -103,6 +103,11 @@ pub(super) fn promoted(
     version(t, actor, "credential-promoted", &one, data)
 }
 
+/// A version works on beside the current one.
+pub(super) fn retiring(t: &Transaction<'_>, actor: &Actor, one: &Credential) -> Result<()> {
+    version(t, actor, "credential-retiring", one, json!({"version": one.version, "was": one.state}))
+}
+
 /// A version is out of use.
 pub(super) fn retired(t: &Transaction<'_>, actor: &Actor, one: &Credential, why: &str) -> Result<()> {
     let data = json!({"version": one.version, "was": one.state, "why": redact(why)});

@@ -67,6 +67,7 @@
 //! Not here yet: asking a target to fetch the one object.
 
 mod account;
+pub mod app;
 mod books;
 mod candidate;
 mod change;

@@ -23,6 +23,8 @@ pub enum Stage {
     Converge,
     Dependents,
     Promote,
+    /// Of an app's credential alone: the one before ends, or works on for a while.
+    Retire,
 }
 
 impl Stage {
@@ -37,6 +39,7 @@ impl Stage {
             Self::Converge => "converge",
             Self::Dependents => "dependents",
             Self::Promote => "promote",
+            Self::Retire => "retire",
         }
     }
 }

@@ -123,7 +123,7 @@ pub(super) fn no_credential(connection: &Connection) -> Error {
     ))
 }
 
-fn kept_elsewhere(connection: &Connection, reference: &str) -> Error {
+pub(super) fn kept_elsewhere(connection: &Connection, reference: &str) -> Error {
     let scheme = reference.split(':').next().unwrap_or_default();
     Error::new(
         "rotation.kept_elsewhere",

@@ -16,6 +16,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("add_msonline", include_str!("../../scripts/add_msonline.rhai")),
     ("check_msonline_prereqs", include_str!("../../scripts/check_msonline_prereqs.rhai")),
     ("health_check", include_str!("../../scripts/health_check.rhai")),
+    ("migrate_msonline", include_str!("../../scripts/migrate_msonline.rhai")),
     ("recover", include_str!("../../scripts/recover.rhai")),
     ("reset_ad_creds", include_str!("../../scripts/reset_ad_creds.rhai")),
     ("reset_msonline_creds", include_str!("../../scripts/reset_msonline_creds.rhai")),

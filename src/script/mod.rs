@@ -41,6 +41,7 @@ use crate::{config::Limits, secret::redact::redact, store::events::Event};
 /// What a script can be allowed to do; everything else is read-only.
 pub const GRANTS: &[&str] = &[
     "agent:write",
+    "cloud:write",
     "connection:secret",
     "connection:write",
     "directory:test",

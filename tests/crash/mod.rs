@@ -166,7 +166,7 @@ impl fmt::Display for Counts {
 }
 
 /// The library that `steps.c` describes, built once.
-fn steps_library() -> &'static Path {
+pub fn steps_library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("steps.so");

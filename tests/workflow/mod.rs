@@ -3,7 +3,7 @@
 mod actions;
 mod crash;
 mod door;
-mod engine;
+pub mod engine;
 mod routes;
 mod scripts;
 mod secrets;

@@ -14,7 +14,7 @@ use crate::{
     api::{credentials, made},
     connection::{
         Connection, agents,
-        credentials::{Credential as Stored, Form},
+        credentials::{self as stored, Credential as Stored, Form},
     },
     error::{Error, Result},
     script::{
@@ -23,6 +23,7 @@ use crate::{
         value::Record,
     },
     secret::Secret,
+    store::rows::CredentialId,
     verdict::Verdict,
 };
 
@@ -107,13 +108,38 @@ pub(super) async fn hand(
     Ok(answer)
 }
 
+/// Whether the connection's agent answers with its document; nothing is asked of it.
+///
+/// # Errors
+/// Those of reaching it and of its token.
+pub(in crate::api) async fn answers(context: &Context, connection: &Connection) -> Result<()> {
+    let way = Way::to(context, connection).await?;
+    way.agent.found(way.token.as_ref()).await.map(drop)
+}
+
+/// Hands a version that was proven elsewhere to the agent and lets it sign in with that; answers a note.
+///
+/// # Errors
+/// Those of the agent and of its test.
+pub(in crate::api) async fn bring(
+    context: &Context,
+    connection: &Connection,
+    (credential, secret): (CredentialId, &Secret),
+) -> Result<String> {
+    let way = Way::to(context, connection).await?;
+    let credential = context.blocking(move |context| stored::by_id(&context.world.store, credential)).await?;
+    hand(context, &way, (&credential, secret.clone()), "").await?;
+    let (id, answer) = tested::ask(context, &way, true).await?;
+    Ok(format!("has version {}; its test answers {} with the ID {id}", credential.version, answer.status))
+}
+
 /// The agent has no such connection.
 pub(super) fn is_unknown(error: &Error) -> bool {
     matches!(error.code(), "agent.unknown_domain" | "agent.not_found" | "connection.unknown")
 }
 
 /// What the agent's copy holds from here on; nobody knows while it is being changed.
-async fn note(context: &Context, way: &Way, credential: Option<crate::store::rows::CredentialId>) -> Result<()> {
+async fn note(context: &Context, way: &Way, credential: Option<CredentialId>) -> Result<()> {
     let (connection, agent) = (way.connection.clone(), way.agent.address().to_string());
     context
         .blocking(move |context| match credential {

@@ -30,7 +30,9 @@ const IN_A_ROW: u32 = 3;
 pub(super) async fn test_connection(context: Context, (connection,): (Connection,)) -> Result<Record<Value>> {
     let way = Way::to(&context, &connection).await?;
     let (agent, domain, begun) = (way.agent.address().to_string(), way.connection.domain.clone(), Instant::now());
-    let answer = ask(&context, &way).await;
+    let state = context.credential_state(way.connection.id);
+    let is_new = is_to_be_proven(&way) && matches!(state, Some(CredentialState::Candidate(_)));
+    let answer = ask(&context, &way, is_new).await;
     let took = begun.elapsed();
     let shown =
         |verdict, note: &str, error: Option<&Error>| context.check_finished(&domain, verdict, took, note, error);
@@ -49,9 +51,7 @@ pub(super) async fn test_connection(context: Context, (connection,): (Connection
 
 /// Asks for the test. That the cloud does not know a candidate says nothing until it has had the time to hear of it; and where
 /// one part of it has not, one success says little.
-async fn ask(context: &Context, way: &Way) -> Result<(String, Answer)> {
-    let state = context.credential_state(way.connection.id);
-    let is_new = is_to_be_proven(way) && matches!(state, Some(CredentialState::Candidate(_)));
+pub(super) async fn ask(context: &Context, way: &Way, is_new: bool) -> Result<(String, Answer)> {
     let (begun, mut was_unknown, mut row) = (Instant::now(), false, 0);
     loop {
         let answer = way.ask(Which::Wanted(&TEST_CONNECTION), &way.values()).await;

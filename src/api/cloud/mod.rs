@@ -1,5 +1,11 @@
 //! `cloud::`: the Entra ID tenant of a Microsoft Online connection, straight from here, without its Remote Agent.
 
+mod apps;
+mod dependents;
+mod migrate;
+mod reporter;
+mod rotate;
+mod users;
 pub(in crate::api) mod way;
 
 use std::time::Instant;
@@ -22,7 +28,7 @@ use crate::{
 };
 
 pub(super) fn namespace() -> Namespace {
-    Namespace::new("cloud")
+    let namespace = Namespace::new("cloud")
         .operation(
             Spec {
                 signature: "tenant(place: connection or text) -> record of id, cloud, login, graph",
@@ -101,7 +107,13 @@ pub(super) fn namespace() -> Namespace {
                 example: r#"try { print(cloud::relationships(conn::get("contoso")).len()) } catch (e) { print(e.code) }"#,
             },
             relationships,
-        )
+        );
+    migrate::register(rotate::register(apps::register(users::register(namespace))))
+}
+
+/// What changes the cloud.
+fn writes(signature: &'static str, doc: &'static str, example: &'static str) -> Spec {
+    Spec { signature, grant: Some("cloud:write"), doc, example }
 }
 
 /// A report of the cloud's as scripts see it: its members' names as scripts write names.

@@ -224,3 +224,40 @@ pub(in crate::api) fn proof(username: &str, secret: &Secret, form: Form) -> Proo
 pub(super) async fn graph(context: &Context, connection: &Connection) -> Result<Graph> {
     Way::to(context, connection).await?.graph(context, Freshness::Cached).await
 }
+
+/// The connection whose tenant holds the registration of a connection's app.
+///
+/// # Errors
+/// `cloud.no_app`, `cloud.no_app_home`; `connection.unknown`.
+pub(in crate::api) async fn home_of(context: &Context, connection: &Connection) -> Result<(String, Connection)> {
+    let id = connection.id;
+    context
+        .blocking(move |context| {
+            let (store, scope) = (&context.world.store, &context.world.scope);
+            let connection = connection::by_id(store, id)?;
+            let online = connection.msonline()?;
+            let name = &connection.name;
+            let Some(app) = online.client_id.clone() else {
+                return Err(Error::new("cloud.no_app", format!("{name} signs in as a user, not as an app"))
+                    .hint("`libretto run migrate_msonline` makes it sign in as an app"));
+            };
+            let Some(home) = &online.app_home else {
+                let said = format!("{name} does not say which connection is of the tenant that holds the registration of its app");
+                return Err(Error::new("cloud.no_app_home", said).hint(format!(
+                    "an app's credentials are changed in its home tenant only: libretto connections edit {name} --app-home NAME"
+                )));
+            };
+            Ok((app, connection::get(store, home, scope)?))
+        })
+        .await
+}
+
+/// The home tenant does not hold the registration after all.
+pub(in crate::api) fn not_home(error: Error, app: &str, home: &Connection) -> Error {
+    if error.code() != "cloud.not_found" {
+        return error;
+    }
+    let said = format!("the tenant of {} ({}) does not hold the registration of the app {app}", home.name, home.domain);
+    Error::new("cloud.not_app_home", said)
+        .hint("let `app_home` of the connection name the one whose tenant does: libretto connections edit NAME --app-home NAME")
+}

@@ -1,6 +1,6 @@
 //! An app's own secrets and certificates: list, add, remove. Done in the app's home tenant, where its registration lives.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXUPPER};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::{Graph, batch::Ask, path::encode};
 use crate::{
     cloud::{
         answer::Object,
-        signin::{Signer, jwt},
+        signin::{Proof, Signer, jwt},
     },
     error::{Error, Result},
     secret::Secret,
@@ -84,6 +84,23 @@ impl Application {
 }
 
 impl AppCredential {
+    /// Whether this is what the proof shows, as far as Graph tells: by the thumbprint of a certificate, or the first characters of a
+    /// secret, which two secrets may share.
+    #[must_use]
+    pub fn may_be(&self, proof: &Proof) -> bool {
+        let Some(hint) = &self.hint else { return false };
+        match (self.kind, proof) {
+            (CredentialKind::Secret, Proof::ClientSecret(secret)) => {
+                !hint.is_empty() && secret.expose().starts_with(hint.as_str())
+            }
+            (CredentialKind::Certificate, Proof::Certificate(pem)) => Signer::thumbprint(pem).is_ok_and(|print| {
+                // Graph has shown it in either way.
+                hint.eq_ignore_ascii_case(&HEXUPPER.encode(&print)) || *hint == BASE64.encode(&print)
+            }),
+            _ => false,
+        }
+    }
+
     fn read(object: &Object<'_>, kind: CredentialKind) -> Result<Self> {
         let hint = match kind {
             CredentialKind::Secret => "hint",

@@ -23,6 +23,12 @@ pub(in crate::cloud) struct Signer {
 impl Signer {
     /// Reads a PEM text: the key, and the certificate that belongs to it among those that stand there.
     pub(in crate::cloud) fn read(pem: &Secret, now: OffsetDateTime) -> Result<Self> {
+        let signer = Self::of(pem)?;
+        signer.look_at_dates(now)?;
+        Ok(signer)
+    }
+
+    fn of(pem: &Secret) -> Result<Self> {
         let key = key(pem.expose())?;
         let mut newest: Option<(i64, Vec<u8>)> = None;
         for certificate in CertificateDer::pem_slice_iter(pem.expose().as_bytes()) {
@@ -35,9 +41,13 @@ impl Signer {
             }
         }
         let Some((_, der)) = newest else { return Err(bad("no certificate in it belongs to its key")) };
-        let signer = Self { key, der };
-        signer.look_at_dates(now)?;
-        Ok(signer)
+        Ok(Self { key, der })
+    }
+
+    /// SHA-1 of the certificate, by which Graph knows it; also of one whose time is over.
+    pub(in crate::cloud) fn thumbprint(pem: &Secret) -> Result<Vec<u8>> {
+        let signer = Self::of(pem)?;
+        Ok(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &signer.der).as_ref().to_vec())
     }
 
     fn look_at_dates(&self, now: OffsetDateTime) -> Result<()> {

@@ -16,6 +16,8 @@ use super::{
 
 /// Graph's address in the worldwide cloud, which the lab's Graph goes by too.
 const GRAPH: &str = "https://graph.microsoft.com";
+/// Azure PowerShell.
+const CONSOLE: &str = "1950a258-227b-4e31-a9cf-719717771d80";
 /// How long a refresh token lives.
 const REFRESH_LIFETIME: time::Duration = time::Duration::days(90);
 
@@ -46,7 +48,9 @@ impl Cloud {
         let mut world = self.world();
         let found = world.tenants.iter().position(|one| one.is(tenant));
         let number = found.ok_or_else(|| unknown(tenant, "invalid_request"))?;
-        self.app_known(&world.tenants[number], client)?;
+        // Microsoft's own app for consoles is in every tenant, for users.
+        let is_console = grant == "password" && client == CONSOLE;
+        self.app_known(&world.tenants[number], if is_console { CLIENT_ID } else { client })?;
         self.scope(form.need("scope")?, grant)?;
         let body = match grant {
             "client_credentials" => self.as_app(&world, number, &form)?,

@@ -51,7 +51,8 @@ pub(in crate::rotation) async fn ask(
 }
 
 fn unready(dependent: &dyn Dependent, why: &Error) -> Error {
-    let said = format!("{} cannot take a new password, and nothing was changed: {}", dependent.name(), why.message());
+    let what = if matches!(dependent.kind(), "agent" | "route") { "credential" } else { "password" };
+    let said = format!("{} cannot take a new {what}, and nothing was changed: {}", dependent.name(), why.message());
     let error = Error::new("rotation.dependent_down", said)
         .with("dependent", dependent.name().to_owned())
         .with("cause", why.code());

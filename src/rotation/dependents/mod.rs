@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 
 pub(super) use gather::{Planned, ask, find, join, words};
 pub(super) use hand::{Handing, of_connection, shortfall, worst};
+pub(super) use open::GONE;
 pub use open::{Open, open_dependents, retry_dependents};
 
 use crate::{

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The journal's word for a dependent that is none any more.
-const GONE: &str = "dependent-gone";
+pub(in crate::rotation) const GONE: &str = "dependent-gone";
 
 /// A dependent of a rotation that has not taken the new secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -44,6 +44,7 @@ use case::{Case, Standing};
 use judge::Judge;
 use settle::Settling;
 pub use settled::{Settled, settled};
+pub(super) use unfinished::connections as connections_for;
 pub use unfinished::{Unfinished, Version, find, unfinished};
 
 /// After so long no write that was sent can land any more: a sender gives up after 10 s (`Limits::operation`), and what a

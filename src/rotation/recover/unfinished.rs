@@ -6,7 +6,7 @@ use super::case::{Case, Standing, last};
 use crate::{
     connection::{self, Scope, credentials},
     error::{Error, Result},
-    rotation::sequel,
+    rotation::{app, sequel},
     store::{
         Store,
         journal::{self, Rotation},
@@ -76,6 +76,9 @@ pub fn unfinished(store: &Store, connection: Option<&str>, scope: &Scope) -> Res
     };
     let mut found = Vec::new();
     for rotation in journal::unfinished(store)?.into_iter().chain(journal::unsettled(store)?) {
+        if app::is_of_app(&rotation) {
+            continue;
+        }
         let Some((connection, connections)) = connections(store, &rotation, scope)? else { continue };
         // One that is to give the connection another account is that one's.
         let wanted = wanted.as_ref().is_none_or(|(principal, name)| {
@@ -110,7 +113,11 @@ fn surviving(store: &Store, principal: PrincipalId) -> Result<PrincipalId> {
 
 /// The connection to reach the account over, and all of it; `None` where the scope shows none. What has ended concerns the
 /// connections that use the account now: the one that it was begun for may have been given another account since.
-fn connections(store: &Store, rotation: &Rotation, scope: &Scope) -> Result<Option<(String, Vec<String>)>> {
+pub(in crate::rotation) fn connections(
+    store: &Store,
+    rotation: &Rotation,
+    scope: &Scope,
+) -> Result<Option<(String, Vec<String>)>> {
     let mut all = credentials::connections_of(store, rotation.principal)?;
     let begun_for = begun_for(store, rotation)?;
     if let Some(name) = begun_for.iter().find(|name| rotation.finished_at.is_none() && !all.contains(name)) {

@@ -237,6 +237,11 @@ pub(crate) fn history(c: &Connection, principal: PrincipalId) -> Result<Vec<Cred
     select(c, "WHERE principal = ?1 ORDER BY version DESC", principal)
 }
 
+/// All that are retiring, oldest first.
+pub(crate) fn retiring(c: &Connection) -> Result<Vec<Credential>> {
+    select(c, "WHERE state = ?1 ORDER BY id", State::Retiring)
+}
+
 /// The sealed bytes; `None` where a reference is kept.
 pub(crate) fn sealed(c: &Connection, id: CredentialId) -> Result<Option<Vec<u8>>> {
     c.query_row("SELECT sealed FROM credential WHERE id = ?1", [id], |row| row.get(0))

@@ -155,3 +155,24 @@ async fn article_1735_a_new_secret_for_all_connections_of_the_app() {
     assert_eq!(office.held()["agent"], json!([["contoso.example", 3], ["fabrikam.example", 3]]));
     office.run("run health_check").ok();
 }
+
+#[test]
+fn article_1735_with_another_secret_for_the_app() {
+    let mut office = Office::new();
+    office.run(&format!("{} app_home=contoso", office.add("contoso.example"))).ok();
+    office.run(&format!("{} app_home=contoso", office.add("fabrikam.example"))).ok();
+    office.run("run reset_msonline_creds connection=fabrikam rotate=true").ok();
+    assert_eq!(office.held()["agent"], json!([["contoso.example", 2], ["fabrikam.example", 2]]));
+    // the agent is cut off in the middle: the next run brings it what is stored
+    let mut running =
+        office.program().args(words("run reset_msonline_creds connection=contoso rotate=true --json")).start();
+    running.await_output("\"event\":\"step-started\",\"step\":\"Set the credentials\"");
+    office.agent.kill();
+    drop(running.finish());
+    office.agent.start();
+    drop(office.run("recover"));
+    office.run("run reset_msonline_creds connection=contoso").ok();
+    office.run("run health_check").ok();
+    let held = office.held();
+    assert_eq!(held["agent"][0][1], held["agent"][1][1], "{held}");
+}
