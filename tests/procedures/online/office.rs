@@ -74,11 +74,12 @@ impl Office {
         world.file("home/config.toml", &config).file("home/workflow.token", &engine.token);
         let office = Self { world, agent, engine, lab, _lab: running };
         let targets = office.lab["targets"].as_array().unwrap().iter();
-        let targets: String = targets.map(|target| format!(" --target {}", text(&target["ldaps"]))).collect();
+        let targets: Vec<String> = targets.map(|target| format!("--target {}", text(&target["ldaps"]))).collect();
         let directory = format!(
-            "connections add ad --name corp --domain lab.test --username {} --password {} --ca {ca}{targets}",
+            "connections add ad --name corp --domain lab.test --username {} --password {} --ca {ca} {}",
             text(&office.lab["username"]),
-            text(&office.lab["password"])
+            text(&office.lab["password"]),
+            targets.join(" ")
         );
         office.run(&directory).ok();
         office

@@ -11,7 +11,10 @@ use super::{
     super::told,
     office::{Office, text},
 };
-use crate::support::{canary::canary, world::words};
+use crate::support::{
+    canary::canary,
+    world::{World, words},
+};
 
 /// A new secret of the app, as an administrator makes it in its home tenant.
 async fn new_secret(office: &Office) -> String {
@@ -154,6 +157,26 @@ async fn article_1735_a_new_secret_for_all_connections_of_the_app() {
     office.run("run reset_msonline_creds connection=contoso").ok();
     assert_eq!(office.held()["agent"], json!([["contoso.example", 3], ["fabrikam.example", 3]]));
     office.run("run health_check").ok();
+}
+
+#[test]
+fn in_the_lab_the_app_gets_another_secret() {
+    let world = World::new();
+    let run = world.run("run reset_msonline_creds --lab --json");
+    let steps: Vec<String> = told(&run).into_iter().filter(|line| !line.starts_with("  ")).collect();
+    let expected = [
+        "Check the Remote Agent's host and port: ok",
+        "Set the credentials: ok",
+        "Prove them from here: ok",
+        "Update the Remote Agent: skipped",
+        "Test AAD Connection: ok",
+        "Update Agent in WE: skipped",
+        "The same for the app's other connections: ok",
+        "ok {\"skipped\":2,\"ok\":5} exit 0",
+    ];
+    assert_eq!(steps[..8], expected, "{steps:#?}");
+    // the credential, two copies and two routes, each once
+    assert_eq!(steps.len(), 8 + 5, "{steps:#?}");
 }
 
 #[test]
