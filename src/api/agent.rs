@@ -1,6 +1,8 @@
 //! `agent::`: the Remote Agent of a Microsoft Online connection.
 
+mod again;
 mod copies;
+mod egress;
 mod tested;
 mod way;
 
@@ -57,7 +59,7 @@ pub(super) fn namespace() -> Namespace {
             },
             invoke,
         );
-    copies::register(namespace)
+    copies::register(egress::register(namespace))
 }
 
 /// What a look at an agent found.

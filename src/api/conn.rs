@@ -3,14 +3,12 @@
 mod described;
 mod stored;
 
-use std::{
-    sync::PoisonError,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use rhai::Dynamic;
 
 use self::described::Described;
+use super::{credentials::nothing_changed, made};
 use crate::{
     connection::{
         self, Connection, Selector,
@@ -19,7 +17,7 @@ use crate::{
     },
     error::{Error, Result},
     script::{
-        context::{Context, CredentialState, Write},
+        context::{Context, CredentialState, Made, Write},
         operation::{Namespace, Spec},
         value::{Fields, FromScript},
     },
@@ -163,7 +161,7 @@ async fn add(context: Context, (described,): (Described,)) -> Result<Connection>
         context.blocking(move |context| connection::add_within(&context.world.store, &new, &context.world.scope)).await;
     let number = write.number();
     let added = write.settle_by(result).await?;
-    context.world.added.lock().unwrap_or_else(PoisonError::into_inner).insert(added.id, number);
+    made::note(&context, Made::Connection, added.id, number);
     Ok(added)
 }
 
@@ -180,7 +178,7 @@ async fn remove(context: Context, (connection,): (Connection,)) -> Result<()> {
     let result = context
         .blocking(move |context| connection::remove(&context.world.store, &connection.name, &context.world.scope))
         .await;
-    let added = context.world.added.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    let added = made::take(&context, Made::Connection, id);
     match (result, added) {
         (Ok(()), Some(added)) => take_back(&context, write, added, &name).await,
         (result, _) => write.settle_by(result).await,
@@ -237,8 +235,8 @@ async fn set_credentials(
             )
             .hint("pass password=env:NAME as well"));
         }
-        let note = "the stored one is to be proven again; nothing changed in the directory";
-        context.check_finished(&connection.name, Verdict::Ok, Duration::ZERO, note, None);
+        let note = format!("the stored one is to be proven again; {}", nothing_changed(&connection));
+        context.check_finished(&connection.name, Verdict::Ok, Duration::ZERO, &note, None);
         return Ok(connection);
     };
     let begun = Instant::now();
@@ -261,7 +259,7 @@ async fn set_credentials(
     context.note_credential(connection.id, Some(CredentialState::Candidate(candidate.id)));
     context.world.accounts.forget(&super::credentials::account_of(&context, &connection).await?);
     let note =
-        format!("version {} waits to be proven; stored only, nothing changed in the directory", candidate.version);
+        format!("version {} waits to be proven; stored only, {}", candidate.version, nothing_changed(&connection));
     context.check_finished(&connection.name, Verdict::Ok, begun.elapsed(), &note, None);
     Ok(Connection { username: candidate.username, ..connection })
 }

@@ -6,7 +6,7 @@
 
 use crate::{
     connection::{
-        self, Connection,
+        self, Connection, Kind,
         credentials::{self, Credential},
     },
     error::{Error, Result},
@@ -173,9 +173,20 @@ pub async fn unasked(context: &Context, connection: &Connection, sign_in: &SignI
 
 fn stored(connection: &Connection, sign_in: &SignIn, on: &str) -> String {
     format!(
-        "credentials of {}: version {} for {} is current, proven on {on}; stored only, nothing changed in the directory",
-        connection.name, sign_in.credential.version, sign_in.username
+        "credentials of {}: version {} for {} is current, proven on {on}; stored only, {}",
+        connection.name,
+        sign_in.credential.version,
+        sign_in.username,
+        nothing_changed(connection)
     )
+}
+
+/// That a secret is only stored, in words.
+pub fn nothing_changed(connection: &Connection) -> &'static str {
+    match connection.kind {
+        Kind::Ad => "nothing changed in the directory",
+        Kind::MsOnline => "nothing changed in the tenant",
+    }
 }
 
 fn not_stored(connection: &Connection, why: &str) -> String {

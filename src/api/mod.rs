@@ -13,6 +13,7 @@ mod credentials;
 mod gate;
 mod home;
 mod http;
+mod made;
 mod secret;
 mod step;
 mod types;

@@ -1,5 +1,6 @@
 //! `we::`: the Workflow Engine's routes, and actions through them.
 
+mod again;
 mod way;
 
 use std::time::Instant;
@@ -9,20 +10,24 @@ use serde_json::{Value, json};
 use self::way::{engine, expected, ours, route_of};
 use crate::{
     agent::client::find::{LIST, STATUS, only_reads},
-    api::types::Anything,
+    api::{made, types::Anything},
     connection::Connection,
     error::{Error, Result},
     script::{
-        context::Context,
+        context::{Context, Made},
         operation::{Namespace, Spec},
         value::Record,
     },
+    store::rows::ConnectionId,
     verdict::Verdict,
     workflow::{
         client::{Drifted, Engine, Route, Whom, drift as compare_all},
         records::{Compared, Done, Held},
     },
 };
+
+/// What the engine says of a route that it does not hold.
+const UNKNOWN: &str = "workflow.unknown_route";
 
 pub(super) fn namespace() -> Namespace {
     Namespace::new("we")
@@ -44,6 +49,16 @@ pub(super) fn namespace() -> Namespace {
                 example: r#"try { print(we::route(conn::get("contoso")).host) } catch (e) { print(e.code) }"#,
             },
             route,
+        )
+        .operation(
+            Spec {
+                signature: "remove_route(conn: connection) -> bool",
+                grant: Some("we:write"),
+                doc: "Removes the connection's route from the Workflow Engine; `false` when there was none. Actions for the connection then \
+                      go nowhere, until `we::update_agent` writes another.",
+                example: r#"print(we::remove_route(conn::get("contoso")));"#,
+            },
+            remove_route,
         )
         .operation(
             Spec {
@@ -108,7 +123,7 @@ fn written(held: &Held, done: &Done) -> String {
 async fn update(context: &Context, connection: &Connection) -> Result<(Held, Done)> {
     let engine = engine(context).await?;
     let route = expected(context, connection).await?;
-    let held = write(context, &engine, &route).await?;
+    let held = write(context, &engine, (connection.id, &route)).await?;
     let agent = held.agent();
     let done = harmless(&engine, Whom { connection: &route.connection, domain: &route.domain }).await.map_err(|e| {
         e.context(format!("the route of {} to {agent} is written, and no action goes through it", route.connection))
@@ -126,19 +141,14 @@ async fn update_agent(context: Context, (connection,): (Connection,)) -> Result<
 }
 
 /// Writes a route and reads it back.
-async fn write(context: &Context, engine: &Engine, route: &Route) -> Result<Held> {
+async fn write(context: &Context, engine: &Engine, (id, route): (ConnectionId, &Route)) -> Result<Held> {
+    let is_new = engine.compare(route).await?.route.is_none();
     let to = format!("route of {} in the Workflow Engine", route.connection);
     let write =
         context.write("we.route", &route.connection, &format!("{to} written"), &format!("{to} not written")).await?;
-    let sent = match engine.put(route).await {
-        // What became of a write that has no answer is easily seen.
-        Err(lost) if lost.verdict() == Verdict::InDoubt => match engine.compare(route).await {
-            Ok(found) if is_same(&found) => Ok(()),
-            _ => Err(lost),
-        },
-        sent => sent.map(drop),
-    };
-    write.settle_by(sent).await?;
+    let put = again::put(context, engine, route).await;
+    made::note_with_connection(context, Made::Route, id, (write.number(), &put.clone().map(|()| is_new)));
+    write.settle_by(put).await?;
     match engine.compare(route).await? {
         Compared { route: Some(held), differs } if differs.is_empty() => Ok(held),
         found => Err(Error::new(
@@ -148,10 +158,6 @@ async fn write(context: &Context, engine: &Engine, route: &Route) -> Result<Held
         .hint("somebody else writes it too; see with `we::route` who, and write it again")
         .with("differs", if found.route.is_some() { found.differs.join(", ") } else { "there is none".to_owned() })),
     }
-}
-
-fn is_same(found: &Compared) -> bool {
-    found.route.is_some() && found.differs.is_empty()
 }
 
 /// The agent's status; of an agent that tells none, its connections.
@@ -166,6 +172,26 @@ async fn route(context: Context, (connection,): (Connection,)) -> Result<Record<
     let engine = engine(&context).await?;
     let (name, _) = route_of(&context, &connection).await?;
     engine.get(&name).await.map(|held| Record(shown(&held)))
+}
+
+async fn remove_route(context: Context, (connection,): (Connection,)) -> Result<bool> {
+    let engine = engine(&context).await?;
+    let (name, domain) = route_of(&context, &connection).await?;
+    // Two homes may call different connections the same.
+    match engine.get(&name).await {
+        Ok(held) if held.domain.eq_ignore_ascii_case(&domain) => {}
+        Ok(_) => return Ok(false),
+        Err(error) if error.code() == UNKNOWN => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    let to = format!("route of {name} in the Workflow Engine");
+    let write = context.write("we.remove", &name, &format!("{to} removed"), &format!("{to} not removed")).await?;
+    let removed = match engine.delete(&name).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == UNKNOWN => Ok(false),
+        Err(error) => Err(error),
+    };
+    made::settle_removal(&context, Made::Route, connection.id, (write, removed)).await
 }
 
 async fn routes(context: Context, (): ()) -> Result<Record<Value>> {

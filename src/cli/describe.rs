@@ -9,7 +9,7 @@ use crate::{
     connection,
     error::Result,
     report::{Paint, plain},
-    run::{Refusal, lab_presets},
+    run::{Refusal, lab_presets, lab_words},
     script::{Script, params::Param},
 };
 
@@ -76,7 +76,7 @@ fn print(session: &Session, script: &Script, dependents: &[(String, Vec<String>)
         out.line(&look.paint(Paint::Heading, "\nparameters"));
         for param in &script.declaration.params {
             out.line(&format!("  {}", plain(&param.usage())));
-            if let Some(note) = note(param) {
+            if let Some(note) = note(param, &script.declaration.params) {
                 out.line(&format!("      {}", look.paint(Paint::Faint, plain(&note))));
             }
         }
@@ -101,13 +101,13 @@ fn print(session: &Session, script: &Script, dependents: &[(String, Vec<String>)
     out.line(&format!("  {}", if grants.is_empty() { "none: it only reads".to_owned() } else { grants.join(", ") }));
 }
 
-fn note(param: &Param) -> Option<String> {
+fn note(param: &Param, all: &[Param]) -> Option<String> {
     let usual = match (&param.preset, param.optional) {
         (Some(preset), _) => Some(format!("{preset} unless told")),
         (None, true) => Some("may be left out".to_owned()),
         (None, false) => None,
     };
-    let lab = lab_presets(param).map(|value| format!("in the lab {value}"));
+    let lab = lab_presets(param).or_else(|| lab_words(all, &param.name)).map(|value| format!("in the lab {value}"));
     let both: Vec<String> = usual.into_iter().chain(lab).collect();
     (!both.is_empty()).then(|| both.join(", "))
 }

@@ -1,4 +1,4 @@
-//! The lab's certificate authority and one certificate per target, made anew at each start.
+//! The lab's certificate authority and one certificate per server, made anew at each start.
 
 use std::sync::Arc;
 
@@ -18,8 +18,14 @@ use crate::{
     net::trust::provider,
 };
 
-/// An authority that signs the targets' certificates.
+/// An authority that signs the servers' certificates.
 pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authority")
+    }
+}
 
 impl Authority {
     pub(super) fn new(name: &str) -> Result<Self> {

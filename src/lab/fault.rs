@@ -1,10 +1,12 @@
 //! Faults: what can be made to go wrong in the lab, as `--fault` names it.
 
 mod list;
+mod service;
 
 use std::time::Duration;
 
 use self::list::LIST;
+pub use self::service::ServiceFault;
 use super::cloud::{CloudFault, Place};
 use crate::error::{Error, Result};
 use crate::names::nearest;
@@ -25,6 +27,10 @@ pub enum Fault {
     Policy(PolicyFault),
     /// `cloud=...`, or `cloud:PLACE=...`: what is wrong with the cloud.
     Cloud(Place, CloudFault),
+    /// `agent=...`: what is wrong with the Remote Agent.
+    Agent(ServiceFault),
+    /// `workflow=...`: what is wrong with the Workflow Engine.
+    Workflow(ServiceFault),
     /// `pdc=forward`: targets ask the first one, the PDC emulator, before they refuse a password, as Windows does unless
     /// `AvoidPdcOnWan` is set. The lab leaves it off, so that a bind on a lagging target shows the trap that it is.
     PdcForward,
@@ -101,8 +107,7 @@ pub enum PolicyFault {
 }
 
 /// Faults of servers that the lab does not have.
-const ELSEWHERE: &[(&str, &str)] =
-    &[("agent", "Remote Agent"), ("home", "home-directory server"), ("we", "Workflow Engine")];
+const ELSEWHERE: &[(&str, &str)] = &[("home", "home-directory server")];
 
 impl Fault {
     /// Every fault with what it does, for help.
@@ -133,6 +138,8 @@ impl Fault {
             "account" => account(how).map(Self::Account).ok_or_else(unknown),
             "policy" => policy(how).map(Self::Policy).ok_or_else(unknown),
             "cloud" => CloudFault::parse(how).map(|fault| Self::Cloud(Place::Everywhere, fault)).ok_or_else(unknown),
+            "agent" => ServiceFault::parse(how).map(Self::Agent).ok_or_else(unknown),
+            "workflow" => ServiceFault::parse(how).map(Self::Workflow).ok_or_else(unknown),
             "pdc" if how == "forward" => Ok(Self::PdcForward),
             _ if what.starts_with("cloud:") => {
                 let place = what.strip_prefix("cloud:").and_then(Place::parse).ok_or_else(unknown)?;
@@ -265,14 +272,15 @@ mod tests {
         };
         assert_eq!(said("target:2=donw"), "the lab knows no fault `target:2=donw` | did you mean `target:2=down`?");
         assert_eq!(said("acount=locked"), "the lab knows no fault `acount=locked` | did you mean `account=locked`?");
+        assert_eq!(said("workflow=donw"), "the lab knows no fault `workflow=donw` | did you mean `workflow=down`?");
         assert_eq!(said("target:4=down"), "the lab has no target `4` | its targets are 1 to 3");
         assert_eq!(
             said("weather=bad"),
             "the lab knows no fault `weather=bad` | `libretto lab --help` lists the faults that the lab knows"
         );
         assert_eq!(
-            said("agent=down"),
-            "the lab has no Remote Agent yet, so `agent=down` would change nothing | leave the fault out; \
+            said("home=down"),
+            "the lab has no home-directory server yet, so `home=down` would change nothing | leave the fault out; \
              `libretto lab --help` lists those that the lab knows"
         );
     }
@@ -292,6 +300,9 @@ mod tests {
             "cloud:nobody=mfa",
             "cloud:login=wrong-types",
             "cloud:contoso=down",
+            "agent=crash-before-reply:soon",
+            "agent=down:1s",
+            "workflow=",
         ] {
             assert!(Fault::parse(bad).is_err(), "{bad}");
         }

@@ -1,7 +1,8 @@
 //! The embedded world of `--lab`: a directory that answers as Active Directory does and a cloud that answers as Entra ID and
 //! Microsoft Graph do, on real sockets on loopback.
 //!
-//! Three targets, each with its own copy of the directory, speak LDAPS and StartTLS; `cloud/` is the cloud. It is for learning,
+//! Three targets, each with its own copy of the directory, speak LDAPS and StartTLS; `cloud/` is the cloud. The Remote Agent and
+//! the Workflow Engine beside them are the real ones (`run::lab`), and not of this room. It is for learning,
 //! for trying one's own scripts and for tests; what the product claims is proven on real servers. The words and codes of the
 //! directory's answers are those measured on Samba 4.17 or, in the `Windows` flavour, those known from public reports.
 //!
@@ -32,6 +33,7 @@ mod wording;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use rustls::ServerConfig;
 use tokio::{runtime::Handle, task::JoinSet};
 
 use self::{
@@ -44,7 +46,7 @@ use self::{
 };
 pub use self::{
     clock::Clock,
-    fault::{AccountFault, Fault, PolicyFault, Stage, TARGETS, TargetFault},
+    fault::{AccountFault, Fault, PolicyFault, ServiceFault, Stage, TARGETS, TargetFault},
 };
 use crate::{
     error::{Error, Result},
@@ -57,6 +59,8 @@ const DOMAIN: &str = "lab.test";
 const NETBIOS: &str = "LAB";
 /// How long a write takes to the other targets unless a fault says otherwise.
 const REPLICATION: Duration = Duration::from_millis(200);
+/// The Remote Agent and the Workflow Engine.
+const SERVICES: u16 = 2;
 
 /// Whose words the directory uses; they differ in error texts, in result codes of refused passwords, and in what counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,8 +75,8 @@ pub enum Flavour {
 /// How a lab is to be.
 #[derive(Debug, Clone, Default)]
 pub struct LabOptions {
-    /// The first of seven ports: LDAPS of the targets 1 to 3, then StartTLS of the targets 1 to 3, then the cloud. Without
-    /// it the kernel chooses, so that two labs never collide.
+    /// The first of nine ports: LDAPS of the targets 1 to 3, then StartTLS of the targets 1 to 3, then the cloud, the Remote
+    /// Agent and the Workflow Engine. Without it the kernel chooses, so that two labs never collide.
     pub port_base: Option<u16>,
     /// What is wrong.
     pub faults: Vec<Fault>,
@@ -111,6 +115,9 @@ pub struct LabAccount {
 pub struct Lab {
     targets: Vec<LabTarget>,
     ca_pem: String,
+    authority: Authority,
+    /// The first of the ports that are the services'.
+    services: Option<u16>,
     accounts: Vec<LabAccount>,
     cloud: LabCloud,
     sign_ins: SignIns,
@@ -151,13 +158,30 @@ impl Lab {
             tasks.spawn_on(starttls.serve(Door::StartTls, target), &runtime);
         }
         let cloud = LabCloud::start_with(cloud, &authority)?;
-        Ok(Self { targets, ca_pem: authority.pem(), accounts: population.accounts, cloud, sign_ins, tasks })
+        let last = port(port_base, 2 * count + SERVICES as usize)?;
+        let services = port_base.map(|_| last - SERVICES + 1);
+        let ca_pem = authority.pem();
+        Ok(Self { targets, ca_pem, authority, services, accounts: population.accounts, cloud, sign_ins, tasks })
     }
 
-    /// The authority that signed the targets' certificates.
+    /// The authority that signed the servers' certificates.
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
+    }
+
+    /// What another service of this lab speaks TLS with.
+    ///
+    /// # Errors
+    /// `lab.certificate`.
+    pub fn tls(&self, host: &str) -> Result<Arc<ServerConfig>> {
+        self.authority.server(host, &[])
+    }
+
+    /// The port for another service of this lab, counted from 0; 0 where the kernel is to choose.
+    #[must_use]
+    pub fn service_port(&self, number: u16) -> u16 {
+        self.services.map_or(0, |first| first + number)
     }
 
     /// The directory servers; the first is the PDC emulator.
@@ -257,7 +281,7 @@ fn port(base: Option<u16>, offset: usize) -> Result<u16> {
     let Some(base) = base else { return Ok(0) };
     let number = u16::try_from(offset).ok().and_then(|offset| base.checked_add(offset));
     number.ok_or_else(|| {
-        Error::new("lab.port", format!("there is no room for the lab's seven ports after {base}"))
+        Error::new("lab.port", format!("there is no room for the lab's nine ports after {base}"))
             .hint("choose a lower port, or none: the system then finds free ones")
     })
 }

@@ -8,7 +8,9 @@ pub(crate) fn innermost(error: &dyn Error) -> String {
     while let Some(source) = error.source() {
         error = source;
     }
-    error.to_string()
+    let said = error.to_string();
+    // rustls adds where its manual explains it.
+    said.split(": https://docs.rs/").next().map_or(said.clone(), str::to_owned)
 }
 
 /// What TLS had against a connection, if it was that.

@@ -13,15 +13,19 @@ use crate::{
     store::Store,
 };
 
-/// What stands for a parameter that is left out in a lab run.
+/// What stands for a parameter that is left out in a lab run. What means several connections unless told means them in the lab
+/// too.
 #[must_use]
 pub fn lab_presets(param: &Param) -> Option<&'static str> {
     match (&param.takes, param.name.as_str()) {
+        (ParamType::Connections(_), _) if param.preset.is_some() => None,
         (ParamType::Connection(kind) | ParamType::Connections(kind), _)
             if kind.as_deref().is_none_or(|kind| kind == "ad") =>
         {
             Some("lab-ad")
         }
+        (ParamType::Connection(_), _) if param.optional => None,
+        (ParamType::Connection(_) | ParamType::Connections(_), _) => Some("contoso"),
         (ParamType::Bool, "rotate") => Some("true"),
         _ => None,
     }

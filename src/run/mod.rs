@@ -9,6 +9,6 @@ mod start;
 
 pub use arguments::lab_presets;
 pub use finish::{Finished, exit_code};
-pub use lab::LabWorld;
+pub use lab::{LabWorld, in_words as lab_words};
 pub use prepare::{Prepared, Refusal, Request, prepare};
 pub use start::{Running, start};

@@ -32,7 +32,7 @@ impl Procedures for SubRuns {
 
     fn perform(&self, world: &World, order: &Order) -> Result<Performed> {
         let mut prepared = prepared(world, order)?;
-        prepared.config.cloud = world.config.cloud.clone();
+        prepared.config = world.config.clone();
         let identity = OnceLock::new();
         if let Some(known) = world.identity.get() {
             let _ = identity.set(known.clone());
@@ -44,6 +44,7 @@ impl Procedures for SubRuns {
                 at_once: world.interrupt.at_once.child_token(),
             },
             missing: world.missing.clone(),
+            lab_agent: world.lab_agent.clone(),
             identity,
             credentials: Mutex::new(order.credentials.iter().cloned().collect()),
         };

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use super::{
     arguments::{self, Value},
     finish::{self, Finished},
-    lab::LabWorld,
+    lab::{self, LabWorld},
     prepare::Prepared,
     procedures::SubRuns,
 };
@@ -74,14 +74,16 @@ fn internal() -> Error {
 /// # Errors
 /// Of parameters that cannot be read, of the lab, of the ledger; the script has not begun.
 pub async fn start(mut prepared: Prepared, io: &Handle) -> Result<Running> {
-    let lab = if prepared.options.lab { Some(LabWorld::start(prepared.faults.clone(), None)?) } else { None };
+    let lab = if prepared.options.lab { Some(LabWorld::start(&prepared.faults, None)?) } else { None };
     if let Some(lab) = &lab {
-        prepared.config.cloud = lab.cloud();
+        prepared.config = lab.config(&prepared.config);
+        lab::fill(lab, &mut prepared.values);
     }
     let surroundings = Surroundings {
         connections: lab.as_ref().map_or(&prepared.store, |lab| &lab.store).clone(),
         interrupt: Interrupt::default(),
         missing: if lab.is_some() { LabWorld::missing() } else { Vec::new() },
+        lab_agent: lab.as_ref().map(|lab| lab.agent().0),
         identity: OnceLock::new(),
         credentials: Mutex::default(),
     };
@@ -93,6 +95,7 @@ pub(super) struct Surroundings {
     pub(super) connections: Store,
     pub(super) interrupt: Interrupt,
     pub(super) missing: Vec<Missing>,
+    pub(super) lab_agent: Option<String>,
     pub(super) identity: OnceLock<Identity>,
     pub(super) credentials: Mutex<BTreeMap<ConnectionId, CredentialState>>,
 }
@@ -108,7 +111,7 @@ pub(super) async fn begin(
     io: &Handle,
 ) -> Result<Running> {
     let Prepared { host, config, store, interpreter, script, values, denied, scope, options, .. } = prepared;
-    let Surroundings { connections, interrupt, missing, identity, credentials } = surroundings;
+    let Surroundings { connections, interrupt, missing, lab_agent, identity, credentials } = surroundings;
     // A program that a parameter comes from takes its time, and whoever starts a run may want to stop it.
     let resolving = {
         let (host, connections, scope, values) = (host.clone(), connections.clone(), scope.clone(), values.clone());
@@ -152,12 +155,13 @@ pub(super) async fn begin(
         options,
         interrupt: interrupt.clone(),
         missing,
+        lab_agent,
         identity,
         credentials,
         procedures: Arc::new(SubRuns),
         accounts: Accounts::default(),
         open_writes: AtomicUsize::new(0),
-        added: Mutex::default(),
+        made: Mutex::default(),
         host,
     });
     // The tree and the values belong to the script's thread (`Rc` inside), so it reads the script again there.

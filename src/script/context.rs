@@ -58,6 +58,8 @@ pub struct World {
     pub interrupt: Interrupt,
     /// In a lab: things that it has no server for, with the reason.
     pub missing: Vec<Missing>,
+    /// In a lab: where its Remote Agent is, `host:port`. No other one is asked from there.
+    pub lab_agent: Option<String>,
     /// The store's identity, loaded when a secret is first sealed or opened.
     pub identity: OnceLock<Identity>,
     /// What became of connections' credentials in this run.
@@ -68,8 +70,19 @@ pub struct World {
     pub accounts: Accounts,
     /// Writes that were announced and not settled yet.
     pub open_writes: AtomicUsize,
-    /// Connections that this run has added, and the write of each.
-    pub added: Mutex<BTreeMap<ConnectionId, u32>>,
+    /// What this run has made where there was nothing, and the write of each.
+    pub made: Mutex<BTreeMap<(ConnectionId, Made), u32>>,
+}
+
+/// What a run can make of a connection, and take away again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Made {
+    /// The connection itself.
+    Connection,
+    /// Its Remote Agent's copy.
+    Copy,
+    /// Its route in the Workflow Engine.
+    Route,
 }
 
 impl World {

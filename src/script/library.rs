@@ -13,18 +13,25 @@ use crate::names::nearest;
 
 const SCRIPTS: &[(&str, &str)] = &[
     ("add_ad", include_str!("../../scripts/add_ad.rhai")),
+    ("add_msonline", include_str!("../../scripts/add_msonline.rhai")),
+    ("check_msonline_prereqs", include_str!("../../scripts/check_msonline_prereqs.rhai")),
     ("health_check", include_str!("../../scripts/health_check.rhai")),
     ("migrate_msonline", include_str!("../../scripts/migrate_msonline.rhai")),
     ("recover", include_str!("../../scripts/recover.rhai")),
     ("reset_ad_creds", include_str!("../../scripts/reset_ad_creds.rhai")),
+    ("reset_msonline_creds", include_str!("../../scripts/reset_msonline_creds.rhai")),
     ("rollback", include_str!("../../scripts/rollback.rhai")),
     ("rotate_all", include_str!("../../scripts/rotate_all.rhai")),
     ("revoke_access", include_str!("../../scripts/revoke_access.rhai")),
     ("test_connections", include_str!("../../scripts/test_connections.rhai")),
 ];
 
-const STDLIB: &[(&str, &str)] =
-    &[("accounts", include_str!("../../stdlib/accounts.rhai")), ("checks", include_str!("../../stdlib/checks.rhai"))];
+const STDLIB: &[(&str, &str)] = &[
+    ("accounts", include_str!("../../stdlib/accounts.rhai")),
+    ("checks", include_str!("../../stdlib/checks.rhai")),
+    ("online", include_str!("../../stdlib/online.rhai")),
+    ("prereqs", include_str!("../../stdlib/prereqs.rhai")),
+];
 
 /// Where a script or module was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,6 +32,8 @@ const HANDSHAKE: u8 = 0x16;
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
+    /// Who has knocked before the service began.
+    waiting: Option<(TcpStream, SocketAddr)>,
     tls: Option<Arc<ServerConfig>>,
     /// Whether who speaks no TLS is served all the same.
     plain: bool,
@@ -83,7 +85,7 @@ impl Listener {
             socket.bind(address)?;
             socket.listen(1024)
         };
-        Ok(Self { socket: bind().map_err(failed)?, tls, plain })
+        Ok(Self { socket: bind().map_err(failed)?, waiting: None, tls, plain })
     }
 
     /// Where it listens.
@@ -92,6 +94,16 @@ impl Listener {
     /// `service.port` when the system does not tell.
     pub fn address(&self) -> Result<SocketAddr> {
         self.socket.local_addr().map_err(|e| Error::new("service.port", format!("the system tells no address: {e}")))
+    }
+
+    /// Waits for the first client, who is served first when the service begins: one that nobody asks need not begin.
+    pub async fn knocked(&mut self) {
+        while self.waiting.is_none() {
+            match self.socket.accept().await {
+                Ok(accepted) => self.waiting = Some(accepted),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
     }
 
     /// Serves until `stop`; then takes nothing new and gives what is under way its time, unless `hurry` ends that too.
@@ -112,7 +124,7 @@ impl Listener {
         let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
         tokio::select! {
-            () = accept(&self.socket, &shared, &stopped, &mut connections) => {}
+            () = accept((&self.socket, self.waiting), &shared, &stopped, &mut connections) => {}
             () = &mut stop => {}
         }
         drop(self.socket);
@@ -130,14 +142,18 @@ impl Listener {
 }
 
 async fn accept(
-    socket: &TcpListener,
+    (socket, mut waiting): (&TcpListener, Option<(TcpStream, SocketAddr)>),
     shared: &Arc<Shared>,
     stopped: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,
 ) {
     let crowd = Crowd::new(shared.limits.connections);
     loop {
-        let (stream, peer) = match socket.accept().await {
+        let accepted = match waiting.take() {
+            Some(waiting) => Ok(waiting),
+            None => socket.accept().await,
+        };
+        let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             // Out of file descriptors, most likely: let connections end before the next try.
             Err(e) => {

@@ -80,13 +80,32 @@ fn read(store: &Store, identity: &Identity) -> Result<Option<Secret>> {
     }
 }
 
-fn make(store: &Store, identity: &Identity, present: Present) -> Result<()> {
+/// A token for a service that is yet to begin.
+///
+/// # Errors
+/// `secret.no_randomness`.
+pub fn fresh() -> Result<Secret> {
     let mut bytes = Zeroizing::new([0; 32]);
     SysRng
         .try_fill_bytes(&mut bytes[..])
         .map_err(|e| Error::new("secret.no_randomness", format!("the operating system gives no randomness: {e}")))?;
-    let token = Secret::new(BASE64URL_NOPAD.encode(&bytes[..]))?;
-    keep::make(store.home(), FILE, &identity.seal(&token)?, present)
+    Secret::new(BASE64URL_NOPAD.encode(&bytes[..]))
+}
+
+/// Makes this the token of the service whose store this is.
+///
+/// # Errors
+/// Those of [`Identity::load_or_make`]; of the file.
+pub fn set(store: &Store, token: &Secret) -> Result<()> {
+    keep_token(store, &Identity::load_or_make(store)?, token, Present::Goes)
+}
+
+fn make(store: &Store, identity: &Identity, present: Present) -> Result<()> {
+    keep_token(store, identity, &fresh()?, present)
+}
+
+fn keep_token(store: &Store, identity: &Identity, token: &Secret, present: Present) -> Result<()> {
+    keep::make(store.home(), FILE, &identity.seal(token)?, present)
         .map_err(|e: io::Error| files_failed(store.home(), &e).context("the token cannot be kept"))
 }
 

@@ -65,7 +65,10 @@ fn tab_offers_scripts_parameters_connections_and_grants() {
             .ok();
     }
     world.file("scripts/tidy.rhai", "//! Tidies.\n");
-    assert_eq!(offered(&world, &["libretto", "run", "re"]), ["recover", "reset_ad_creds", "revoke_access"]);
+    assert_eq!(
+        offered(&world, &["libretto", "run", "re"]),
+        ["recover", "reset_ad_creds", "reset_msonline_creds", "revoke_access"]
+    );
     assert_eq!(offered(&world, &["libretto", "run", "ti"]), ["tidy"]);
     assert_eq!(offered(&world, &["libretto", "describe", "he"]), ["health_check"]);
     assert_eq!(offered(&world, &["libretto", "run", "reset_ad_creds", "pa"]), ["password="]);

@@ -9,7 +9,14 @@ fn the_printed_command_reaches_the_lab_from_another_process() {
     lab.await_output("Ctrl-C ends it");
     let said = lab.said();
     let command = said.lines().find_map(|line| line.trim().strip_prefix("libretto ")).unwrap();
-    world.program().args(words(command)).run().ok();
+    for command in said.lines().filter_map(|line| line.trim().strip_prefix("libretto ")) {
+        world.program().args(words(command)).run().ok();
+    }
+    let (_, config) = said.split_once("config.toml of the home folder:\n").unwrap();
+    world.file("home/config.toml", config.split("[cloud]").next().unwrap());
+    world.file("route.rhai", "const GRANTS = [\"we:write\"];\nprint(we::update_agent(conn::get(\"contoso\")).code);\n");
+    world.run("run route.rhai").ok();
+    world.run("connections test contoso").ok();
     let tested = world.run("connections test my-lab");
     tested.is("exit 0
 1| test_connections run [run]
@@ -42,6 +49,9 @@ fn machines_are_told_in_one_line() {
     assert!(cloud["login"].as_str().unwrap().starts_with("https://127.0.0.1:"));
     assert_eq!(cloud["tenants"], serde_json::json!(["contoso.example", "fabrikam.example", "tailspin.example"]));
     assert!(cloud["secret"].as_str().unwrap().starts_with("file:/"));
+    let services = [&line["agent"]["token"], &line["workflow"]["token"]];
+    assert!(services.iter().all(|token| token.as_str().unwrap().starts_with("file:/")), "{line}");
+    assert!(line["workflow"]["url"].as_str().unwrap().starts_with("https://127.0.0.1:"));
 }
 
 #[test]

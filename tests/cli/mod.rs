@@ -22,6 +22,7 @@ mod given;
 mod homes;
 mod identities;
 mod lab;
+mod lab_services;
 mod logging;
 mod permissions;
 mod programs;

@@ -6,6 +6,7 @@ mod dependents;
 mod down;
 mod health_check;
 mod nothing_to_change;
+mod online;
 mod reset_ad_creds;
 mod rollback;
 mod shared_accounts;

@@ -8,21 +8,21 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{tested, way::Way};
+use super::{again::give, tested, way::Way};
 use crate::{
     agent::client::{
         Answer, Which,
         fill::{Credential, Values},
-        find::{ADD, DELETE, UPDATE},
+        find::DELETE,
     },
-    api::credentials,
+    api::{credentials, made},
     connection::{
         Connection, agents,
         credentials::{self as stored, Credential as Stored, Form},
     },
     error::{Error, Result},
     script::{
-        context::Context,
+        context::{Context, Made},
         operation::{Namespace, Spec},
         value::Record,
     },
@@ -102,7 +102,12 @@ pub(super) async fn hand(
     let did_not = format!("the agent {agent}: its copy of {name} not changed{again}");
     let write = context.write("agent.update", &agent, &did, &did_not).await?;
     note(context, way, None).await?;
-    let answer = write.settle_by(give(way, &values).await).await?;
+    let (given, is_new) = match give(context, way, &values).await {
+        Ok((answer, is_new)) => (Ok(answer), Ok(is_new)),
+        Err(error) => (Err(error.clone()), Err(error)),
+    };
+    made::note_with_connection(context, Made::Copy, way.connection.id, (write.number(), &is_new));
+    let answer = write.settle_by(given).await?;
     note(context, way, Some(credential.id)).await?;
     remember(context, way, &answer.body);
     Ok(answer)
@@ -155,18 +160,8 @@ pub(in crate::api) async fn bring(
     Ok(format!("has version {}; its test answers {} with the ID {id}", credential.version, answer.status))
 }
 
-/// Changes the copy; adds it where the agent has none, or has no operation to change one.
-async fn give(way: &Way, values: &Values) -> Result<Answer> {
-    match way.ask_by_id(Which::Wanted(&UPDATE), values).await {
-        Err(error) if is_unknown(&error) || error.code() == "agent.no_operation" => {
-            way.ask(Which::Wanted(&ADD), values).await
-        }
-        answered => answered,
-    }
-}
-
 /// The agent has no such connection.
-fn is_unknown(error: &Error) -> bool {
+pub(super) fn is_unknown(error: &Error) -> bool {
     matches!(error.code(), "agent.unknown_domain" | "agent.not_found" | "connection.unknown")
 }
 
@@ -193,7 +188,7 @@ async fn remove(context: Context, (connection,): (Connection,)) -> Result<bool> 
         Err(error) if is_unknown(&error) => Ok(false),
         Err(error) => Err(error),
     };
-    let removed = write.settle_by(removed).await?;
+    let removed = made::settle_removal(&context, Made::Copy, way.connection.id, (write, removed)).await?;
     note(&context, &way, None).await?;
     Ok(removed)
 }

@@ -33,11 +33,6 @@ impl Way {
     /// # Errors
     /// `agent.no_lab_agent`; `connection.wrong_kind`; those of the token and of the agent's CA.
     pub(super) async fn to(context: &Context, connection: &Connection) -> Result<Self> {
-        if context.world.options.lab {
-            // Nothing of a lab may reach what is outside of it.
-            return Err(Error::skipped("agent.no_lab_agent", "the lab has no Remote Agent")
-                .hint("`libretto agent serve` is a real one: run without --lab"));
-        }
         let (id, state) = (connection.id, context.credential_state(connection.id));
         context
             .blocking(move |context| {
@@ -51,6 +46,7 @@ impl Way {
                     ..Options::default()
                 };
                 let address = Address { host: online.agent_host.clone(), port: online.agent_port };
+                refuse_outside_lab(context, &address)?;
                 let agent = Agents::shared().at(address, &options)?;
                 let current = match state {
                     Some(CredentialState::Candidate(id) | CredentialState::Handed { credential: id, .. }) => {
@@ -123,6 +119,17 @@ fn id_of(entry: &Value, domain: &str) -> Option<String> {
     let is_mine = if named.peek().is_some() { named.any(|(_, value)| is_it(value)) } else { entry.values().any(is_it) };
     let (_, id) = entry.iter().find(|(name, _)| is_id(name)).filter(|_| is_mine)?;
     Some(id.as_str().map_or_else(|| id.to_string(), str::to_owned))
+}
+
+/// Nothing of a lab may reach what is outside of it.
+fn refuse_outside_lab(context: &Context, address: &Address) -> Result<()> {
+    match &context.world.lab_agent {
+        Some(own) if *own != address.to_string() => {
+            Err(Error::skipped("agent.no_lab_agent", format!("the lab has no Remote Agent at {address}"))
+                .hint(format!("its own is at {own}; another one is asked in a run without --lab")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_id(name: &str) -> bool {

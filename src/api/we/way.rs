@@ -26,13 +26,9 @@ static ENGINES: LazyLock<Mutex<HashMap<String, Arc<Engine>>>> = LazyLock::new(Mu
 /// The engine.
 ///
 /// # Errors
-/// `workflow.not_configured`, `workflow.no_lab_engine`; those of its token and its CA.
+/// `workflow.not_configured`; those of its token and its CA.
 pub(super) async fn engine(context: &Context) -> Result<Arc<Engine>> {
-    if context.world.options.lab {
-        // Nothing of a lab may reach what is outside of it.
-        return Err(Error::skipped("workflow.no_lab_engine", "the lab has no Workflow Engine")
-            .hint("`libretto workflow serve` is a real one: [workflow] in config.toml, and run without --lab"));
-    }
+    // Of a lab run it is the lab's, whatever `config.toml` says.
     context.blocking(|context| open(&context.world.config.workflow, context)).await
 }
 

@@ -42,5 +42,10 @@ pub(super) const LIST: &[(&str, &str)] = &[
     ("cloud=conditional-access", "a policy of the tenant refuses every sign-in"),
     ("cloud=no-consent", "nobody in the tenant has consented to the app"),
     ("cloud=no-roles", "the app has neither directory role nor permissions"),
+    ("agent=down", "the Remote Agent refuses connections"),
+    ("agent=wrong-token", "the Remote Agent has another token by now than the connections know (also workflow)"),
+    ("agent=crash-before-reply", "the Remote Agent does the first write and ends before it answers (also workflow)"),
+    ("agent=crash-before-reply:TIME", "the same, and it is started again after this time (also workflow)"),
+    ("workflow=down", "the Workflow Engine refuses connections"),
     ("pdc=forward", "targets ask the PDC emulator before they refuse a password, as Windows does by default"),
 ];

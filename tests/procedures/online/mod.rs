@@ -1,0 +1,9 @@
+//! The procedures of Microsoft Online connections: in the lab, whole outputs; and with agent and engine as processes of their own.
+
+mod cut_short;
+mod office;
+mod processes;
+
+mod cases {
+    crate::support::case::cases!("online": add_one, add_faults, add_list, check_prereqs, reset, health);
+}
