@@ -98,7 +98,8 @@ fn settle(subject: &Subject) -> Result<bool, String> {
         match recovered.code {
             Some(0) => return Ok(insisted),
             Some(4) if Instant::now() < deadline => {}
-            Some(1) if !insisted && recovered.stdout.contains("or insist with --insist") => insisted = true,
+            // 3 where another transaction of the account waits for the one that was refused.
+            Some(1 | 3) if !insisted && recovered.stdout.contains("or insist with --insist") => insisted = true,
             _ if !revoked && recovered.stdout.contains("revoke again") => {
                 revoked = true;
                 insisted |= revoke_again(subject)?;
