@@ -97,8 +97,11 @@ fn settle(subject: &Subject) -> Result<bool, String> {
         let recovered = subject.recover(None, insisted);
         match recovered.code {
             Some(0) => return Ok(insisted),
+            // A target that may not be looked at for the same reason: it would be settled once the half hour is over.
+            Some(4) if !insisted && recovered.stdout.contains("wrong passwords lock the account") => insisted = true,
             Some(4) if Instant::now() < deadline => {}
-            Some(1) if !insisted && recovered.stdout.contains("or insist with --insist") => insisted = true,
+            // 3 where another transaction of the account waits for the one that was refused.
+            Some(1 | 3) if !insisted && recovered.stdout.contains("or insist with --insist") => insisted = true,
             _ if !revoked && recovered.stdout.contains("revoke again") => {
                 revoked = true;
                 insisted |= revoke_again(subject)?;

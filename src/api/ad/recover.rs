@@ -162,8 +162,8 @@ async fn targets(context: &Context, connection: &Connection, names: &[String]) -
     Ok(targets)
 }
 
-/// Every target that these connections name, and those that go over them, also one that does not answer. `None` where that cannot be told in full: a target
-/// that is missing for that is not gone.
+/// Every target that these connections name, and those that go over them, also one that does not answer. `None` where that
+/// cannot be told in full: a target that is missing for that is not gone.
 async fn named(context: &Context, names: &[String]) -> Result<Option<Vec<Target>>> {
     let names = names.to_vec();
     let connections = context.blocking(move |context| {

@@ -73,7 +73,7 @@ pub struct RunRecord {
     pub parts: Vec<PartRecord>,
     /// By number.
     pub writes: Vec<WriteRecord>,
-    /// Script and modules: name and hash (SHA-256, hex) of the text, which [`Store::source`] gives.
+    /// Script and modules: name and hash (SHA-256, hex) of the text, which [`Store::source`](crate::store::Store::source) gives.
     pub sources: Vec<(String, String)>,
 }
 
