@@ -162,6 +162,7 @@ pub(super) async fn begin(
         accounts: Accounts::default(),
         open_writes: AtomicUsize::new(0),
         made: Mutex::default(),
+        copies: Mutex::default(),
         host,
     });
     // The tree and the values belong to the script's thread (`Rc` inside), so it reads the script again there.

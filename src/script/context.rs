@@ -72,6 +72,8 @@ pub struct World {
     pub open_writes: AtomicUsize,
     /// What this run has made where there was nothing, and the write of each.
     pub made: Mutex<BTreeMap<(ConnectionId, Made), u32>>,
+    /// What number a Remote Agent gave to the copy that this run has handed to it, by connection.
+    pub copies: Mutex<BTreeMap<ConnectionId, u64>>,
 }
 
 /// What a run can make of a connection, and take away again.

@@ -1,10 +1,6 @@
 //! The agent's copy of a connection: given, removed.
 
-use std::{
-    collections::HashMap,
-    sync::{LazyLock, Mutex, PoisonError},
-    time::Instant,
-};
+use std::{sync::PoisonError, time::Instant};
 
 use serde_json::{Value, json};
 
@@ -27,7 +23,7 @@ use crate::{
         value::Record,
     },
     secret::Secret,
-    store::rows::{ConnectionId, CredentialId},
+    store::rows::CredentialId,
     verdict::Verdict,
 };
 
@@ -113,24 +109,19 @@ pub(super) async fn hand(
     Ok(answer)
 }
 
-/// Numbers of versions that agents have told of their copies, by run and connection.
-static TOLD: LazyLock<Mutex<HashMap<(String, ConnectionId), u64>>> = LazyLock::new(Mutex::default);
-
 /// Keeps the number that the agent itself gives to what it was handed. Libretto's own does.
 fn remember(context: &Context, way: &Way, body: &Value) {
-    let key = (context.world.run.clone(), way.connection.id);
-    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut told = context.world.copies.lock().unwrap_or_else(PoisonError::into_inner);
     match body.get("version").and_then(Value::as_u64) {
-        Some(version) => told.insert(key, version),
-        None => told.remove(&key),
+        Some(version) => told.insert(way.connection.id, version),
+        None => told.remove(&way.connection.id),
     };
 }
 
 /// Whether what the agent has tested is something else than what this run has handed to it: somebody has changed its copy in
 /// between.
 pub(super) fn is_other(context: &Context, way: &Way, body: &Value) -> bool {
-    let key = (context.world.run.clone(), way.connection.id);
-    let handed = TOLD.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+    let handed = context.world.copies.lock().unwrap_or_else(PoisonError::into_inner).get(&way.connection.id).copied();
     let tested = body.get("version").and_then(Value::as_u64);
     handed.zip(tested).is_some_and(|(handed, tested)| handed != tested)
 }
