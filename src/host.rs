@@ -4,6 +4,7 @@
 //! and a reader can see at one place what Libretto looks at. It reads; only `cli` prints and only `main` exits.
 
 pub mod dumps;
+mod leash;
 mod operator;
 mod prompt;
 pub mod terminal;
@@ -13,6 +14,7 @@ use std::{
     ffi::OsString,
     io::{BufRead, IsTerminal, Read, Write},
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use time::OffsetDateTime;
@@ -36,6 +38,8 @@ pub struct Host {
     pub stdout_is_terminal: bool,
     /// Whether standard error is looked at by a person.
     pub stderr_is_terminal: bool,
+    /// Whether this process is Libretto's own program, which can be started again to become another one.
+    is_program: bool,
     vars: BTreeMap<String, String>,
     data_folder: Option<PathBuf>,
 }
@@ -66,11 +70,34 @@ impl Host {
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
+            is_program: false,
             vars: std::env::vars_os()
                 .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
                 .collect(),
             data_folder: directories::ProjectDirs::from("", "", "libretto").map(|dirs| dirs.data_dir().to_path_buf()),
         }
+    }
+
+    /// The same, for Libretto's own program.
+    #[must_use]
+    pub fn of_program() -> Self {
+        Self { is_program: true, ..Self::real() }
+    }
+
+    /// A program to be started in the working folder, by a thread that waits for its end. Where Libretto's own program starts
+    /// it, on Linux, it ends with that one, however that ends.
+    #[must_use]
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = if self.is_program { leash::command(program) } else { Command::new(program) };
+        command.current_dir(&self.working_folder);
+        command
+    }
+
+    /// Becomes the program that [`Host::command`] was asked for, where this process was started for that; comes back, with the
+    /// reason, only where that fails.
+    #[must_use]
+    pub fn become_other(&self) -> Option<std::io::Error> {
+        leash::become_other(&self.args)
     }
 
     /// An environment variable; `None` when it is absent or empty.

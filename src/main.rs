@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(libretto::cli::main(libretto::host::Host::real()))
+    ExitCode::from(libretto::cli::main(libretto::host::Host::of_program()))
 }

@@ -44,6 +44,9 @@ use crate::{
 /// Wrong use, a bad script, a bad configuration: nothing was touched.
 const REFUSED: u8 = 2;
 
+/// A program that this one was to become cannot be started; a shell answers the same.
+const NOT_STARTED: u8 = 127;
+
 /// What every subcommand gets.
 struct Session {
     host: Host,
@@ -65,6 +68,10 @@ impl Session {
 /// Does what the command line says; the answer is the exit code.
 #[must_use]
 pub fn main(host: Host) -> u8 {
+    if let Some(why) = host.become_other() {
+        plain(false).complain(&format!("it cannot be started: {why}\n"));
+        return NOT_STARTED;
+    }
     dumps::forbid();
     redact_panics();
     if let Some(code) = completions::answer_shell(&host) {

@@ -79,7 +79,7 @@ impl Reference {
             Self::Prompt => host.ask_secret(what)?,
             Self::Command(line) => {
                 let at_terminal = host.stdin_is_terminal || host.stderr_is_terminal;
-                command::run(line, &host.working_folder, at_terminal, what)?
+                command::run(host, line, at_terminal, what)?
             }
             Self::Generate => {
                 return Err(Error::new(

@@ -70,19 +70,44 @@ fn assert_nobody_at_work(folder: &Path, what: &str) {
 /// Begins, by writing a word to `PLACE`, when there is something besides it.
 const SLOW: &str = "(sleep 300 & echo begun >PLACE; sleep 300)\n";
 
-#[test]
-fn a_program_is_ended_with_what_it_has_started() {
-    let (world, line) = asking(&SLOW.replace("PLACE", "begun"));
-    let running = world.program().args(crate::support::world::words(&line)).start();
+fn await_begun(world: &World) {
     let until = Instant::now() + Duration::from_secs(30);
     while !world.folder().join("begun").exists() {
         assert!(Instant::now() < until, "the program does not begin");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn a_program_is_ended_with_what_it_has_started() {
+    let (world, line) = asking(&SLOW.replace("PLACE", "begun"));
+    let running = world.program().args(crate::support::world::words(&line)).start();
+    await_begun(&world);
     running.signal("TERM");
     let output = running.finish();
     assert_eq!(output.code, Some(130), "{}", output.text());
     assert_nobody_at_work(world.folder(), "SIGTERM");
+}
+
+#[test]
+fn a_program_ends_when_libretto_is_killed() {
+    // One that nothing else ends: it starts nothing, waits for nothing and prints nothing.
+    let (world, line) = asking("echo begun >begun\nexec sleep 300");
+    let running = world.program().args(crate::support::world::words(&line)).start();
+    await_begun(&world);
+    running.signal("KILL");
+    running.finish();
+    assert_nobody_at_work(world.folder(), "SIGKILL");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told() {
+    let world = World::new();
+    world.file("ask.rhai", ASK);
+    world.run("run ask.rhai 'pw=command:/nowhere/vault get'").is("exit 2
+2| error[secret.command_failed]: parameter pw: the program for the pw ended with exit status: 127
+2|   = it says: it cannot be started: No such file or directory (os error 2)
+2|   help: run it by hand: it must print the secret alone on standard output and exit with 0");
 }
 
 /// There it has no process group of its own, for it may ask.

@@ -1,16 +1,14 @@
 //! `command:` references: the secret is what a program prints.
 //!
 //! A program is ended, with what it has started, when its time is up and when this process is told to end. Killed by SIGKILL,
-//! this process cannot do that: then the program goes on until it writes into a pipe that nobody reads any more, or to its own
-//! end. `PR_SET_PDEATHSIG` would end it, but a process can set that only for itself: between `fork` and `exec`, which needs
-//! `unsafe` code, or in a program of its own between the two.
+//! this process can do nothing; then Linux ends the program, and what that has started goes on until it writes into a pipe that
+//! nobody reads any more, or to its own end.
 
 #[cfg(target_os = "linux")]
 mod family;
 mod said;
 
 use std::{
-    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
@@ -24,7 +22,7 @@ use super::{ROOM, as_line, at_most};
 use crate::{
     error::{Error, Result},
     host::{
-        INTERRUPTED,
+        Host, INTERRUPTED,
         terminal::{self, Borrowed},
     },
     secret::Secret,
@@ -131,15 +129,15 @@ impl Drop for Awaited<'_> {
 /// Runs the program without a shell (nothing in a connection's name or a file can become a command) and answers what it
 /// prints, without the last line ending. What it says on its error stream is shown where it fails, else at debug level: it
 /// may be anything. One that asks does so on the terminal (`/dev/tty`).
-pub(super) fn run(line: &str, folder: &Path, at_terminal: bool, what: &str) -> Result<Zeroizing<String>> {
+pub(super) fn run(host: &Host, line: &str, at_terminal: bool, what: &str) -> Result<Zeroizing<String>> {
     let failed = |said: String| {
         Error::new("secret.command_failed", format!("the program for the {what} {said}"))
             .hint("run it by hand: it must print the secret alone on standard output and exit with 0")
     };
     let words = words(line).ok_or_else(|| failed("is written with a quote that does not end".to_owned()))?;
     let (program, arguments) = words.split_first().ok_or_else(|| failed("has no name".to_owned()))?;
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(folder);
+    let mut command = host.command(program);
+    command.args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A program that asks may be ended before it has put the terminal right again. Not every process has one.
     let _borrowed = if at_terminal { Borrowed::new().ok() } else { None };
