@@ -27,6 +27,7 @@ pub const INTERRUPTED: &str = "usage.interrupted";
 
 /// What the program was given when it started.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // four facts about a process; none says anything of another
 pub struct Host {
     /// Arguments, the program's own name first.
     pub args: Vec<OsString>,

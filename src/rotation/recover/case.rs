@@ -182,13 +182,22 @@ impl Case {
 
     /// The targets beside the pinned one that nobody has proven, and that are some still.
     pub(super) fn pending(&self) -> Vec<String> {
-        let names = targets(&self.rotation)
-            .iter()
-            .filter_map(|target| target["target"].as_str())
-            .filter(|name| *name != self.pinned);
-        let proven = |name: &str| journal::target_standing(&self.events, name) == TargetStanding::Proven;
-        let is_gone = |name: &str| self.gone.iter().any(|gone| gone == name);
-        names.filter(|name| !proven(name) && !is_gone(name)).map(str::to_owned).collect()
+        self.others().filter(|name| !self.has_signed_in(name)).map(str::to_owned).collect()
+    }
+
+    /// The targets besides the pinned one where the candidate has signed in.
+    pub(super) fn proven(&self) -> Vec<String> {
+        self.others().filter(|name| self.has_signed_in(name)).map(str::to_owned).collect()
+    }
+
+    fn has_signed_in(&self, name: &str) -> bool {
+        journal::target_standing(&self.events, name) == TargetStanding::Proven
+    }
+
+    /// The targets besides the pinned one that the connection still has.
+    fn others(&self) -> impl Iterator<Item = &str> {
+        let names = targets(&self.rotation).iter().filter_map(|target| target["target"].as_str());
+        names.filter(|name| *name != self.pinned && !self.gone.iter().any(|gone| gone == name))
     }
 
     /// Whether it has ended with another verdict than `ok`. Where nothing is left to do, whoever did that was cut short before
@@ -243,7 +252,8 @@ impl Case {
 
     /// When no write of it can land any more.
     pub(super) fn limit(&self, late: std::time::Duration) -> Option<OffsetDateTime> {
-        self.landed_by.or_else(|| self.sent_at.map(|at| at + Duration::try_from(late).unwrap_or(Duration::ZERO)))
+        let late = Duration::try_from(late).unwrap_or(Duration::MAX);
+        self.landed_by.or_else(|| self.sent_at.map(|at| at.saturating_add(late)))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The targets that were not proven when the rotation ended: whether they have the change by now, and one bind where they
 //! have.
 //!
+//! What they should have is read on the pinned target; where that does not answer, on one that was proven.
+//!
 //! Who reads there is the administrative account; else the account itself with the previous password, which on a target that
 //! lags is the valid one, and only where a history of passwords is kept. The new one is never the first to be tried.
 
@@ -36,9 +38,9 @@ pub(super) async fn look(settling: &Settling<'_>, session: Option<Session>) -> R
     }
     match pinned(settling, session).await {
         Ok((mark, dn)) => reports = each(settling, &pending, mark, &dn, begun).await?,
-        Err(fate) => {
-            let why = format!("{} does not show what it should have", case.pinned);
-            reports.push(report(&case.pinned, fate, begun));
+        Err((asked, fate)) => {
+            let why = format!("{asked} does not show what it should have");
+            reports.push(report(&asked, fate, begun));
             reports.extend(pending.iter().map(|name| report(name, Fate::Left(why.clone()), begun)));
         }
     }
@@ -97,8 +99,7 @@ async fn reader(settling: &Settling<'_>) -> Result<Result<Reader, &'static str>>
 
 /// `pwdLastSet` on the pinned target, which the others should have as well, and the account's DN. The new password is proven
 /// there, so signing in with it is safe; should it be refused all the same, somebody has set another one since.
-async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i64, String), Fate> {
-    let Settling { request, case, books, .. } = settling;
+async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i64, String), (String, Fate)> {
     let mut is_own = false;
     let work = async {
         let over_via = if session.is_none() { over_via(settling).await? } else { None };
@@ -108,24 +109,63 @@ async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i6
             is_own = true;
             (as_itself(settling).await?, None)
         };
-        // What an earlier recovery cut short may be all that is left to the administrative account by what is assumed of it.
-        if let Some(via) = &request.via {
-            lockout::look_at(&session, via, books, case.candidate.principal).await;
-        }
-        let dn = directory::resolve(&session, case.guid()).await?.dn;
-        let mark = directory::pwd_last_set(&session, &dn).await?;
+        let (mark, dn) = changed(settling, &session).await?;
         match other_server {
-            Some(error) if case.before.is_none_or(|before| mark <= before) => Err(error),
+            Some(error) if settling.case.before.is_none_or(|before| mark <= before) => Err(error),
             _ => Ok::<_, Error>((mark, dn)),
         }
     };
-    work.await.map_err(|error| match error.code() {
+    match work.await.map_err(|error| unread(&error, is_own)) {
+        Ok(found) => Ok(found),
+        Err(Fate::Left(why)) => {
+            let left = || Err((settling.case.pinned.clone(), Fate::Left(why)));
+            on_proven(settling).await.unwrap_or_else(left)
+        }
+        Err(fate) => Err((settling.case.pinned.clone(), fate)),
+    }
+}
+
+/// The same on a target that was proven, which has the change too: the first that answers. `None`: none does.
+async fn on_proven(settling: &Settling<'_>) -> Option<Result<(i64, String), (String, Fate)>> {
+    let Settling { request, case, administrator, books, .. } = settling;
+    let proven = case.proven();
+    let endpoints: Vec<_> = proven.iter().filter_map(|name| request.endpoint(name).ok()).collect();
+    let one = controllers::open_all(&endpoints).await.0.into_iter().find(|one| !one.read_only)?;
+    let is_own = administrator.unrefused().await.is_none();
+    let work = async {
+        if is_own {
+            let (identity, principal) = (request.identity_of(books, &case.candidate).await?, case.candidate.principal);
+            books.sign_in(&one.session, &identity, principal, Some(case.candidate.id)).await?;
+        } else {
+            administrator.sign_in(books, &one.session).await?;
+        }
+        changed(settling, &one.session).await
+    };
+    let asked = format!("{} is asked instead of {}, which could not be", one.name, case.pinned);
+    settling.onlooker.told("elsewhere", &asked);
+    Some(work.await.map_err(|error| (one.name.clone(), unread(&error, is_own))))
+}
+
+/// When the password was set by what this session's target knows, and the account's DN.
+async fn changed(settling: &Settling<'_>, session: &Session) -> Result<(i64, String)> {
+    let Settling { request, case, books, .. } = settling;
+    // What an earlier recovery cut short may be all that is left to the administrative account by what is assumed of it.
+    if let Some(via) = &request.via {
+        lockout::look_at(session, via, books, case.candidate.principal).await;
+    }
+    let dn = directory::resolve(session, case.guid()).await?.dn;
+    Ok((directory::pwd_last_set(session, &dn).await?, dn))
+}
+
+/// What is said of a target that was to show what the others should have, and did not.
+fn unread(error: &Error, is_own: bool) -> Fate {
+    match error.code() {
         "rotation.refused_before" => Fate::Refused(REFUSED_BEFORE.to_owned()),
         "ad.wrong_password" if is_own => {
             Fate::Refused("it refuses the password now: somebody has set another one since".to_owned())
         }
         _ => Fate::Left(format!("it could not be asked: {error}")),
-    })
+    }
 }
 
 /// A session as the administrative account; `None` where there is none, its own password is refused, or it may not be sent.

@@ -16,6 +16,7 @@ mod reading;
 mod revoked;
 mod servers;
 mod spent;
+mod stand_in;
 mod targets;
 mod unkept;
 mod unseen;

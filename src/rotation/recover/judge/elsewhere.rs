@@ -53,6 +53,10 @@ impl Judge<'_> {
     /// What others can tell where the pinned server cannot be asked; `why` is what is said where it is nothing.
     pub(super) async fn on_others(&self, why: Error) -> Result<Judgement> {
         if let Some(server) = other_server(&why) {
+            if self.has_met_a_refusal() {
+                self.told_enough();
+                return Err(why);
+            }
             let endpoint = self.request.endpoint(&self.case.pinned)?;
             return Box::pin(self.elsewhere(Elsewhere { endpoint, address: None, server }, why)).await;
         }
@@ -61,9 +65,7 @@ impl Judge<'_> {
         }
         for other in self.others().await {
             if self.has_met_a_refusal() {
-                let by = self.place();
-                let told = format!("{by} refused a password, and one server that does is enough: no other is asked");
-                self.onlooker.told("elsewhere", &told);
+                self.told_enough();
                 break;
             }
             let asked = format!("{} does not answer: {} is asked instead", self.case.pinned, other.endpoint.target);
@@ -74,6 +76,12 @@ impl Judge<'_> {
             }
         }
         Err(why)
+    }
+
+    fn told_enough(&self) {
+        let told =
+            format!("{} refused a password, and one server that does is enough: no other is asked", self.place());
+        self.onlooker.told("elsewhere", &told);
     }
 
     /// The account's other targets that answer. A read-only one passes sign-ins on, to a server that may lag.
@@ -213,7 +221,7 @@ impl Judge<'_> {
 
     /// Whether the password that is set there stays wherever the write has landed.
     async fn replaced_the_write(&self, session: &Session, dn: &str, mark: Option<i64>) -> Result<bool> {
-        let limit = self.case.limit(self.request.late).map(|limit| limit + SKEW);
+        let limit = self.case.limit(self.request.late).map(|limit| limit.saturating_add(SKEW));
         let set = mark.filter(|_| self.is_newer(mark)).and_then(ticks::moment);
         if set.zip(limit).is_none_or(|(set, limit): (OffsetDateTime, _)| set <= limit) {
             return Ok(false);
