@@ -72,7 +72,7 @@ impl Target {
     pub fn is_same(&self, other: &Self) -> bool {
         let port = |one: &Self| if one.port == LDAP_PORT { LDAPS_PORT } else { one.port };
         let host = match (self.host.parse::<IpAddr>(), other.host.parse::<IpAddr>()) {
-            (Ok(one), Ok(other)) => one == other,
+            (Ok(one), Ok(other)) => one.to_canonical() == other.to_canonical(),
             _ => self.host.trim_end_matches('.').eq_ignore_ascii_case(other.host.trim_end_matches('.')),
         };
         host && port(self) == port(other)

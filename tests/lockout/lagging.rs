@@ -41,6 +41,19 @@ async fn a_later_run_does_not_sign_in_where_the_password_never_arrived() {
     assert!(codes(&insisted, "check-finished").contains(&"ad.wrong_password".to_owned()), "{}", insisted.text());
 }
 
+/// However the target is written by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_where_its_target_is_written_in_another_way() {
+    let rig = lagging();
+    let spelled: Vec<String> = rig.addresses().iter().map(|one| one.replace("127.0.0.1:", "127.0.0.1:0")).collect();
+    let targets =
+        [&["connections", "edit", "corp"][..], &spelled.iter().flat_map(|one| ["--target", one]).collect::<Vec<_>>()];
+    assert_eq!(rig.run(&targets.concat()).code, Some(0));
+    let tested = rig.run(&["connections", "test", "corp", "--json"]);
+    assert_eq!(codes(&tested, "check-finished"), ["rotation.not_converged"; 2], "{}", tested.text());
+    assert_eq!(counted(&rig).await, ["0"; 3]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_rotation_does_not_sign_in_there_either() {
     let rig = lagging();

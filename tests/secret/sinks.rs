@@ -6,7 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::support::{
     program::Output,
-    world::{World, assert_nowhere},
+    world::{World, assert_nowhere, words},
 };
 
 /// What is replaced before it is shown (a tab, a line's end), what is escaped in JSON and URLs, what is not ASCII.
@@ -101,6 +101,26 @@ fn a_secret_is_in_no_sink_in_whatever_form() {
     }
     outputs.push(world.run("audit export").ok());
     assert_nowhere(CANARY, &world, &outputs);
+}
+
+/// What is looked at inside a step has rows of its own in the ledger, with the name of what was looked at and what went wrong.
+#[test]
+fn a_secret_is_in_no_check_of_the_ledger() {
+    const HOST: &str = "half-secret-9.invalid";
+    let world = World::new();
+    let added = "connections add ad --name corp --domain lab.test --username svc --password env:OTHER --target ";
+    world.program().env("OTHER", "Another-9!").args(words(&format!("{added}{HOST}"))).run().ok();
+    world.file(
+        "test.rhai",
+        "const PARAMS = #{ pw: #{ type: \"secret\" }, conn: #{ type: \"connection\" } };\nconst GRANTS = [\"directory:test\"];\n\
+         step(\"Test\", || ad::test_targets(args::conn));\n",
+    );
+    let ran = world.program().env("PW", HOST).args(["run", "test.rhai", "pw=env:PW", "conn=corp"]).run();
+    let raw = rusqlite::Connection::open(world.home().join("store.db")).unwrap();
+    let sql = "SELECT path || ' ' || key || ' ' || coalesce(value, '') || ' ' || error FROM part WHERE kind = 'check'";
+    let row: String = raw.query_row(sql, (), |row| row.get(0)).unwrap();
+    assert!(row.starts_with("Test/check [secret] ") && row.matches("[secret]").count() > 2, "{row}");
+    assert!(!row.contains(HOST) && !ran.text().contains(HOST), "{row}\n{}", ran.text());
 }
 
 /// The lines of the script that an error is drawn in are looked at together: of a secret of several short lines none is known.

@@ -21,10 +21,12 @@ pub(crate) fn refuse_unfinished(c: &Connection, principal: PrincipalId) -> Resul
 /// # Errors
 /// `rotation.unfinished`, verdict in-doubt.
 pub(crate) fn refuse_unfinished_for(c: &Connection, connection: ConnectionId) -> Result<()> {
-    // The `+` keeps SQLite from going by candidates, of which there are many, instead of what is unfinished, which is little.
-    let rest = "WHERE finished_at IS NULL AND +candidate IN (SELECT id FROM credential WHERE connection = ?1)";
-    refuse(select(c, rest, &[&connection])?.pop())
+    refuse(select(c, UNFINISHED_FOR, &[&connection])?.pop())
 }
+
+/// The `+` keeps SQLite from going by candidates, of which there are many, instead of what is unfinished, which is little.
+const UNFINISHED_FOR: &str =
+    "WHERE finished_at IS NULL AND +candidate IN (SELECT id FROM credential WHERE connection = ?1)";
 
 fn refuse(unfinished: Option<Rotation>) -> Result<()> {
     match unfinished {
@@ -46,4 +48,24 @@ fn refuse(unfinished: Option<Rotation>) -> Result<()> {
 #[must_use]
 pub fn recovery(connection: &str) -> String {
     format!("libretto recover --connection {connection}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UNFINISHED_FOR;
+    use crate::store::Store;
+
+    #[test]
+    fn what_is_unfinished_is_found_by_its_own_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN SELECT id FROM rotation {UNFINISHED_FOR}");
+        let plan = store.read(|c| {
+            let mut query = c.prepare(&sql).unwrap();
+            let lines = query.query_map([1], |row| row.get::<_, String>("detail")).unwrap();
+            Ok(lines.map(Result::unwrap).collect::<Vec<_>>().join("\n"))
+        });
+        let plan = plan.unwrap();
+        assert!(plan.starts_with("SCAN rotation USING INDEX rotation_one_unfinished"), "{plan}");
+    }
 }

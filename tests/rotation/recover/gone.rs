@@ -186,6 +186,17 @@ async fn a_target_that_was_taken_from_the_connection_is_waited_for_no_more() {
     assert!(open(&rig).is_empty());
 }
 
+/// A version that is current is not looked at again where its rotation ended well, so what was never proven is on record before.
+#[tokio::test]
+async fn what_is_gone_is_on_record_before_the_version_is_current() {
+    let rig = unanswered(Flavour::Windows, "hang:modify").await;
+    keep(&rig, &[1, 2]);
+    let cut = recover(&recovery(&rig), &Refusing).await.unwrap_err();
+    assert_eq!(cut.code(), "store.full");
+    assert_eq!(rig.events().last().unwrap(), "target-gone", "{}", rig.picture());
+    assert_eq!(credentials::current(&rig.store, &rig.connection).unwrap().unwrap().version, 1);
+}
+
 /// Each target is reached as the connection that has it says.
 #[tokio::test]
 async fn a_target_of_another_connection_is_reached_as_that_one_says() {
