@@ -1,5 +1,6 @@
 //! The Remote Agent as a process of its own, on a real socket: its door, its limits, its pages, its connections, its end.
 
+pub mod clicked;
 mod cloud;
 mod connections;
 mod crash;

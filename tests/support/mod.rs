@@ -1,5 +1,6 @@
 //! What tests share: the built program, the Samba domain, comparison of whole texts.
 
+pub mod browser;
 pub mod canary;
 pub mod case;
 pub mod chance;
