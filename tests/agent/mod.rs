@@ -7,6 +7,7 @@ mod crash;
 mod door;
 mod egress;
 mod ending;
+mod fuzzed;
 mod installing;
 mod limits;
 mod pages;

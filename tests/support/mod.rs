@@ -6,6 +6,7 @@ pub mod case;
 pub mod chance;
 pub mod cloud;
 pub mod domain;
+pub mod fuzz;
 pub mod names;
 pub mod program;
 pub mod relay;

@@ -5,6 +5,7 @@ mod clicked;
 mod crash;
 mod door;
 pub mod engine;
+mod fuzzed;
 mod odd;
 mod routes;
 mod scripts;
