@@ -69,7 +69,7 @@ pub fn figures() {
         let before = cpu(&agent.process);
         let begun = Instant::now();
         runtime.block_on(requests(&client, &agent.url, path, &token));
-        let (wall, cpu) = (begun.elapsed(), cpu(&agent.process) - before);
+        let (wall, cpu) = (begun.elapsed(), cpu(&agent.process).saturating_sub(before));
         let seen: Seen = runtime
             .block_on(async { client.get(format!("{}seen", cloud.url)).send().await.unwrap().json().await.unwrap() });
         assert_eq!(seen.requests, calls * DOMAINS, "{what}");
