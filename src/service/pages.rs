@@ -27,6 +27,9 @@ const DOCUMENTS: [&str; 2] = ["/swagger/docs/v1", "/openapi.json"];
 const FILES: &str = "/swagger/ui/";
 /// The page itself among them.
 const INDEX: &str = "index.html";
+/// What starts it, and what it is to do besides.
+const STARTER: &str = "swagger-initializer.js";
+const DISCREET: &str = include_str!("discreet.js");
 
 /// Nothing from elsewhere, nothing to elsewhere, in nobody's frame. Swagger's page sets styles of its own.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; \
@@ -74,7 +77,8 @@ impl Pages {
     }
 
     fn file(&self, name: &str) -> Response {
-        let Some(file) = self.found(name, File::whole) else {
+        let made = if name == STARTER { File::starter } else { File::whole };
+        let Some(file) = self.found(name, made) else {
             let error =
                 Error::new("service.unknown_path", "there is nothing under this path").hint("the page is at /swagger");
             return Problem::new(StatusCode::NOT_FOUND, error).into_response();
@@ -101,6 +105,12 @@ impl Pages {
 impl File {
     fn whole(_: &Pages, found: &SwaggerFile<'_>) -> Self {
         Self { kind: HeaderValue::from_str(&found.content_type).ok(), bytes: found.bytes.to_vec().into() }
+    }
+
+    /// What starts the page, with [`DISCREET`] among its plugins.
+    fn starter(_: &Pages, found: &SwaggerFile<'_>) -> Self {
+        let starter = String::from_utf8_lossy(&found.bytes).replace("plugins: [", "plugins: [\n      Discreet,");
+        Self { kind: HeaderValue::from_str(&found.content_type).ok(), bytes: format!("{DISCREET}{starter}").into() }
     }
 
     /// The page itself, whose files are named from the root, so that it may be had at several places.

@@ -8,14 +8,14 @@ use super::served::Served;
 use crate::support::world::World;
 
 /// A cloud, and an agent that goes there.
-struct Clouded {
-    served: Served,
-    cloud: LabCloud,
+pub struct Clouded {
+    pub served: Served,
+    pub cloud: LabCloud,
     /// What the cloud runs on.
     _runtime: Runtime,
 }
 
-fn clouded() -> Clouded {
+pub fn clouded() -> Clouded {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let cloud = {
         let _inside = runtime.enter();
@@ -28,14 +28,14 @@ fn clouded() -> Clouded {
 }
 
 impl Clouded {
-    fn add(&self, domain: &str, secret: &str) -> Value {
+    pub fn add(&self, domain: &str, secret: &str) -> Value {
         let new = json!({ "domain": domain, "clientId": self.cloud.client_id(), "clientSecret": secret });
         let added = self.served.call("Add", &new);
         assert_eq!(added.status, 200, "{added:?}");
         added.json()
     }
 
-    fn tenant(&self, domain: &str) -> String {
+    pub fn tenant(&self, domain: &str) -> String {
         self.cloud.tenants().into_iter().find(|tenant| tenant.domain == domain).unwrap().id
     }
 }

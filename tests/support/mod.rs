@@ -1,10 +1,12 @@
 //! What tests share: the built program, the Samba domain, comparison of whole texts.
 
+pub mod browser;
 pub mod canary;
 pub mod case;
 pub mod chance;
 pub mod cloud;
 pub mod domain;
+pub mod fuzz;
 pub mod names;
 pub mod program;
 pub mod relay;

@@ -41,7 +41,7 @@ pub(super) struct Profile {
     pub(super) sku: String,
     /// The service plans that apply, by name or id; empty: all of the licence.
     #[serde(default)]
-    #[schema(required = false, example = json!(["EXCHANGE_S_ENTERPRISE"]))]
+    #[schema(required = false, value_type = Option<Vec<String>>, example = json!(["EXCHANGE_S_ENTERPRISE"]))]
     pub(super) plans: Vec<String>,
 }
 
