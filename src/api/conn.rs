@@ -1,6 +1,7 @@
 //! `conn::`: the connections that the run may see.
 
 mod described;
+mod draft;
 mod stored;
 
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use self::described::Described;
 use super::{credentials::nothing_changed, made};
 use crate::{
     connection::{
-        self, Connection, Selector,
+        self, Connection, NewConnection, Selector,
         credentials::{self, Credential, GRACE, State},
         former,
     },
@@ -27,7 +28,7 @@ use crate::{
 };
 
 pub(super) fn namespace() -> Namespace {
-    stored::register(Namespace::new("conn"))
+    draft::register(stored::register(Namespace::new("conn")))
         .operation(
             Spec {
                 signature: "get(name: text or connection) -> connection",
@@ -141,14 +142,19 @@ async fn list(context: Context, (selected,): (Option<Selected>,)) -> Result<Vec<
     context.blocking(move |context| connection::list(&context.world.store, &selector, &context.world.scope)).await
 }
 
-async fn add(context: Context, (described,): (Described,)) -> Result<Connection> {
-    let host = context.world.host.clone();
-    let mut new = described.check(&host)?;
+/// A connection that is described, as one of the customer that the run is limited to.
+fn new_within(context: &Context, described: Described) -> Result<NewConnection> {
+    let mut new = described.check(&context.world.host)?;
     if let Some(customer) = &context.world.scope.customer {
         // What a run may not see it may not make either.
         new.customer.get_or_insert_with(|| customer.clone());
         connection::refuse_other_customer(new.customer.as_deref(), &context.world.scope)?;
     }
+    Ok(new)
+}
+
+async fn add(context: Context, (described,): (Described,)) -> Result<Connection> {
+    let new = new_within(&context, described)?;
     let write = context
         .write(
             "connection.add",
@@ -166,6 +172,9 @@ async fn add(context: Context, (described,): (Described,)) -> Result<Connection>
 }
 
 async fn remove(context: Context, (connection,): (Connection,)) -> Result<()> {
+    if draft::is_draft(context.clone(), (connection.clone(),)).await? {
+        return draft::discard(&context, &connection).await;
+    }
     let (id, name) = (connection.id, connection.name.clone());
     let write = context
         .write(
@@ -189,8 +198,11 @@ async fn remove(context: Context, (connection,): (Connection,)) -> Result<()> {
 async fn take_back(context: &Context, removal: Write, added: u32, name: &str) -> Result<()> {
     removal.settle_done(String::new()).await?;
     context.world.ledger.write_done(added, String::new()).await?;
-    let did_not = format!("connection {name} not added: it was removed again, and nothing is left of it");
-    context.write("connection.add", name, "", &did_not).await?.settle(WriteState::Failed).await
+    context.write("connection.add", name, "", &not_added(name)).await?.settle(WriteState::Failed).await
+}
+
+fn not_added(name: &str) -> String {
+    format!("connection {name} not added: it was removed again, and nothing is left of it")
 }
 
 /// A password that Libretto replaced less than an hour ago still binds, so its sign-in would prove nothing and bring it back.

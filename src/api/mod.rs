@@ -11,6 +11,7 @@ mod cloud;
 mod conn;
 mod credentials;
 mod gate;
+mod handed;
 mod home;
 mod http;
 mod made;

@@ -1,22 +1,31 @@
 //! `we::`: the Workflow Engine's routes, and actions through them.
 
 mod again;
+mod left;
 mod way;
 
 use std::time::Instant;
 
+use rhai::Dynamic;
 use serde_json::{Value, json};
 
 use self::way::{engine, expected, ours, route_of};
 use crate::{
-    agent::client::find::{LIST, STATUS, only_reads},
-    api::{made, types::Anything},
-    connection::Connection,
+    agent::client::{
+        answer::quotable,
+        find::{LIST, STATUS, only_reads},
+    },
+    api::{
+        handed::{self, Sent},
+        made,
+        types::Anything,
+    },
+    connection::{Connection, handed::What},
     error::{Error, Result},
     script::{
         context::{Context, Made},
         operation::{Namespace, Spec},
-        value::Record,
+        value::{Fields, FromScript, Record},
     },
     store::rows::ConnectionId,
     verdict::Verdict,
@@ -30,13 +39,14 @@ use crate::{
 const UNKNOWN: &str = "workflow.unknown_route";
 
 pub(super) fn namespace() -> Namespace {
-    Namespace::new("we")
+    left::register(Namespace::new("we"))
         .operation(
             Spec {
-                signature: "update_agent(conn: connection) -> record of connection, agent, written_by, written_at, operation, code",
+                signature: "update_agent(conn: connection, options?: map) -> record of connection, agent, written_by, written_at, operation, code",
                 grant: Some("we:write"),
                 doc: "*Update Agent in WE*: writes the connection's route (its Remote Agent's host, port, CA and token) into the Workflow Engine, \
-                      reads it back, and sends one harmless action through it, the agent's status.",
+                      reads it back, and sends one harmless action through it, the agent's status. A route of that name for another domain is \
+                      another home's, or this connection had that domain before: it is left alone, unless `replace` is `true`.",
                 example: r#"try { we::update_agent(conn::get("contoso")) } catch (e) { print(e.code) }"#,
             },
             update_agent,
@@ -111,7 +121,7 @@ pub(in crate::api) async fn answers(context: &Context, connection: &Connection) 
 /// # Errors
 /// As `we::update_agent`.
 pub(in crate::api) async fn bring(context: &Context, connection: &Connection) -> Result<String> {
-    let (held, done) = update(context, connection).await?;
+    let (held, done) = update(context, connection, false).await?;
     Ok(written(&held, &done))
 }
 
@@ -120,10 +130,10 @@ fn written(held: &Held, done: &Done) -> String {
 }
 
 /// Writes the route, reads it back, and has one harmless action go through it.
-async fn update(context: &Context, connection: &Connection) -> Result<(Held, Done)> {
+async fn update(context: &Context, connection: &Connection, replace: bool) -> Result<(Held, Done)> {
     let engine = engine(context).await?;
     let route = expected(context, connection).await?;
-    let held = write(context, &engine, (connection.id, &route)).await?;
+    let held = write(context, &engine, (connection.id, &route), replace).await?;
     let agent = held.agent();
     let done = harmless(&engine, Whom { connection: &route.connection, domain: &route.domain }).await.map_err(|e| {
         e.context(format!("the route of {} to {agent} is written, and no action goes through it", route.connection))
@@ -131,9 +141,24 @@ async fn update(context: &Context, connection: &Connection) -> Result<(Held, Don
     Ok((held, done))
 }
 
-async fn update_agent(context: Context, (connection,): (Connection,)) -> Result<Record<Value>> {
+#[derive(Default)]
+struct Writing {
+    replace: bool,
+}
+
+impl FromScript for Writing {
+    const TYPE: &'static str = "map";
+
+    fn from_script(value: Dynamic) -> Result<Self, String> {
+        let mut fields = Fields::new(value)?;
+        let writing = Self { replace: fields.take("replace")?.unwrap_or_default() };
+        fields.finish().map(|()| writing)
+    }
+}
+
+async fn update_agent(context: Context, (connection, writing): (Connection, Option<Writing>)) -> Result<Record<Value>> {
     let begun = Instant::now();
-    let (held, done) = update(&context, &connection).await?;
+    let (held, done) = update(&context, &connection, writing.unwrap_or_default().replace).await?;
     let agent = held.agent();
     context.check_finished(&held.connection, Verdict::Ok, begun.elapsed(), &written(&held, &done), None);
     Ok(Record(json!({ "connection": held.connection, "agent": agent, "written_by": held.written_by,
@@ -141,14 +166,24 @@ async fn update_agent(context: Context, (connection,): (Connection,)) -> Result<
 }
 
 /// Writes a route and reads it back.
-async fn write(context: &Context, engine: &Engine, (id, route): (ConnectionId, &Route)) -> Result<Held> {
-    let is_new = engine.compare(route).await?.route.is_none();
+async fn write(context: &Context, engine: &Engine, (id, route): (ConnectionId, &Route), replace: bool) -> Result<Held> {
+    let before = engine.compare(route).await?.route;
+    if let Some(other) = before.as_ref().filter(|held| !replace && !held.domain.eq_ignore_ascii_case(&route.domain)) {
+        return Err(others(other, route));
+    }
+    let is_new = before.is_none();
     let to = format!("route of {} in the Workflow Engine", route.connection);
     let write =
         context.write("we.route", &route.connection, &format!("{to} written"), &format!("{to} not written")).await?;
+    let agent = format!("{}:{}", route.host, route.port);
+    let sent = Sent { connection: id, what: What::Route, taken: false, credential: None, to: &agent };
+    let begun = handed::begin(context, sent).await?;
     let put = again::put(context, engine, route).await;
+    let outcome = handed::outcome(&put);
     made::note_with_connection(context, Made::Route, id, (write.number(), &put.clone().map(|()| is_new)));
-    write.settle_by(put).await?;
+    let put = write.settle_by(put).await;
+    handed::ended(context, begun, outcome).await?;
+    put?;
     match engine.compare(route).await? {
         Compared { route: Some(held), differs } if differs.is_empty() => Ok(held),
         found => Err(Error::new(
@@ -158,6 +193,24 @@ async fn write(context: &Context, engine: &Engine, (id, route): (ConnectionId, &
         .hint("somebody else writes it too; see with `we::route` who, and write it again")
         .with("differs", if found.route.is_some() { found.differs.join(", ") } else { "there is none".to_owned() })),
     }
+}
+
+/// Two homes may call different connections the same.
+fn others(held: &Held, route: &Route) -> Error {
+    let (name, by) = (&route.connection, quotable(&held.written_by));
+    Error::new(
+        "workflow.route_of_another",
+        format!(
+            "the Workflow Engine's route of {name} is for {}, and {name} is for {}",
+            quotable(&held.domain),
+            route.domain
+        ),
+    )
+    .hint(format!(
+        "it was written by {by} at {}: where it is another home's, give this connection another name; where it is to be replaced, \
+         `we::update_agent(conn, #{{ replace: true }})`",
+        held.written_at
+    ))
 }
 
 /// The agent's status; of an agent that tells none, its connections.
@@ -178,20 +231,25 @@ async fn remove_route(context: Context, (connection,): (Connection,)) -> Result<
     let engine = engine(&context).await?;
     let (name, domain) = route_of(&context, &connection).await?;
     // Two homes may call different connections the same.
-    match engine.get(&name).await {
-        Ok(held) if held.domain.eq_ignore_ascii_case(&domain) => {}
+    let agent = match engine.get(&name).await {
+        Ok(held) if held.domain.eq_ignore_ascii_case(&domain) => held.agent(),
         Ok(_) => return Ok(false),
         Err(error) if error.code() == UNKNOWN => return Ok(false),
         Err(error) => return Err(error),
-    }
+    };
     let to = format!("route of {name} in the Workflow Engine");
     let write = context.write("we.remove", &name, &format!("{to} removed"), &format!("{to} not removed")).await?;
+    let sent = Sent { connection: connection.id, what: What::Route, taken: true, credential: None, to: &agent };
+    let begun = handed::begin(&context, sent).await?;
     let removed = match engine.delete(&name).await {
         Ok(_) => Ok(true),
         Err(error) if error.code() == UNKNOWN => Ok(false),
         Err(error) => Err(error),
     };
-    made::settle_removal(&context, Made::Route, connection.id, (write, removed)).await
+    let outcome = handed::outcome(&removed);
+    let removed = made::settle_removal(&context, Made::Route, connection.id, (write, removed)).await;
+    handed::ended(&context, begun, outcome).await?;
+    removed
 }
 
 async fn routes(context: Context, (): ()) -> Result<Record<Value>> {

@@ -32,6 +32,7 @@ use self::{
     out::Out,
 };
 use crate::{
+    connection::draft,
     error::{Error, Result},
     host::{Host, INTERRUPTED, dumps},
     report,
@@ -57,7 +58,9 @@ struct Session {
 
 impl Session {
     fn store(&self) -> Result<Store> {
-        Ok(Store::open(&self.home)?.acting_as(&self.host.operator(), None))
+        let store = Store::open(&self.home)?.acting_as(&self.host.operator(), None);
+        draft::sweep(&store);
+        Ok(store)
     }
 
     fn library(&self) -> Library {

@@ -2,6 +2,7 @@
 
 use super::{Session, args::RecoverArgs, run};
 use crate::{
+    connection::handed,
     run::{Refusal, Request},
     store::{Store, journal},
 };
@@ -37,6 +38,16 @@ pub(super) fn remind(session: &Session, store: &Store) {
     if session.out.quiet {
         return;
     }
+    remind_of_rotations(session, store);
+    let what = match handed::count(store) {
+        Ok(1) => "1 change at an agent or the Workflow Engine is not settled".to_owned(),
+        Ok(several @ 2..) => format!("{several} changes at agents or the Workflow Engine are not settled"),
+        _ => return,
+    };
+    session.out.complain(&format!("{what}: `libretto recover` settles it\n"));
+}
+
+fn remind_of_rotations(session: &Session, store: &Store) {
     let Ok(open @ 1..) = journal::count_unfinished(store) else { return };
     let alive =
         journal::unfinished(store).map_or(0, |all| all.iter().filter(|one| journal::is_alive(store, one)).count());

@@ -1,6 +1,6 @@
 //! What the services' commands have in common: the certificate, the token, serving until somebody says stop.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::json;
 
@@ -10,6 +10,7 @@ use crate::{
     host::StopSignals,
     report::Paint,
     run::exit_code,
+    secret::redact,
     service::{Alone, Listener, Service, Stopped, tls, tls::Certificate, token},
     store::Store,
     verdict::Verdict,
@@ -33,6 +34,9 @@ pub(super) struct Serving<'a> {
     pub(super) names: &'a [String],
 }
 
+/// How long a secret that a request brought is kept out of every output after it was used, at least.
+const REMEMBERED: Duration = Duration::from_mins(15);
+
 /// What a service speaks TLS with.
 struct Tls {
     certificate: Certificate,
@@ -54,6 +58,7 @@ impl Serving<'_> {
     pub(super) fn serve(&self, session: &Session, service: Service) -> Result<u8> {
         let _alone = Alone::in_folder(&self.folder, self.name)?;
         let tls = self.tls(session)?;
+        redact::forget_after(REMEMBERED);
         let stopped = runtime()?.block_on(async {
             let mut signals = StopSignals::listen();
             let listener = Listener::bind(self.listen, Some(Arc::clone(&tls.certificate.config)), tls.plain)?;

@@ -46,6 +46,16 @@ pub fn add(store: &Store, new: &NewConnection) -> Result<Connection> {
 /// # Errors
 /// Those of [`add`]; `connection.other_customer`.
 pub fn add_within(store: &Store, new: &NewConnection, scope: &Scope) -> Result<Connection> {
+    add_and(store, new, scope, |_, _| Ok(()))
+}
+
+/// [`add_within`], with something more that is there with it or not at all.
+pub(super) fn add_and(
+    store: &Store,
+    new: &NewConnection,
+    scope: &Scope,
+    more: impl FnOnce(&Transaction<'_>, &Connection) -> Result<()>,
+) -> Result<Connection> {
     refuse_other_customer(new.customer.as_deref(), scope)?;
     let sealed = Sealed {
         secret: keep_credential(store, &new.settings, new.secret.as_ref())?,
@@ -58,7 +68,9 @@ pub fn add_within(store: &Store, new: &NewConnection, scope: &Scope) -> Result<C
         insert(t, store.actor(), new, &sealed)?;
         check_links(t, &new.settings, scope)?;
         check_domain(t, &new.settings, (&new.domain, &new.name, new.customer.as_deref()))?;
-        query::get_in(t, &new.name, &Scope::all())
+        let added = query::get_in(t, &new.name, &Scope::all())?;
+        more(t, &added)?;
+        Ok(added)
     })
 }
 

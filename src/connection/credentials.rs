@@ -17,7 +17,7 @@ use crate::{
         rows::{
             ConnectionId, CredentialId, PrincipalId, connections,
             credentials::{self as rows, Kept, NewVersion},
-            principals,
+            handed, principals,
         },
     },
 };
@@ -160,6 +160,7 @@ pub fn promote(store: &Store, id: CredentialId, proven_on: &str) -> Result<()> {
         }
         rows::demote_current(t, version.principal)?;
         rows::set_state(t, id, State::Current)?;
+        handed::proven(t, id)?;
         trail::promoted(t, store.actor(), id, proven_on, before.as_ref())?;
         if let Some(before) = before {
             connections::rename_account(t, version.principal, &before.username, &version.username)?;

@@ -10,7 +10,7 @@ use super::arguments;
 use crate::{
     api,
     config::Config,
-    connection::Scope,
+    connection::{Scope, draft},
     error::{Error, Result},
     host::Host,
     names::nearest,
@@ -138,6 +138,7 @@ pub fn prepare(host: &Host, request: &Request) -> Result<Prepared, Refusal> {
     let faults = faults(request)?;
     let values = arguments::read(host, request, &script.declaration.params)?;
     let store = Store::open(&request.home)?;
+    draft::sweep(&store.acting_as(&host.operator(), None));
     let scope = Scope { customer: request.customer.clone() };
     if !request.lab {
         arguments::look_up(&store, &scope, &values)?;

@@ -3,6 +3,7 @@
 mod escapes;
 mod forms;
 pub mod generate;
+mod memory;
 pub mod redact;
 pub mod reference;
 pub mod seal;
@@ -43,8 +44,9 @@ impl Secret {
             )
             .hint("use a longer secret"));
         }
+        let text = Arc::new(text);
         redact::register(&text);
-        Ok(Self(Arc::new(text)))
+        Ok(Self(text))
     }
 
     /// Opens the secret. Call it where the bytes go to the wire or into the encryption, nowhere else.

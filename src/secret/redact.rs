@@ -4,19 +4,21 @@
 //! looked at byte by byte; where the first bytes are known, the whole is hashed for each length that occurs. Then its escapes
 //! are read, each kind on its own and in what comes out once more, and the result is looked at in the same way. So a secret
 //! is registered in microseconds however many there are (nothing is rebuilt, as an automaton would be), 10,000 of them
-//! take some 20 MB, and nothing here has to be wiped.
+//! take some 20 MB, and nothing here has to be wiped. How long they are remembered stands in `memory`.
 
 use std::{
     borrow::Cow,
     collections::{BTreeSet, HashMap, HashSet},
     hash::{BuildHasher, Hasher, RandomState},
     ops::Range,
-    sync::{LazyLock, PoisonError, RwLock},
+    sync::{Arc, LazyLock, PoisonError, RwLock},
+    time::Duration,
 };
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
-use super::{escapes::Kind, forms};
+use super::{escapes::Kind, forms, memory::Memory};
 
 /// What stands where a secret stood.
 const MARK: &[u8] = b"[secret]";
@@ -31,9 +33,10 @@ const TABLE_BITS: u32 = 22;
 /// How often escapes are read: a URL in JSON, JSON in JSON.
 const LAYERS: u32 = 2;
 
-static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(|| RwLock::new(Known::new()));
+static KNOWN: LazyLock<RwLock<Memory>> = LazyLock::new(|| RwLock::new(Memory::new()));
 
-struct Known {
+/// Secrets, in all their forms.
+pub(super) struct Known {
     key: RandomState,
     /// Secrets that were registered, so that one that is opened again costs nothing.
     secrets: HashSet<u64>,
@@ -48,16 +51,16 @@ struct Known {
 }
 
 /// Makes a secret known. Called by `Secret::new` alone.
-pub(super) fn register(secret: &str) {
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    let mark = known.hash(secret.as_bytes());
-    if known.secrets.contains(&mark) {
-        return;
+pub(super) fn register(secret: &Arc<Zeroizing<String>>) {
+    if !KNOWN.read().unwrap_or_else(PoisonError::into_inner).has(secret) {
+        KNOWN.write().unwrap_or_else(PoisonError::into_inner).learn(secret);
     }
-    drop(known);
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    forms::each(secret, &mut |form| known.learn(form));
-    known.secrets.insert(mark);
+}
+
+/// For a process that serves others for months: a secret that is made from now on is forgotten some time after the last copy of it
+/// is gone, `period` at the earliest.
+pub(crate) fn forget_after(period: Duration) {
+    KNOWN.write().unwrap_or_else(PoisonError::into_inner).forget_after(period);
 }
 
 /// Replaces every known secret in `text`, in whatever form, by `[secret]`. Where several overlap, all of them go.
@@ -104,7 +107,7 @@ pub fn redact_bytes(text: &[u8]) -> Cow<'_, [u8]> {
 pub(super) fn redact_stream(text: &[u8], flush: bool) -> (Vec<u8>, usize) {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     let mut found = known.find(text);
-    let mut end = known.open_end(text, &Kind::ALL, LAYERS, flush);
+    let mut end = known.open_end(text, LAYERS, flush);
     if let Some(cut) = found.iter().find(|range| range.start < end && end < range.end) {
         end = if flush { cut.end } else { cut.start };
     }
@@ -124,8 +127,21 @@ fn replace(text: &[u8], found: &[Range<usize>]) -> Vec<u8> {
     out
 }
 
+/// Ranges in order and without overlap.
+pub(super) fn merged(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    if found.len() > 1 {
+        found.sort_unstable_by_key(|range| range.start);
+        found.dedup_by(|later, last| {
+            let overlap = later.start < last.end;
+            last.end = if overlap { last.end.max(later.end) } else { last.end };
+            overlap
+        });
+    }
+    found
+}
+
 impl Known {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             key: RandomState::new(),
             secrets: HashSet::new(),
@@ -143,7 +159,22 @@ impl Known {
         hasher.finish()
     }
 
-    fn learn(&mut self, form: &[u8]) {
+    /// Whether it is known already.
+    pub(super) fn has(&self, secret: &str) -> bool {
+        self.secrets.contains(&self.hash(secret.as_bytes()))
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.secrets.len()
+    }
+
+    pub(super) fn learn(&mut self, secret: &str) {
+        forms::each(secret, &mut |form| self.learn_form(form));
+        self.secrets.insert(self.hash(secret.as_bytes()));
+    }
+
+    fn learn_form(&mut self, form: &[u8]) {
         if form.len() < SHORT || !self.whole.insert(self.hash(form)) {
             return;
         }
@@ -162,21 +193,13 @@ impl Known {
     }
 
     /// Where secrets stand, in order and without overlap.
-    fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
+    pub(super) fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         if self.whole.is_empty() {
             return found;
         }
         self.seek(text, &Kind::ALL, LAYERS, &mut found);
-        if found.len() > 1 {
-            found.sort_unstable_by_key(|range| range.start);
-            found.dedup_by(|later, last| {
-                let overlap = later.start < last.end;
-                last.end = if overlap { last.end.max(later.end) } else { last.end };
-                overlap
-            });
-        }
-        found
+        merged(found)
     }
 
     /// Adds where secrets stand in `text` and in what it says once its escapes are read.
@@ -214,7 +237,7 @@ impl Known {
 
     /// From where on `text`, or what it says once its escapes are read, may be the beginning of a form that goes on in what
     /// follows.
-    fn open_end(&self, text: &[u8], kinds: &[Kind], layers: u32, flush: bool) -> usize {
+    pub(super) fn open_end(&self, text: &[u8], kinds: &[Kind], layers: u32, flush: bool) -> usize {
         let mut end = self.form_open(text, flush);
         for kind in kinds.iter().filter(|_| layers > 0 && !self.whole.is_empty()) {
             let Some(plain) = kind.read(text) else { continue };

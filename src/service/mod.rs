@@ -82,6 +82,9 @@ impl Default for Limits {
     }
 }
 
+/// That each waits longer than the one behind it.
+const MORE: Duration = Duration::from_secs(10);
+
 impl Limits {
     fn head(&self) -> Duration {
         Duration::from_secs(self.head_seconds.max(1))
@@ -93,6 +96,19 @@ impl Limits {
 
     fn answer(&self) -> Duration {
         Duration::from_secs(self.answer_seconds.max(1))
+    }
+
+    /// How long a client waits for an agent that has these limits: what takes the agent too long it says itself, and a write
+    /// that nobody waits for is in doubt. Never less than 130 s, for other agents have limits of their own.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        (self.answer() + MORE).max(Duration::from_secs(130))
+    }
+
+    /// How long a client waits for the Workflow Engine, which waits for an agent.
+    #[must_use]
+    pub fn patience_with_engine(&self) -> Duration {
+        self.patience() + 2 * MORE
     }
 
     fn largest_body(&self) -> usize {

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// "Lbrt": tells a store from any other SQLite file.
 const APPLICATION: i32 = 0x4c62_7274;
 
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
@@ -18,6 +18,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
+    include_str!("schema/8.sql"),
 ];
 
 /// Applies what is missing; refuses a file of a newer program or of another one.

@@ -113,3 +113,13 @@ fn who_has_no_token_keeps_nobody_out() {
         assert_eq!(served.get("/api/Agent/Status").status, 200);
     }
 }
+
+#[test]
+fn clients_wait_longer_than_what_they_ask() {
+    use libretto::service::Limits;
+    for (answer, agent, engine) in [(120, 130, 150), (600, 610, 630), (5, 130, 150)] {
+        let limits = Limits { answer_seconds: answer, ..Limits::default() };
+        let told = (limits.patience().as_secs(), limits.patience_with_engine().as_secs());
+        assert_eq!(told, (agent, engine), "{answer}");
+    }
+}

@@ -155,7 +155,7 @@ async fn a_candidate_that_the_agent_cannot_be_relieved_of_is_told() {
     let hint = end["error"]["hint"].as_str().unwrap();
     let agent = format!("127.0.0.1:{}", place.fake.port);
     assert!(hint.contains(&format!("the agent {agent} still has the version 2 that was refused")), "{hint}");
-    assert!(hint.contains("`agent::update`"), "{hint}");
+    assert!(hint.contains("`libretto recover`"), "{hint}");
 }
 
 /// Every part of the cloud learns of a new secret by and by.

@@ -78,6 +78,44 @@ async fn whatever_differs_has_a_token_of_its_own() {
     assert_eq!(fake.count("POST", &token_path()), 6);
 }
 
+/// The bearer of the last request to Graph.
+fn bearer(fake: &FakeCloud) -> String {
+    let graph = fake.asked().into_iter().rfind(|asked| asked.path == "/v1.0/organization");
+    graph.unwrap().bearer.unwrap()
+}
+
+#[tokio::test]
+async fn a_token_never_crosses_to_another_tenant_or_cloud() {
+    let fake = FakeCloud::start().await;
+    let cloud = fake.cloud();
+    let here = fake.sign_in();
+    let mut there = here.clone();
+    world::OTHER_TENANT.clone_into(&mut there.tenant.id);
+    let path = format!("/{}/oauth2/v2.0/token", world::OTHER_TENANT);
+    fake.on("POST", &path, [world::granted(world::OTHER_TENANT, &json!({ "of": "the other tenant" }))]);
+    let mut bearers = Vec::new();
+    for sign_in in [&here, &there, &here, &there] {
+        let graph = cloud.sign_in(sign_in, Freshness::Cached).await.unwrap();
+        // What this Graph says of the tenant is another matter.
+        let _ = graph.organization().await;
+        bearers.push(bearer(&fake));
+    }
+    assert_eq!(bearers[..2], bearers[2..], "they are kept");
+    for (bearer, tenant) in bearers.iter().zip([world::TENANT, world::OTHER_TENANT]) {
+        let claims = bearer.trim_start_matches("Bearer ").split('.').nth(1).unwrap();
+        let claims = data_encoding::BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&claims).unwrap()["tid"], tenant);
+    }
+    // The same tenant at another sign-in host, which is the same server by another name.
+    let mut elsewhere = here.clone();
+    let login = here.tenant.login.as_str().replace("127.0.0.1", "localhost");
+    assert_ne!(login, here.tenant.login.as_str());
+    elsewhere.tenant.login = login.parse().unwrap();
+    let before = fake.count("POST", &token_path());
+    cloud.sign_in(&elsewhere, Freshness::Cached).await.unwrap();
+    assert_eq!(fake.count("POST", &token_path()), before + 1);
+}
+
 fn short(seconds: u64) -> Reply {
     let text = world::token(world::TENANT, &Value::Null);
     Reply::json(200, &json!({ "token_type": "Bearer", "expires_in": seconds, "access_token": text }))

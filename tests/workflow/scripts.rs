@@ -179,7 +179,13 @@ fn an_action_goes_through_no_route_of_another_homes() {
         error["message"],
         "the Workflow Engine's route of contoso is for other.example, and the action is for contoso.example"
     );
-    office.result(UPDATE);
+    // Nor is it overwritten, unless that is said.
+    let error = office.error(UPDATE);
+    assert_eq!(error["code"], "workflow.route_of_another");
+    let told = "the Workflow Engine's route of contoso is for other.example, and contoso is for contoso.example";
+    assert_eq!(error["message"], told);
+    assert_eq!(office.engine.0.get("/api/Routes/contoso").json()["domain"], "other.example");
+    office.result(r#"we::update_agent(conn::get("contoso"), #{ replace: true })"#);
     assert_eq!(office.result(acts)["status"], 200);
 }
 
@@ -191,6 +197,36 @@ fn a_lab_never_reaches_the_real_engine() {
     let said = office.libretto("run it.rhai --lab --json").ok().json_lines();
     let said = said.iter().find_map(|line| line["text"].as_str()).unwrap();
     assert_eq!(said, "{\"it\":[\"contoso\",\"fabrikam\"]}");
+}
+
+#[test]
+fn a_route_carries_the_certificate_that_the_agent_is_trusted_by() {
+    let mut office = Office::new();
+    office.agent = Served::of("agent", World::new(), &["--self-signed"]);
+    let pem = std::fs::read_to_string(office.agent.world.home().join("agent/certificate.pem")).unwrap();
+    let other = Served::of("agent", World::new(), &["--self-signed"]);
+    let others = std::fs::read_to_string(other.world.home().join("agent/certificate.pem")).unwrap();
+    office.world.file("agent.pem", &pem).file("other.pem", &others);
+    let edit = |ca: &str| {
+        let line = format!(
+            "connections edit contoso --agent 127.0.0.1:{} --agent-token env:AGENT_TOKEN --agent-ca {ca}",
+            port(&office.agent)
+        );
+        office.libretto(&line).ok();
+    };
+    edit("agent.pem");
+    assert_eq!(office.result(UPDATE)["code"], 200);
+    let held = office.result(r#"we::route(conn::get("contoso"))"#);
+    let hash = data_encoding::HEXLOWER.encode(&<sha2::Sha256 as sha2::Digest>::digest(pem.as_bytes()));
+    assert_eq!(held["ca"], hash);
+    assert_eq!(office.result("we::drift()"), json!([]));
+    // Another one: the route differs in just that, and through it the agent is not trusted.
+    edit("other.pem");
+    let drift = office.result("we::drift()");
+    assert_eq!(json!([drift[0]["drift"], drift[0]["differs"]]), json!(["differs", ["ca"]]));
+    assert_eq!(office.result(r#"we::act(conn::get("contoso"), "Agent_Status")"#)["status"], 200);
+    assert_eq!(office.error(UPDATE)["code"], "agent.tls");
+    assert_eq!(office.error(r#"we::act(conn::get("contoso"), "Agent_Status")"#)["code"], "agent.tls");
 }
 
 #[test]

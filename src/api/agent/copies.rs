@@ -11,10 +11,15 @@ use crate::{
         fill::{Credential, Values},
         find::DELETE,
     },
-    api::{credentials, made},
+    api::{
+        credentials,
+        handed::{self, Sent},
+        made,
+    },
     connection::{
         Connection, agents,
         credentials::{self as stored, Credential as Stored, Form},
+        handed::What,
     },
     error::{Error, Result},
     script::{
@@ -97,14 +102,23 @@ pub(super) async fn hand(
     let did = format!("the agent {agent} has {name} with version {version} of its credential{again}");
     let did_not = format!("the agent {agent}: its copy of {name} not changed{again}");
     let write = context.write("agent.update", &agent, &did, &did_not).await?;
-    note(context, way, None).await?;
+    let sent = Sent {
+        connection: way.connection.id,
+        what: What::Copy,
+        taken: false,
+        credential: Some(credential.id),
+        to: &agent,
+    };
+    let begun = handed::begin(context, sent).await?;
     let (given, is_new) = match give(context, way, &values).await {
         Ok((answer, is_new)) => (Ok(answer), Ok(is_new)),
         Err(error) => (Err(error.clone()), Err(error)),
     };
     made::note_with_connection(context, Made::Copy, way.connection.id, (write.number(), &is_new));
-    let answer = write.settle_by(given).await?;
-    note(context, way, Some(credential.id)).await?;
+    let outcome = handed::outcome(&given);
+    let answer = write.settle_by(given).await;
+    handed::ended(context, begun, outcome).await?;
+    let answer = answer?;
     remember(context, way, &answer.body);
     Ok(answer)
 }
@@ -156,15 +170,11 @@ pub(super) fn is_unknown(error: &Error) -> bool {
     matches!(error.code(), "agent.unknown_domain" | "agent.not_found" | "connection.unknown")
 }
 
-/// What the agent's copy holds from here on; nobody knows while it is being changed.
-pub(super) async fn note(context: &Context, way: &Way, credential: Option<CredentialId>) -> Result<()> {
-    let (connection, agent) = (way.connection.clone(), way.agent.address().to_string());
-    context
-        .blocking(move |context| match credential {
-            Some(credential) => agents::note_copy(&context.world.store, &connection, credential, &agent),
-            None => agents::forget_copy(&context.world.store, &connection),
-        })
-        .await
+/// What the agent's copy holds is not known any more, for it was not given here.
+pub(super) async fn forget(context: &Context, way: &Way) -> Result<()> {
+    let connection = way.connection.clone();
+    context.blocking(move |context| agents::forget_copy(&context.world.store, &connection)).await?;
+    handed::settled(context, &way.connection, What::Copy).await
 }
 
 async fn remove(context: Context, (connection,): (Connection,)) -> Result<bool> {
@@ -174,12 +184,15 @@ async fn remove(context: Context, (connection,): (Connection,)) -> Result<bool> 
     let write = context
         .write("agent.remove", &agent, &did, &format!("the agent {agent}: its copy of {name} not removed"))
         .await?;
+    let sent = Sent { connection: way.connection.id, what: What::Copy, taken: true, credential: None, to: &agent };
+    let begun = handed::begin(&context, sent).await?;
     let removed = match way.ask_by_id(Which::Wanted(&DELETE), &way.values()).await {
         Ok(_) => Ok(true),
         Err(error) if is_unknown(&error) => Ok(false),
         Err(error) => Err(error),
     };
-    let removed = made::settle_removal(&context, Made::Copy, way.connection.id, (write, removed)).await?;
-    note(&context, &way, None).await?;
-    Ok(removed)
+    let outcome = handed::outcome(&removed);
+    let removed = made::settle_removal(&context, Made::Copy, way.connection.id, (write, removed)).await;
+    handed::ended(&context, begun, outcome).await?;
+    removed
 }

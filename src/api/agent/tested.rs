@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{
-    copies::{hand, is_other, note},
+    copies::{forget, hand, is_other},
     way::Way,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub(super) async fn test_connection(context: Context, (connection,): (Connection
     match answer {
         Ok((_, answer)) if is_to_be_proven(&way) && is_other(&context, &way, &answer.body) => {
             // What it has now was accepted: to give back another one would break it.
-            note(&context, &way, None).await?;
+            forget(&context, &way).await?;
             let error = Error::inconclusive(
                 "agent.copy_changed",
                 format!("the agent {agent} has tested another version of {domain} than it was given here"),
@@ -221,8 +221,8 @@ async fn refused(context: &Context, way: &Way, error: Error) -> Result<Error> {
     let Err(why) = give_back(context, way).await else { return Ok(error) };
     let before = error.remedy().map_or_else(String::new, |remedy| format!("{remedy}; "));
     let hint = format!(
-        "{before}the agent {} still has the version {} that {}, because {why}: give it the current one in a run of its \
-         own, with `agent::update`",
+        "{before}the agent {} still has the version {} that {}, because {why}: `libretto recover` gives it the \
+         current one",
         way.agent.address(),
         sign_in.credential.version,
         if is_refused { "was refused" } else { "is not proven" }
@@ -231,7 +231,9 @@ async fn refused(context: &Context, way: &Way, error: Error) -> Result<Error> {
 }
 
 /// The agent works with its copy, so it is to have the version that is current and not the one that was refused.
-async fn give_back(context: &Context, way: &Way) -> Result<()> {
+///
+/// Answers its number.
+pub(super) async fn give_back(context: &Context, way: &Way) -> Result<u32> {
     let id = way.connection.id;
     let open = move |context: &Context| -> Result<(Credential, Secret)> {
         let (store, host) = (&context.world.store, &context.world.host);
@@ -244,5 +246,6 @@ async fn give_back(context: &Context, way: &Way) -> Result<()> {
         Ok((current, secret))
     };
     let (current, secret) = context.blocking(open).await?;
-    hand(context, way, (&current, secret), " again").await.map(drop)
+    hand(context, way, (&current, secret), " again").await?;
+    Ok(current.version)
 }

@@ -43,7 +43,7 @@ impl Way {
                     ca_pem: online.agent_ca_pem.clone(),
                     proxy: host.https_proxy().map(Arc::from),
                     no_proxy: host.no_proxy().map(Arc::from),
-                    ..Options::default()
+                    timeout: context.world.config.service.patience(),
                 };
                 let address = Address { host: online.agent_host.clone(), port: online.agent_port };
                 refuse_outside_lab(context, &address)?;

@@ -50,13 +50,16 @@ fn open(said: &config::Workflow, context: &Context) -> Result<Arc<Engine>> {
                 .hint("let [workflow] ca in config.toml be the path of a PEM file")
         })
     });
-    let engine = Arc::new(Engine::new(&Options {
-        url: url.clone(),
-        token: token(reference, context)?,
-        ca_pem: ca_pem.transpose()?,
-        proxy: world.host.https_proxy().map(Arc::from),
-        no_proxy: world.host.no_proxy().map(Arc::from),
-    })?);
+    let engine = Arc::new(
+        Engine::new(&Options {
+            url: url.clone(),
+            token: token(reference, context)?,
+            ca_pem: ca_pem.transpose()?,
+            proxy: world.host.https_proxy().map(Arc::from),
+            no_proxy: world.host.no_proxy().map(Arc::from),
+        })?
+        .waiting(world.config.service.patience_with_engine()),
+    );
     ENGINES.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&engine));
     Ok(engine)
 }

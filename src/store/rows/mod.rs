@@ -4,6 +4,8 @@ pub(crate) mod account_name;
 pub mod agents;
 pub(crate) mod connections;
 pub mod credentials;
+pub(crate) mod drafts;
+pub mod handed;
 pub(crate) mod meta;
 pub mod principals;
 pub(crate) mod routes;

@@ -78,7 +78,7 @@ impl Route {
 }
 
 /// One engine.
-pub struct Engine(Http);
+pub struct Engine(Http, Duration);
 
 impl Engine {
     /// Makes the client. Nothing is asked yet.
@@ -86,7 +86,13 @@ impl Engine {
     /// # Errors
     /// `workflow.bad_ca`, `workflow.bad_proxy`; `workflow.in_the_clear` for plain HTTP to another machine.
     pub fn new(options: &Options) -> Result<Self> {
-        Http::new(options).map(Self)
+        Http::new(options).map(|http| Self(http, ACTION))
+    }
+
+    /// One that is given so long for an action.
+    #[must_use]
+    pub fn waiting(self, action: Duration) -> Self {
+        Self(self.0, action)
     }
 
     /// Writes a route; it is on the engine's disk when this returns.
@@ -141,7 +147,7 @@ impl Engine {
         let action =
             json!({ "connection": whom.connection, "domain": whom.domain, "operation": operation, "body": body });
         let effect = if writes { Effect::Writes } else { Effect::Reads };
-        read(self.0.ask("POST", "/api/Actions", Some(&action), effect, ACTION).await?, effect)
+        read(self.0.ask("POST", "/api/Actions", Some(&action), effect, self.1).await?, effect)
     }
 }
 

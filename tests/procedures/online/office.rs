@@ -53,6 +53,11 @@ impl Service {
         self.served = Some(Served::of(self.command, self.world.take().unwrap(), &more));
     }
 
+    /// Sends its process a signal: `STOP` lets it hang, `CONT` go on.
+    pub fn signal(&self, name: &str) {
+        self.served.as_ref().unwrap().running.signal(name);
+    }
+
     pub fn get(&self, path: &str) -> Value {
         self.served.as_ref().unwrap().get(path).json()
     }

@@ -1,0 +1,177 @@
+//! What an agent or the Workflow Engine was given for a connection, from before it is sent until it is settled: the service has
+//! answered, and of an agent's copy the version is the current one. Whatever ends a run in between, this is left to be found.
+
+use serde::Serialize;
+
+use super::{
+    Connection, Scope, by_id,
+    credentials::{self, State},
+    get,
+};
+pub use crate::store::rows::handed::{Handed, What};
+use crate::{
+    error::Result,
+    store::{
+        Store,
+        rows::{agents, credentials as versions, handed as rows},
+        running,
+    },
+};
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The service has it.
+    Done,
+    /// The service surely does not have it.
+    NotDone,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// Something that is about to be sent.
+#[derive(Debug)]
+pub struct Begun {
+    handed: Handed,
+    before: Option<Handed>,
+}
+
+/// Notes what is about to be sent; it is on the disk when this returns.
+pub fn begin(store: &Store, handed: Handed) -> Result<Begun> {
+    store.write(|t| {
+        let before = rows::get(t, handed.connection, handed.what)?;
+        rows::put(t, &handed)?;
+        if handed.what == What::Copy && !handed.taken {
+            agents::forget_copy(t, handed.connection)?;
+        }
+        Ok(Begun { handed, before })
+    })
+}
+
+/// Notes how it ended. A copy of a version that is not the current one stays known until that is settled.
+pub fn ended(store: &Store, begun: &Begun, outcome: Outcome) -> Result<()> {
+    let handed = &begun.handed;
+    store.write(|t| match outcome {
+        Outcome::Unknown => Ok(()),
+        Outcome::NotDone => match &begun.before {
+            Some(before) => rows::put(t, before),
+            None => rows::forget(t, handed.connection, handed.what),
+        },
+        Outcome::Done => {
+            if handed.what == What::Copy {
+                match handed.credential {
+                    Some(id) => agents::note_copy(t, handed.connection, id, &handed.to)?,
+                    None => agents::forget_copy(t, handed.connection)?,
+                }
+            }
+            match handed.credential {
+                Some(id) if versions::by_id(t, id)?.state != State::Current => {
+                    rows::put(t, &Handed { sure: true, ..handed.clone() })
+                }
+                _ => rows::forget(t, handed.connection, handed.what),
+            }
+        }
+    })
+}
+
+/// It has been looked at, and nothing is left to do.
+pub fn settled(store: &Store, connection: &Connection, what: What) -> Result<()> {
+    store.write(|t| rows::forget(t, connection.id, what))
+}
+
+/// What is not settled of a connection, as people and scripts see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unsettled {
+    /// The connection's name.
+    pub connection: String,
+    /// `copy`, `route`.
+    pub what: &'static str,
+    /// The agent's address; of a route, the agent that it leads to.
+    pub agent: String,
+    /// The version that a copy was given.
+    pub version: Option<u32>,
+    /// RFC 3339, UTC.
+    pub begun: String,
+    /// The run that did it.
+    pub run: String,
+    /// What is known of it.
+    pub known: String,
+    /// What settles it.
+    pub plan: String,
+    /// The run goes on, and nothing is to be settled yet.
+    pub alive: bool,
+    /// As it is stored.
+    #[serde(skip)]
+    pub handed: Handed,
+}
+
+/// All that is not settled, oldest first, or what concerns one connection. `own` is the run that asks.
+///
+/// # Errors
+/// `connection.unknown`, and the store's.
+pub fn unsettled(store: &Store, named: Option<&str>, scope: &Scope, own: Option<&str>) -> Result<Vec<Unsettled>> {
+    let wanted = named.map(|name| get(store, name, scope).map(|one| one.id)).transpose()?;
+    let mut found = Vec::new();
+    for handed in store.read(rows::all)? {
+        if wanted.is_some_and(|id| id != handed.connection) {
+            continue;
+        }
+        let connection = by_id(store, handed.connection)?;
+        if scope.sees(connection.customer.as_deref()) {
+            found.push(describe(store, &connection, handed, own)?);
+        }
+    }
+    Ok(found)
+}
+
+/// How many there are that no run is at. Cheap: there are hardly ever any.
+pub fn count(store: &Store) -> Result<usize> {
+    let all = store.read(rows::all)?;
+    Ok(all.iter().filter(|one| !running::is_running(store, &one.run)).count())
+}
+
+fn describe(store: &Store, connection: &Connection, handed: Handed, own: Option<&str>) -> Result<Unsettled> {
+    let version = handed.credential.map(|id| credentials::by_id(store, id)).transpose()?.map(|one| one.version);
+    let current = credentials::current(store, connection)?.map(|one| one.version);
+    let moved = handed.what == What::Copy && connection.msonline()?.agent() != handed.to;
+    let (known, plan) = words(&handed, version, current, moved);
+    Ok(Unsettled {
+        connection: connection.name.clone(),
+        what: handed.what.as_str(),
+        agent: handed.to.clone(),
+        version,
+        begun: handed.at.clone(),
+        run: handed.run.clone(),
+        known,
+        plan,
+        alive: own != Some(handed.run.as_str()) && running::is_running(store, &handed.run),
+        handed,
+    })
+}
+
+fn words(handed: &Handed, version: Option<u32>, current: Option<u32>, moved: bool) -> (String, String) {
+    let (to, version) = (&handed.to, version.map_or_else(String::new, |version| format!(" version {version}")));
+    let known = match (handed.what, handed.taken, handed.sure) {
+        (What::Copy, true, _) => {
+            format!("the agent {to} was told to remove its copy, and what became of that is not known")
+        }
+        (What::Copy, false, true) => format!("the agent {to} has{version}, which nothing has proven"),
+        (What::Copy, false, false) => {
+            format!("the agent {to} was given{version}, and what became of that is not known")
+        }
+        (What::Route, true, _) => {
+            "the Workflow Engine was told to remove the route, and what became of that is not known".to_owned()
+        }
+        (What::Route, false, _) => {
+            "the Workflow Engine was given the route, and what became of that is not known".to_owned()
+        }
+    };
+    let plan = match (handed.what, handed.taken, current) {
+        _ if moved => "the connection has another agent now: nothing can be done from here".to_owned(),
+        (_, true, _) => "see whether it is gone".to_owned(),
+        (What::Copy, _, Some(current)) => format!("give the agent the current version {current}"),
+        (What::Copy, _, None) => "none: no version is current".to_owned(),
+        (What::Route, ..) => "see what it holds, and write the route again where that is not it".to_owned(),
+    };
+    (known, plan)
+}
