@@ -3,6 +3,7 @@
 mod again;
 mod copies;
 mod egress;
+mod site;
 mod tested;
 mod way;
 
@@ -59,7 +60,7 @@ pub(super) fn namespace() -> Namespace {
             },
             invoke,
         );
-    copies::register(egress::register(namespace))
+    site::register(copies::register(egress::register(namespace)))
 }
 
 /// What a look at an agent found.

@@ -5,6 +5,7 @@ pub mod case;
 pub mod chance;
 pub mod cloud;
 pub mod domain;
+pub mod iis;
 pub mod names;
 pub mod program;
 pub mod relay;

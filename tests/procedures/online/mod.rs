@@ -3,7 +3,8 @@
 mod cut_short;
 mod office;
 mod processes;
+mod site;
 
 mod cases {
-    crate::support::case::cases!("online": add_one, add_faults, add_list, check_prereqs, reset, health);
+    crate::support::case::cases!("online": add_one, add_faults, add_list, check_prereqs, check_site, reset, health);
 }
