@@ -1,5 +1,7 @@
 //! An IIS Administration API on loopback, as far as Libretto asks it: one site, one pool, their applications.
 
+#![allow(clippy::result_large_err)] // an answer that refuses is an answer of axum's
+
 use std::sync::{Arc, Mutex};
 
 use axum::{

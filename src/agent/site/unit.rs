@@ -17,6 +17,7 @@ const PROPERTIES: &str = "--property=LoadState,ActiveState,SubState,Result,ExecM
 type Seen = BTreeMap<String, String>;
 
 /// Looks at a unit. May block for as long as the pause, and the program, take.
+#[must_use]
 pub fn look(unit: &str, pause: Duration) -> Findings {
     let mut findings = Findings::default();
     let begun = Instant::now();

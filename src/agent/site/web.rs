@@ -121,7 +121,7 @@ pub async fn look(eyes: &Eyes, wanted: &Wanted, agent: &Agent, token: Option<&Se
     let mut serves = None;
     let stays = if runs {
         agent.forget();
-        serves = Some(agent.found(token).await.err());
+        serves = Some(agent.found(token).await.map(drop));
         tokio::time::sleep(wanted.pause).await;
         stays(eyes, wanted, &site, &pool, agent.address().port).await
     } else {
@@ -130,7 +130,7 @@ pub async fn look(eyes: &Eyes, wanted: &Wanted, agent: &Agent, token: Option<&Se
     findings.note("stays started", begun, stays);
     findings.note("identity", Instant::now(), identity(wanted, &pool));
     let begun = Instant::now();
-    let reached = reach(eyes, &site, &pool, serves).await;
+    let reached = reach(eyes, &site, &pool, serves.as_ref()).await;
     findings.note("physical path", begun, reached);
     let begun = Instant::now();
     let counted = applications(eyes, wanted, &site).await;
@@ -199,7 +199,7 @@ fn identity(wanted: &Wanted, pool: &Pool) -> Result<String> {
 }
 
 /// IIS Manager's *Test Settings* has no counterpart in the API: that the agent answers is what tells that its files are reached.
-async fn reach(eyes: &Eyes, site: &Site, pool: &Pool, serves: Option<Option<Error>>) -> Result<String> {
+async fn reach(eyes: &Eyes, site: &Site, pool: &Pool, serves: Option<&Result<()>>) -> Result<String> {
     let settings = format!(
         "let {} read it; IIS Manager tries that: site {}, Basic Settings > Test Settings",
         pool.identity, site.name
@@ -219,8 +219,8 @@ async fn reach(eyes: &Eyes, site: &Site, pool: &Pool, serves: Option<Option<Erro
         .hint("correct it in IIS Manager (Basic Settings), or install the agent again"));
     }
     match serves {
-        Some(None) => Ok(format!("{} serves {}", pool.identity, site.path)),
-        Some(Some(error)) if error.code() == "agent.failed" => Err(Error::new(
+        Some(Ok(())) => Ok(format!("{} serves {}", pool.identity, site.path)),
+        Some(Err(error)) if error.code() == "agent.failed" => Err(Error::new(
             "iis.path_unreached",
             format!("{} may not reach {}: {}", pool.identity, site.path, error.message()),
         )
