@@ -1,6 +1,7 @@
 //! `config.toml` of the home folder: what holds for every run.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -25,6 +26,8 @@ pub struct Config {
     pub cloud: Cloud,
     /// `[dns]`.
     pub dns: Dns,
+    /// `[iis."agent1.corp.example:40002"]`: the IIS Administration API of an agent's host.
+    pub iis: BTreeMap<String, Iis>,
     /// `[limits]`.
     pub limits: Limits,
     /// `[lockout]`.
@@ -50,6 +53,18 @@ pub struct Cloud {
     /// What stands in `ca`; a lab has no file.
     #[serde(skip)]
     pub ca_pem: Option<Arc<str>>,
+}
+
+/// Where the IIS of an agent's host is asked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Iis {
+    /// `agent1.corp.example:55539`.
+    pub at: String,
+    /// An access token of the API: a reference, `env:NAME`, `file:PATH` or `command:PROGRAM`.
+    pub token: String,
+    /// Path of a PEM file that its certificate is trusted by.
+    pub ca: Option<PathBuf>,
 }
 
 /// How long a recovery is careful.

@@ -4,6 +4,7 @@ mod again;
 mod copies;
 mod egress;
 mod left;
+mod site;
 mod tested;
 mod way;
 
@@ -60,7 +61,7 @@ pub(super) fn namespace() -> Namespace {
             },
             invoke,
         );
-    left::register(copies::register(egress::register(namespace)))
+    site::register(left::register(copies::register(egress::register(namespace))))
 }
 
 /// What a look at an agent found.

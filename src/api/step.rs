@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Instant};
 
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
 use rhai::{Dynamic, EvalAltResult, FnPtr};
 
 use crate::{
@@ -58,6 +60,22 @@ pub(super) fn namespace() -> Namespace {
             },
             sleep,
         )
+        .immediate(
+            Spec {
+                signature: "days_until(time: text) -> int",
+                grant: None,
+                doc: "Whole days from now until a time (RFC 3339, as operations answer it); negative when it is over.",
+                example: r#"print(days_until("2020-02-29T00:00:00Z") < 0);"#,
+            },
+            days_until,
+        )
+}
+
+fn days_until((time,): (String,)) -> Result<i64> {
+    let time = OffsetDateTime::parse(&time, &Rfc3339).map_err(|_| {
+        Error::new("script.argument", format!("{time:?} is not a time")).hint("as in 2026-01-31T12:00:00Z (RFC 3339)")
+    })?;
+    Ok((time - OffsetDateTime::now_utc()).whole_seconds().div_euclid(86_400))
 }
 
 async fn sleep(_: Context, (time,): (Span,)) -> Result<()> {

@@ -6,7 +6,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     sign::CertifiedKey,
 };
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::error::{Error, Result};
@@ -29,6 +29,14 @@ pub fn check(pem: &str, now: OffsetDateTime) -> Result<()> {
     CertifiedKey::new(vec![certificate], key)
         .keys_match()
         .map_err(|_| wrong_key("the key does not belong to the certificate"))
+}
+
+/// Until when a PEM text's certificate is good, RFC 3339; `None` where it cannot be read.
+#[must_use]
+pub fn ends(pem: &str) -> Option<String> {
+    let certificate = certificate(pem).ok()?;
+    let (_, parsed) = X509Certificate::from_der(&certificate).ok()?;
+    parsed.validity().not_after.to_datetime().format(&Rfc3339).ok()
 }
 
 fn certificate(pem: &str) -> Result<CertificateDer<'static>> {

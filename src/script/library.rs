@@ -14,7 +14,9 @@ use crate::names::nearest;
 const SCRIPTS: &[(&str, &str)] = &[
     ("add_ad", include_str!("../../scripts/add_ad.rhai")),
     ("add_msonline", include_str!("../../scripts/add_msonline.rhai")),
+    ("check_agent_site", include_str!("../../scripts/check_agent_site.rhai")),
     ("check_msonline_prereqs", include_str!("../../scripts/check_msonline_prereqs.rhai")),
+    ("expiry_report", include_str!("../../scripts/expiry_report.rhai")),
     ("health_check", include_str!("../../scripts/health_check.rhai")),
     ("migrate_msonline", include_str!("../../scripts/migrate_msonline.rhai")),
     ("recover", include_str!("../../scripts/recover.rhai")),
@@ -29,6 +31,7 @@ const SCRIPTS: &[(&str, &str)] = &[
 const STDLIB: &[(&str, &str)] = &[
     ("accounts", include_str!("../../stdlib/accounts.rhai")),
     ("checks", include_str!("../../stdlib/checks.rhai")),
+    ("expiry", include_str!("../../stdlib/expiry.rhai")),
     ("online", include_str!("../../stdlib/online.rhai")),
     ("prereqs", include_str!("../../stdlib/prereqs.rhai")),
 ];

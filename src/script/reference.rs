@@ -70,6 +70,11 @@ url = "http://127.0.0.1:40003"     # https:// for one on another machine
 token = "file:workflow.token"      # where its token is read: env:NAME, file:PATH, command:PROGRAM
 ca = "workflow.pem"                # what its certificate is trusted by, instead of the system's roots
 
+[iis."agent1.corp.example:40002"] # of an agent in IIS: where its host's IIS Administration API is
+at = "agent1.corp.example:55539"
+token = "file:iis.token"           # env:NAME, file:PATH, command:PROGRAM
+ca = "iis.pem"                     # what its certificate is trusted by, instead of the system's roots
+
 [service]                  # of `libretto agent serve` and `libretto workflow serve`
 body_kb = 256              # that a request may bring
 head_seconds = 10          # in which a TLS handshake and a request's head have to arrive

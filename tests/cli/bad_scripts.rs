@@ -35,7 +35,7 @@ fn what_cannot_be_read_is_told_at_its_place() {
     fs::write(scripts.join("latin.rhai"), b"// f\xfcr\nprint(1);\n").unwrap();
     world.file("home/scripts/tidy.rhai", "//! Tidies up.\nprint(1);\n");
     let listed = world.run("list").ok();
-    assert_eq!(listed.stdout.lines().count(), 15, "{}", listed.text());
+    assert_eq!(listed.stdout.lines().count(), 17, "{}", listed.text());
     assert!(listed.stdout.contains("old.rhai cannot be read: Is a directory"), "{}", listed.stdout);
     assert!(
         listed.stdout.contains("latin.rhai cannot be read: stream did not contain valid UTF-8"),
@@ -48,7 +48,7 @@ fn what_cannot_be_read_is_told_at_its_place() {
     let checked = world.run("check");
     assert_eq!(
         (checked.code, checked.stdout.as_str()),
-        (Some(2), "15 scripts checked, 2 errors\n"),
+        (Some(2), "17 scripts checked, 2 errors\n"),
         "{}",
         checked.text()
     );

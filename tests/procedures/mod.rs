@@ -4,6 +4,7 @@ mod add_ad;
 mod cut;
 mod dependents;
 mod down;
+mod expiry;
 mod health_check;
 mod nothing_to_change;
 mod online;

@@ -7,6 +7,7 @@ pub mod chance;
 pub mod cloud;
 pub mod domain;
 pub mod fuzz;
+pub mod iis;
 pub mod lossy;
 pub mod names;
 pub mod program;

@@ -5,7 +5,10 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    connection::{self, Connection, credentials},
+    connection::{
+        self, Connection, certificate,
+        credentials::{self, Credential, Form},
+    },
     error::Result,
     script::{
         context::Context,
@@ -18,11 +21,11 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
     namespace
         .operation(
             Spec {
-                signature: "credential(conn: connection) -> record of version, username, kept, created_at, sent_at, proven_at, proven_on, set_at, age, principal",
+                signature: "credential(conn: connection) -> record of version, username, kept, created_at, sent_at, proven_at, proven_on, set_at, age, principal, ends",
                 grant: None,
                 doc: "What is stored of the connection's credential, never the secret; `()` when there is none. `kept` is `sealed` or the scheme \
                       of a reference; `set_at` is when it was sent to the directory, else when it was stored, and `age` the seconds since; \
-                      `principal` is the account's objectGUID, `()` while nobody has asked the directory.",
+                      `principal` is the account's objectGUID, `()` while nobody has asked the directory; `ends` when a certificate that is stored here does.",
                 example: r#"let stored = conn::credential(conn::get("lab-ad")); print(`version ${stored.version}, ${stored.kept}`);"#,
             },
             credential,
@@ -70,6 +73,7 @@ struct Stored {
     set_at: String,
     age: i64,
     principal: Option<String>,
+    ends: Option<String>,
 }
 
 async fn credential(context: Context, (connection,): (Connection,)) -> Result<Option<Record<Stored>>> {
@@ -83,6 +87,7 @@ async fn credential(context: Context, (connection,): (Connection,)) -> Result<Op
             Ok(Some(Record(Stored {
                 version: stored.version,
                 kept: stored.kept(),
+                ends: ends(context, &connection, &stored)?,
                 age: (context.world.host.now() - since).whole_seconds().max(0),
                 principal: credentials::directory_guid(store, stored.principal)?,
                 username: stored.username,
@@ -94,4 +99,13 @@ async fn credential(context: Context, (connection,): (Connection,)) -> Result<Op
             })))
         })
         .await
+}
+
+/// When a stored certificate ends. What is kept outside is not fetched for that.
+fn ends(context: &Context, connection: &Connection, stored: &Credential) -> Result<Option<String>> {
+    if stored.kept() != "sealed" || connection.settings.form() != Form::Certificate {
+        return Ok(None);
+    }
+    let pem = credentials::open(&context.world.store, context.identity()?, stored)?;
+    Ok(certificate::ends(pem.expose()))
 }

@@ -5,8 +5,9 @@ mod left;
 mod lost;
 mod office;
 mod processes;
+mod site;
 mod unmet;
 
 mod cases {
-    crate::support::case::cases!("online": add_one, add_faults, add_list, check_prereqs, reset, health);
+    crate::support::case::cases!("online": add_one, add_faults, add_list, check_prereqs, check_site, reset, health);
 }
