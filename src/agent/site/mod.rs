@@ -4,7 +4,7 @@
 //! - [`way`]: name, port, TLS, HTTP, token, from here;
 //! - [`web`]: site and pool, whether they stay started, identity, physical path, applications, as [`iis`] tells from afar or
 //!   [`appcmd`] on the host itself;
-//! - [`unit`]: a service of ours, as systemd sees it.
+//! - [`mod@unit`]: a service of ours, as systemd sees it.
 
 pub mod appcmd;
 pub mod iis;
