@@ -102,13 +102,13 @@ impl Limits {
     /// that nobody waits for is in doubt. Never less than 130 s, for other agents have limits of their own.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        (self.answer() + MORE).max(Duration::from_secs(130))
+        self.answer().saturating_add(MORE).max(Duration::from_secs(130))
     }
 
     /// How long a client waits for the Workflow Engine, which waits for an agent.
     #[must_use]
     pub fn patience_with_engine(&self) -> Duration {
-        self.patience() + 2 * MORE
+        self.patience().saturating_add(2 * MORE)
     }
 
     fn largest_body(&self) -> usize {

@@ -19,7 +19,7 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
                 signature: "draft(fields: map) -> connection",
                 grant: Some("connection:write"),
                 doc: "As `conn::add`, for as long as the run goes on: what cannot be asked about before it is stored is looked at first, and \
-                      `conn::keep` adds it. A draft that is not kept is gone when the run ends, also when that is killed.",
+                      `conn::keep` adds it. A draft that is not kept is gone with the first command after the run has ended, however it ended.",
                 example: r#"let conn = conn::draft(#{ name: "third", domain: "lab.test", username: "alice@lab.test", password: secret::generate() });
 conn::keep(conn);"#,
             },

@@ -32,7 +32,7 @@ pub fn arrived(store: &Store, version: CredentialId, target: &str, by: &str) -> 
         let Some(name) = names.filter(|name| Some(*name) != rotation.pinned_target.as_deref()).find(is_new) else {
             continue;
         };
-        let data = json!({"by": by, "note": "it accepted the password when somebody insisted"});
+        let data = json!({"by": by, "note": "it accepted the password when somebody insisted", "insisted": true});
         journal::event(store, &rotation.id, "converged", Some(name), &data)?;
         let name = name.to_owned();
         let case = Case::load(store, rotation)?;

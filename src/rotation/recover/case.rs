@@ -185,9 +185,12 @@ impl Case {
         self.others().filter(|name| !self.has_signed_in(name)).map(str::to_owned).collect()
     }
 
-    /// The targets besides the pinned one where the candidate has signed in.
+    /// The targets besides the pinned one where the change was seen and the candidate has signed in. Where somebody insisted
+    /// another controller may have answered.
     pub(super) fn proven(&self) -> Vec<String> {
-        self.others().filter(|name| self.has_signed_in(name)).map(str::to_owned).collect()
+        let converged = self.events.iter().filter(|event| event.what == "converged" && event.data["insisted"] != true);
+        let seen: Vec<_> = converged.filter_map(|event| event.target.as_deref()).collect();
+        self.others().filter(|name| seen.contains(name)).map(str::to_owned).collect()
     }
 
     fn has_signed_in(&self, name: &str) -> bool {

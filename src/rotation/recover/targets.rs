@@ -118,20 +118,26 @@ async fn pinned(settling: &Settling<'_>, session: Option<Session>) -> Result<(i6
     match work.await.map_err(|error| unread(&error, is_own)) {
         Ok(found) => Ok(found),
         Err(Fate::Left(why)) => {
-            let left = || Err((settling.case.pinned.clone(), Fate::Left(why)));
-            on_proven(settling).await.unwrap_or_else(left)
+            let left = Err((settling.case.pinned.clone(), Fate::Left(why)));
+            // One that answers may have counted a wrong password, whatever it said: then no other is asked.
+            let answers = settling.request.pinned(settling.case).await.is_ok();
+            if answers { left } else { on_proven(settling).await.unwrap_or(left) }
         }
         Err(fate) => Err((settling.case.pinned.clone(), fate)),
     }
 }
 
-/// The same on a target that was proven, which has the change too: the first that answers. `None`: none does.
+/// The same on a target that was proven, which has the change too: the first that answers. `None`: none does. A sign-in that
+/// somebody insisted on proves little: another controller may have answered it.
 async fn on_proven(settling: &Settling<'_>) -> Option<Result<(i64, String), (String, Fate)>> {
     let Settling { request, case, administrator, books, .. } = settling;
     let proven = case.proven();
     let endpoints: Vec<_> = proven.iter().filter_map(|name| request.endpoint(name).ok()).collect();
     let one = controllers::open_all(&endpoints).await.0.into_iter().find(|one| !one.read_only)?;
     let is_own = administrator.unrefused().await.is_none();
+    if is_own && !request.insist && was_refused(case, &one.name) {
+        return Some(Err((one.name, Fate::Refused(REFUSED_BEFORE.to_owned()))));
+    }
     let work = async {
         if is_own {
             let (identity, principal) = (request.identity_of(books, &case.candidate).await?, case.candidate.principal);
@@ -139,7 +145,12 @@ async fn on_proven(settling: &Settling<'_>) -> Option<Result<(i64, String), (Str
         } else {
             administrator.sign_in(books, &one.session).await?;
         }
-        changed(settling, &one.session).await
+        let (mark, dn) = changed(settling, &one.session).await?;
+        if case.before.is_none_or(|before| mark <= before) {
+            let lacks = format!("{} does not show the change either, though it was proven", one.name);
+            return Err(Error::inconclusive("rotation.not_converged", lacks));
+        }
+        Ok((mark, dn))
     };
     let asked = format!("{} is asked instead of {}, which could not be", one.name, case.pinned);
     settling.onlooker.told("elsewhere", &asked);

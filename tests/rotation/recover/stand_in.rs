@@ -57,4 +57,8 @@ async fn where_it_refuses_the_password_by_now_no_other_is_asked() {
     assert_eq!((recovered.verdict, &recovered.targets[0].target), (Verdict::Failed, &refusing), "{recovered:?}");
     let wrong = |counts: &[String]| counts.iter().map(|count| count.parse::<u32>().unwrap()).sum::<u32>();
     assert_eq!(wrong(&rig.bad_counts(&[1, 2, 3]).await) - wrong(&before), 1);
+    // Nor is it asked again.
+    let recovered = settle(&recovery).await.unwrap();
+    assert!(recovered.targets[0].note.starts_with("it refused the password before"), "{recovered:?}");
+    assert_eq!(wrong(&rig.bad_counts(&[1, 2, 3]).await) - wrong(&before), 1);
 }
