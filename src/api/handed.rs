@@ -89,7 +89,7 @@ pub(super) async fn open(context: &Context, connection: &Connection, what: What)
 ///
 /// # Errors
 /// The store's.
-pub(super) async fn settled(context: &Context, connection: &Connection, what: What) -> Result<()> {
-    let connection = connection.clone();
-    context.blocking(move |context| handed::settled(&context.world.store, &connection, what)).await
+pub(super) async fn settled(context: &Context, left: &Unsettled) -> Result<()> {
+    let handed = left.handed.clone();
+    context.blocking(move |context| handed::settled(&context.world.store, &handed)).await
 }

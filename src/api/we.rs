@@ -85,7 +85,7 @@ pub(super) fn namespace() -> Namespace {
                 grant: None,
                 doc: "Routes that differ from what the connections say; empty when none does. `drift` is `no-route`, `differs` (`differs` lists in \
                       what: `domain`, `host`, `port`, `ca`, `token`), `no-connection`, or `unreadable` (`error` says what of the connection). \
-                      `we::update_agent` mends the first two. No token is told.",
+                      `we::update_agent` mends the first two; where the domain differs, with `replace: true`. No token is told.",
                 example: r"try { for one in we::drift() { print(`${one.connection}: ${one.drift}`) } } catch (e) { print(e.code) }",
             },
             drift,

@@ -8,10 +8,7 @@ use crate::{
     secret::{Secret, reference::Reference, seal::Identity},
     store::{
         Store,
-        rows::{
-            CredentialId,
-            agents::{self, Token},
-        },
+        rows::agents::{self, Token},
     },
 };
 
@@ -53,16 +50,6 @@ pub fn token_kept(store: &Store, connection: &Connection) -> Result<Option<Strin
         Token::Sealed(_) => "sealed".to_owned(),
         Token::Reference(text) => format!("{}:", text.split(':').next().unwrap_or_default()),
     }))
-}
-
-/// Notes that the agent's copy was given this version.
-pub fn note_copy(store: &Store, connection: &Connection, credential: CredentialId, to: &str) -> Result<()> {
-    store.write(|t| agents::note_copy(t, connection.id, credential, to))
-}
-
-/// The agent's copy is gone, or it is not known what it holds.
-pub fn forget_copy(store: &Store, connection: &Connection) -> Result<()> {
-    store.write(|t| agents::forget_copy(t, connection.id))
 }
 
 /// Which version the agent's copy was given last; `None` when that is not known.

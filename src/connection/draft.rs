@@ -3,7 +3,7 @@
 
 use rusqlite::Transaction;
 
-use super::{Connection, NewConnection, Scope, change, change::remove_if};
+use super::{Connection, NewConnection, Scope, change, remove::remove_if};
 use crate::{
     error::Result,
     store::{Store, rows::ConnectionId, rows::drafts, running},

@@ -1,6 +1,7 @@
 //! What an agent or the Workflow Engine was given for a connection, from before it is sent until it is settled: the service has
 //! answered, and of an agent's copy the version is the current one. Whatever ends a run in between, this is left to be found.
 
+use rusqlite::Transaction;
 use serde::Serialize;
 
 use super::{
@@ -12,8 +13,8 @@ pub use crate::store::rows::handed::{Handed, What};
 use crate::{
     error::Result,
     store::{
-        Store,
-        rows::{agents, credentials as versions, handed as rows},
+        Store, now,
+        rows::{CredentialId, agents, agents::Copied, credentials as versions, handed as rows},
         running,
     },
 };
@@ -29,54 +30,89 @@ pub enum Outcome {
     Unknown,
 }
 
-/// Something that is about to be sent.
+/// Something that is about to be sent, and what was known before.
 #[derive(Debug)]
 pub struct Begun {
     handed: Handed,
     before: Option<Handed>,
+    copy: Option<Copied>,
 }
 
 /// Notes what is about to be sent; it is on the disk when this returns.
 pub fn begin(store: &Store, handed: Handed) -> Result<Begun> {
+    let handed = Handed { at: now(), ..handed };
     store.write(|t| {
         let before = rows::get(t, handed.connection, handed.what)?;
+        let copy = agents::copy(t, handed.connection)?;
         rows::put(t, &handed)?;
         if handed.what == What::Copy && !handed.taken {
             agents::forget_copy(t, handed.connection)?;
         }
-        Ok(Begun { handed, before })
+        Ok(Begun { handed, before, copy })
     })
 }
 
-/// Notes how it ended. A copy of a version that is not the current one stays known until that is settled.
+/// Notes how it ended. A copy of a version that is not the current one stays known until that is settled. Where another run has
+/// begun the same since, nobody knows which of the two came last: what that one has noted stays.
 pub fn ended(store: &Store, begun: &Begun, outcome: Outcome) -> Result<()> {
     let handed = &begun.handed;
-    store.write(|t| match outcome {
-        Outcome::Unknown => Ok(()),
-        Outcome::NotDone => match &begun.before {
-            Some(before) => rows::put(t, before),
-            None => rows::forget(t, handed.connection, handed.what),
-        },
-        Outcome::Done => {
-            if handed.what == What::Copy {
-                match handed.credential {
-                    Some(id) => agents::note_copy(t, handed.connection, id, &handed.to)?,
-                    None => agents::forget_copy(t, handed.connection)?,
-                }
-            }
-            match handed.credential {
-                Some(id) if versions::by_id(t, id)?.state != State::Current => {
-                    rows::put(t, &Handed { sure: true, ..handed.clone() })
-                }
-                _ => rows::forget(t, handed.connection, handed.what),
-            }
+    store.write(|t| {
+        if rows::get(t, handed.connection, handed.what)?.as_ref() != Some(handed) {
+            return Ok(());
+        }
+        match outcome {
+            Outcome::Unknown => Ok(()),
+            Outcome::NotDone => not_done(t, begun),
+            Outcome::Done => done(t, handed),
         }
     })
 }
 
+/// What was known before holds again.
+fn not_done(t: &Transaction<'_>, Begun { handed, before, copy }: &Begun) -> Result<()> {
+    if let Some(copy) = copy.as_ref().filter(|_| !handed.taken) {
+        agents::note_copy(t, handed.connection, copy.credential, &copy.to)?;
+    }
+    match before {
+        Some(before) => rows::put(t, before),
+        None => rows::forget(t, handed),
+    }
+}
+
+fn done(t: &Transaction<'_>, handed: &Handed) -> Result<()> {
+    if handed.what == What::Copy {
+        match handed.credential {
+            Some(id) => agents::note_copy(t, handed.connection, id, &handed.to)?,
+            None => agents::forget_copy(t, handed.connection)?,
+        }
+    }
+    match handed.credential {
+        Some(id) if versions::by_id(t, id)?.state != State::Current => {
+            rows::put(t, &Handed { sure: true, ..handed.clone() })
+        }
+        _ => rows::forget(t, handed),
+    }
+}
+
 /// It has been looked at, and nothing is left to do.
-pub fn settled(store: &Store, connection: &Connection, what: What) -> Result<()> {
-    store.write(|t| rows::forget(t, connection.id, what))
+pub fn settled(store: &Store, handed: &Handed) -> Result<()> {
+    store.write(|t| rows::forget(t, handed))
+}
+
+/// What an agent holds of a connection is not known any more, for somebody else gave it that.
+pub fn forget_copy(store: &Store, connection: &Connection) -> Result<()> {
+    store.write(|t| {
+        agents::forget_copy(t, connection.id)?;
+        rows::get(t, connection.id, What::Copy)?.map_or(Ok(()), |handed| rows::forget(t, &handed))
+    })
+}
+
+/// Whether an agent may sign in with this version for a connection: it was given that last, or what it holds is not settled.
+pub fn may_hold(store: &Store, connection: &Connection, version: CredentialId) -> Result<bool> {
+    store.read(|c| match agents::copy(c, connection.id)? {
+        Some(copy) => Ok(copy.credential == version),
+        None => Ok(rows::get(c, connection.id, What::Copy)?.is_some()),
+    })
 }
 
 /// What is not settled of a connection, as people and scripts see it.

@@ -13,6 +13,7 @@ pub mod former;
 pub mod handed;
 mod import;
 mod query;
+mod remove;
 pub mod same_account;
 mod selector;
 pub mod settings;
@@ -21,7 +22,7 @@ mod trail;
 
 use serde::Serialize;
 
-pub use change::{add, add_and_replace, add_within, edit, remove};
+pub use change::{add, add_and_replace, add_within, edit};
 pub(crate) use change::{changed_meanwhile, refuse_other_customer};
 pub use credentials::Credential;
 pub use export::{as_json, export};
@@ -29,6 +30,7 @@ pub use fields::{Fault, Fields, as_error};
 pub(crate) use import::unclosed_quote;
 pub use import::{Imported, import};
 pub use query::{all_names, by_id, declared_dependents, get, list, summaries, that_go_over};
+pub use remove::remove;
 pub use selector::Selector;
 pub use settings::{AdSettings, HomeServer, MsOnlineSettings, Provider, Settings, TlsMode};
 

@@ -72,7 +72,8 @@ fn params(name: &str, names: Vec<String>) -> Result<CertificateParams> {
     let mut params = CertificateParams::new(names).map_err(failed)?;
     params.distinguished_name.push(DnType::CommonName, name);
     params.not_before = OffsetDateTime::now_utc() - Duration::days(1);
-    params.not_after = OffsetDateTime::now_utc() + Duration::days(30);
+    // Half a day more, so that the whole days that are left stay the same while a run goes on.
+    params.not_after = OffsetDateTime::now_utc() + Duration::days(30) + Duration::hours(12);
     Ok(params)
 }
 

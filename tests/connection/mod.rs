@@ -4,6 +4,7 @@ mod apps;
 mod changing;
 mod credentials;
 mod finding;
+mod handed;
 mod importing;
 mod merging;
 mod msonline;

@@ -32,6 +32,16 @@ fn nothing_ends_at_once_and_everything_ends_some_day() {
     );
 }
 
+/// Whoever looks at the exit code alone learns of the worst case too.
+#[test]
+fn what_has_ended_already_is_a_fault() {
+    for fault in ["account=expired", "account=password-expired"] {
+        let report = World::new().run(&format!("run expiry_report --lab --fault {fault} --json"));
+        assert_eq!(report.code, Some(1), "{}", report.text());
+        assert_eq!(items(&report.json_lines())[0], "lab-ad failed expiry.ended", "{}", report.text());
+    }
+}
+
 /// The app's registration cannot be read here: what is stored is told all the same.
 #[test]
 fn a_stored_certificate_tells_its_own_end() {

@@ -17,9 +17,9 @@ use crate::{
         made,
     },
     connection::{
-        Connection, agents,
+        Connection,
         credentials::{self as stored, Credential as Stored, Form},
-        handed::What,
+        handed::{What, forget_copy},
     },
     error::{Error, Result},
     script::{
@@ -173,8 +173,7 @@ pub(super) fn is_unknown(error: &Error) -> bool {
 /// What the agent's copy holds is not known any more, for it was not given here.
 pub(super) async fn forget(context: &Context, way: &Way) -> Result<()> {
     let connection = way.connection.clone();
-    context.blocking(move |context| agents::forget_copy(&context.world.store, &connection)).await?;
-    handed::settled(context, &way.connection, What::Copy).await
+    context.blocking(move |context| forget_copy(&context.world.store, &connection)).await
 }
 
 async fn remove(context: Context, (connection,): (Connection,)) -> Result<bool> {

@@ -54,24 +54,24 @@ async fn settle(context: Context, (connection,): (Connection,)) -> Result<Record
     let done = match handed::open(&context, connection, What::Copy).await? {
         None => "nothing was left to do".to_owned(),
         Some(left) if left.agent != agent => {
-            handed::settled(&context, connection, What::Copy).await?;
+            handed::settled(&context, &left).await?;
             return Err(moved(&left, &agent));
         }
-        Some(left) if left.handed.taken => look(&context, &way).await?,
+        Some(left) if left.handed.taken => look(&context, &way, &left).await?,
         Some(_) => format!("it has version {} now, which is current", give_back(&context, &way).await?),
     };
     Ok(Record(json!({ "connection": connection.name, "agent": agent, "done": done })))
 }
 
 /// Whether the agent has a copy.
-async fn look(context: &Context, way: &Way) -> Result<String> {
+async fn look(context: &Context, way: &Way, left: &Unsettled) -> Result<String> {
     let domain = &way.connection.domain;
     let has = |entry: &Value| {
         let texts = entry.as_object().into_iter().flat_map(|entry| entry.values()).filter_map(Value::as_str);
         texts.into_iter().any(|text| text.eq_ignore_ascii_case(domain))
     };
     let found = way.list().await?.iter().any(has);
-    handed::settled(context, &way.connection, What::Copy).await?;
+    handed::settled(context, left).await?;
     Ok(if found { "it has a copy still".to_owned() } else { "it has no copy".to_owned() })
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{
     Shown,
     rotate::pause,
-    way::{Way, home_of, not_home},
+    way::{Waits, Way, home_of, not_home},
     writes,
 };
 use crate::{
@@ -202,25 +202,9 @@ async fn add_certificate(
     Ok(Made { credential: write.settle_by(added).await?, secret: None })
 }
 
-#[derive(Default)]
-struct Patience {
-    wait: Option<Span>,
-    pause: Option<Span>,
-}
-
-impl FromScript for Patience {
-    const TYPE: &'static str = "map";
-
-    fn from_script(value: Dynamic) -> Result<Self, String> {
-        let mut fields = Fields::new(value)?;
-        let patience = Self { wait: fields.take("wait")?, pause: fields.take("pause")? };
-        fields.finish().map(|()| patience)
-    }
-}
-
 async fn prove(
     context: Context,
-    (connection, credential, patience): (Connection, Secret, Option<Patience>),
+    (connection, credential, patience): (Connection, Secret, Option<Waits>),
 ) -> Result<Shown<Proven>> {
     let way = Way::to(&context, &connection).await?;
     if connection.settings.app().is_none() {

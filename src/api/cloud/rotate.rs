@@ -7,7 +7,7 @@ use rhai::Dynamic;
 use super::{
     dependents::OfApp,
     reporter::Reporter,
-    way::{Way, home_of, known},
+    way::{Waits, Way, home_of, known},
     writes,
 };
 use crate::{
@@ -196,23 +196,7 @@ async fn unfinished(context: Context, (named,): (Option<Named>,)) -> Result<Vec<
         .await
 }
 
-#[derive(Default)]
-struct Patience {
-    wait: Option<Span>,
-    pause: Option<Span>,
-}
-
-impl FromScript for Patience {
-    const TYPE: &'static str = "map";
-
-    fn from_script(value: Dynamic) -> Result<Self, String> {
-        let mut fields = Fields::new(value)?;
-        let patience = Self { wait: fields.take("wait")?, pause: fields.take("pause")? };
-        fields.finish().map(|()| patience)
-    }
-}
-
-async fn recover(context: Context, (transaction, patience): (String, Option<Patience>)) -> Result<Record<Recovered>> {
+async fn recover(context: Context, (transaction, patience): (String, Option<Waits>)) -> Result<Record<Recovered>> {
     context.world.grants.require("connection:write", "cloud::recover")?;
     let id = transaction.clone();
     let (found, connection) = context
@@ -223,7 +207,7 @@ async fn recover(context: Context, (transaction, patience): (String, Option<Pati
             Ok((found, connection))
         })
         .await?;
-    let Patience { wait, pause } = patience.unwrap_or_default();
+    let Waits { wait, pause } = patience.unwrap_or_default();
     let reporter = Reporter::new(&context, &found.account);
     let recovered = match request(&context, &connection, Options { wait, pause, ..Options::default() }).await {
         Ok(request) => Box::pin(app::recover(&request, &transaction, &reporter)).await,

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rhai::Dynamic;
+
 use crate::{
     api::credentials,
     cloud::{
@@ -19,7 +21,10 @@ use crate::{
     },
     error::{Error, Result},
     net::http::authority,
-    script::context::Context,
+    script::{
+        context::Context,
+        value::{Fields, FromScript, Span},
+    },
     secret::Secret,
 };
 
@@ -28,6 +33,23 @@ const KNOWN: Duration = Duration::from_hours(1);
 
 /// Between two sign-ins with what is not known everywhere yet.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// How long what is new may take to be known, and how long to wait between two looks, as a script says it.
+#[derive(Default)]
+pub(super) struct Waits {
+    pub(super) wait: Option<Span>,
+    pub(super) pause: Option<Span>,
+}
+
+impl FromScript for Waits {
+    const TYPE: &'static str = "map";
+
+    fn from_script(value: Dynamic) -> Result<Self, String> {
+        let mut fields = Fields::new(value)?;
+        let waits = Self { wait: fields.take("wait")?, pause: fields.take("pause")? };
+        fields.finish().map(|()| waits)
+    }
+}
 
 /// A cloud of this process: its sockets and tokens are kept, and so are the tenants of domains.
 pub(in crate::api) struct Known {

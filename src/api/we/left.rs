@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use super::{UNKNOWN, engine, expected, route_of, write};
 use crate::{
     api::handed,
-    connection::{Connection, handed::What},
+    connection::{
+        Connection,
+        handed::{Unsettled, What},
+    },
     error::Result,
     script::{
         context::Context,
@@ -30,14 +33,14 @@ pub(super) fn register(namespace: Namespace) -> Namespace {
 async fn settle(context: Context, (connection,): (Connection,)) -> Result<Record<Value>> {
     let done = match handed::open(&context, &connection, What::Route).await? {
         None => "nothing was left to do".to_owned(),
-        Some(left) if left.handed.taken => look(&context, &connection).await?,
-        Some(_) => bring_again(&context, &connection).await?,
+        Some(left) if left.handed.taken => look(&context, &connection, &left).await?,
+        Some(left) => bring_again(&context, &connection, &left).await?,
     };
     Ok(Record(json!({ "connection": connection.name, "done": done })))
 }
 
 /// Whether the engine holds a route.
-async fn look(context: &Context, connection: &Connection) -> Result<String> {
+async fn look(context: &Context, connection: &Connection, left: &Unsettled) -> Result<String> {
     let engine = engine(context).await?;
     let (name, _) = route_of(context, connection).await?;
     let found = match engine.get(&name).await {
@@ -45,16 +48,16 @@ async fn look(context: &Context, connection: &Connection) -> Result<String> {
         Err(error) if error.code() == UNKNOWN => "it holds no route".to_owned(),
         Err(error) => return Err(error),
     };
-    handed::settled(context, connection, What::Route).await?;
+    handed::settled(context, left).await?;
     Ok(found)
 }
 
-async fn bring_again(context: &Context, connection: &Connection) -> Result<String> {
+async fn bring_again(context: &Context, connection: &Connection, left: &Unsettled) -> Result<String> {
     let engine = engine(context).await?;
     let route = expected(context, connection).await?;
     let found = engine.compare(&route).await?;
     if found.route.is_some() && found.differs.is_empty() {
-        handed::settled(context, connection, What::Route).await?;
+        handed::settled(context, left).await?;
         return Ok("it holds the route".to_owned());
     }
     let held = write(context, &engine, (connection.id, &route), false).await?;

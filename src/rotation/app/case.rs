@@ -5,8 +5,9 @@ use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{facts::Facts, preflight::key_of};
 use crate::{
     connection::{
-        self, Scope, agents,
+        self, Scope,
         credentials::{self, Credential, State},
+        handed,
     },
     error::Result,
     rotation::dependents::{Open, open_dependents},
@@ -134,12 +135,12 @@ fn ending(store: &Store, rotation: &Rotation, facts: &Facts, events: &[RotationE
     }))
 }
 
-/// Connections whose agents were given this version last: they would sign in with it.
+/// Connections whose agents may sign in with this version: they were given it last, or what they were given is not settled.
 fn held_by(store: &Store, old: &Credential) -> Result<Vec<String>> {
     let mut held = Vec::new();
     for name in credentials::connections_of(store, old.principal)? {
         let connection = connection::get(store, &name, &Scope::all())?;
-        if agents::copy(store, &connection)?.is_some_and(|copy| copy.credential == old.id) {
+        if handed::may_hold(store, &connection, old.id)? {
             held.push(name);
         }
     }

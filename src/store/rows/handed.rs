@@ -3,10 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{ConnectionId, CredentialId};
-use crate::{
-    error::Result,
-    store::{failed, now},
-};
+use crate::{error::Result, store::failed};
 
 /// What was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,13 +48,13 @@ pub struct Handed {
 
 const COLUMNS: &str = "SELECT connection, what, taken, credential, to_service, sure, run, at FROM handed";
 
-/// Notes one in place of the one before, and says when.
+/// Notes one in place of the one before.
 pub(crate) fn put(c: &Connection, handed: &Handed) -> Result<()> {
     let sql = "INSERT OR REPLACE INTO handed (connection, what, taken, credential, to_service, sure, run, at)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    let Handed { connection, what, taken, credential, to, sure, run, .. } = handed;
+    let Handed { connection, what, taken, credential, to, sure, run, at } = handed;
     c.prepare_cached(sql)
-        .and_then(|mut put| put.execute((connection, what.as_str(), taken, credential, to, sure, run, now())))
+        .and_then(|mut put| put.execute((connection, what.as_str(), taken, credential, to, sure, run, at)))
         .map(|_| ())
         .map_err(failed)
 }
@@ -69,10 +66,10 @@ pub(crate) fn get(c: &Connection, connection: ConnectionId, what: What) -> Resul
         .map_err(failed)
 }
 
-/// It is settled.
-pub(crate) fn forget(c: &Connection, connection: ConnectionId, what: What) -> Result<()> {
-    c.prepare_cached("DELETE FROM handed WHERE connection = ?1 AND what = ?2")
-        .and_then(|mut delete| delete.execute((connection, what.as_str())))
+/// It is settled. One that has taken its place is not.
+pub(crate) fn forget(c: &Connection, handed: &Handed) -> Result<()> {
+    c.prepare_cached("DELETE FROM handed WHERE connection = ?1 AND what = ?2 AND run = ?3 AND at = ?4")
+        .and_then(|mut delete| delete.execute((handed.connection, handed.what.as_str(), &handed.run, &handed.at)))
         .map(|_| ())
         .map_err(failed)
 }
