@@ -23,7 +23,7 @@ pub use unsettled::{count_unfinished, is_alive, of_run, settle, unsettled};
 use super::{
     Store,
     audit::{self, Act},
-    failed, moment,
+    failed, moment, query_one,
     rows::{CredentialId, PrincipalId, credentials, principals},
 };
 use crate::{
@@ -248,8 +248,7 @@ fn unfinished_in(c: &Connection, principal: PrincipalId) -> Result<Option<Rotati
 
 fn insert_event(c: &Connection, rotation: &str, what: &str, target: Option<&str>, data: &Value) -> Result<u32> {
     tracing::info!("journal: {what} {}, transaction {rotation}", target.unwrap_or_default());
-    c.query_row(
-        "INSERT INTO rotation_event (rotation, number, at, what, target, data)
+    query_one(c, "INSERT INTO rotation_event (rotation, number, at, what, target, data)
          SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5 FROM rotation_event WHERE rotation = ?1 RETURNING number",
         (rotation, moment::now(), what, target, data.to_string()),
         |row| row.get(0),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde::Serialize;
 
-use super::{Store, failed, moment, rows::PrincipalId, rows::principals};
+use super::{Store, failed, moment, query_one, rows::PrincipalId, rows::principals};
 use crate::error::Result;
 
 /// The rules of one policy.
@@ -108,7 +108,7 @@ pub fn seen_within(store: &Store, principal: PrincipalId, time: Duration) -> Res
 fn seen(c: &Connection, column: &str, key: impl rusqlite::ToSql, time: Duration) -> Result<bool> {
     let since = moment::text(time::OffsetDateTime::now_utc() - time);
     let sql = format!("SELECT EXISTS (SELECT 1 FROM lockout WHERE {column} = ?1 AND seen_at > ?2)");
-    c.query_row(&sql, rusqlite::params![key, since], |row| row.get(0)).map_err(failed)
+    query_one(c, &sql, rusqlite::params![key, since], |row| row.get(0)).map_err(failed)
 }
 
 /// What is gone by for a principal; `assumed` where nobody has read anything yet, or what was read may not be all.

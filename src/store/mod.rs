@@ -86,3 +86,13 @@ impl Store {
         self.0.second_connection()
     }
 }
+
+/// The first row of a statement that is kept prepared: parsing costs more than most answers.
+pub(crate) fn query_one<T>(
+    c: &rusqlite::Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+    read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    c.prepare_cached(sql)?.query_row(values, read)
+}

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 pub use record::{PartKind, PartRecord, RunRecord, RunSummary, WriteRecord, WriteState};
 
-use super::{Store, failed};
+use super::{Store, failed, query_one};
 use crate::{
     error::{Error, Result},
     verdict::Verdict,
@@ -36,7 +36,7 @@ impl Store {
         self.read(|c| {
             let Some(id) = resolve(c, id)? else { return Ok(None) };
             let sql = format!("{SUMMARY} WHERE id = ?1");
-            let summary = c.query_row(&sql, [&id], summary).map_err(failed)?;
+            let summary = query_one(c, &sql, [&id], summary).map_err(failed)?;
             let (parts, writes, sources) = (parts(c, &id)?, writes(c, &id)?, sources(c, &id)?);
             Ok(Some(RunRecord { summary, parts, writes, sources }))
         })
@@ -45,7 +45,7 @@ impl Store {
     /// The text of a script or module that a run used.
     pub fn source(&self, hash: &str) -> Result<Option<String>> {
         self.read(|c| {
-            c.query_row("SELECT text FROM source WHERE hash = ?1", [hash], |row| row.get(0)).optional().map_err(failed)
+            query_one(c, "SELECT text FROM source WHERE hash = ?1", [hash], |row| row.get(0)).optional().map_err(failed)
         })
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
-    Store, failed,
+    Store, failed, query_one,
     runs::{WriteRecord, writes},
 };
 use crate::{error::Result, store::events::Counts, verdict::Verdict};
@@ -32,7 +32,7 @@ impl Store {
     /// Whether a part of that path was begun in a run.
     pub fn has_part(&self, run: &str, path: &str) -> Result<bool> {
         self.read(|c| {
-            c.query_row("SELECT 1 FROM part WHERE run = ?1 AND path = ?2 LIMIT 1", [run, path], |_| Ok(()))
+            query_one(c, "SELECT 1 FROM part WHERE run = ?1 AND path = ?2 LIMIT 1", [run, path], |_| Ok(()))
                 .optional()
                 .map(|found| found.is_some())
                 .map_err(failed)

@@ -11,7 +11,7 @@ use crate::{
     store::{
         failed,
         lockout::{self, Applying, Rules},
-        moment,
+        moment, query_one,
         rows::{PrincipalId, account_name, principals},
     },
 };
@@ -196,7 +196,8 @@ fn may_be_anybody(c: &Connection, ask: &Ask, principal: PrincipalId) -> Result<b
 
 fn is_proven(c: &Connection, ask: &Ask) -> Result<bool> {
     let Some(credential) = ask.credential else { return Ok(false) };
-    c.query_row(
+    query_one(
+        c,
         "SELECT coalesce(proven_at, '') <> '' AND coalesce(refused_at, '') <= max(proven_at, coalesce(accepted_at, ''))
             AND NOT EXISTS (SELECT 1 FROM credential later WHERE later.principal = credential.principal
                 AND later.version > credential.version AND later.state = 'current')
@@ -211,7 +212,7 @@ fn is_proven(c: &Connection, ask: &Ask) -> Result<bool> {
 pub(super) fn was_refused(c: &Connection, ask: &Ask) -> Result<bool> {
     let Some(credential) = ask.credential else { return Ok(false) };
     let sql = "SELECT coalesce(refused_at > coalesce(accepted_at, ''), 0) FROM credential WHERE id = ?1";
-    c.query_row(sql, [credential], |row| row.get(0)).map_err(failed)
+    query_one(c, sql, [credential], |row| row.get(0)).map_err(failed)
 }
 
 pub(super) fn insert(c: &Connection, ask: &Ask, at: OffsetDateTime) -> Result<AttemptId> {

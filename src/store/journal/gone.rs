@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{RotationEvent, insert_event, note, unknown};
 use crate::{
     error::Result,
-    store::{Store, failed},
+    store::{Store, failed, query_one},
 };
 
 /// The journal's word for one.
@@ -57,7 +57,7 @@ pub fn take_back(store: &Store, rotation: &str, target: &str) -> Result<()> {
             "SELECT what FROM rotation_event WHERE rotation = ?1 AND target = ?2 AND what IN (?3, ?4, 'converged')
             ORDER BY number DESC LIMIT 1";
         let last: Option<String> =
-            t.query_row(sql, (rotation, target, GONE, AGAIN), |row| row.get(0)).optional().map_err(failed)?;
+            query_one(t, sql, (rotation, target, GONE, AGAIN), |row| row.get(0)).optional().map_err(failed)?;
         if last.as_deref() != Some(GONE) {
             return Ok(());
         }

@@ -5,14 +5,14 @@ use serde_json::Value;
 use super::{Rotation, insert_event, note, select, unknown};
 use crate::{
     error::Result,
-    store::{Store, failed, locks},
+    store::{Store, failed, locks, query_one},
     verdict::Verdict,
 };
 
 /// How many transactions have not ended. Cheap: their index holds nothing else.
 pub fn count_unfinished(store: &Store) -> Result<u32> {
     store.read(|c| {
-        c.query_row("SELECT count(*) FROM rotation WHERE finished_at IS NULL", [], |row| row.get(0)).map_err(failed)
+        query_one(c, "SELECT count(*) FROM rotation WHERE finished_at IS NULL", [], |row| row.get(0)).map_err(failed)
     })
 }
 

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{ConnectionId, PrincipalId};
 use crate::{
     error::Result,
-    store::{failed, now},
+    store::{failed, now, query_one},
 };
 
 /// A row as SQLite holds it, borrowed: most of ten thousand are looked at and passed over.
@@ -143,12 +143,12 @@ pub(crate) fn update(c: &Connection, id: ConnectionId, values: &Values<'_>) -> R
 
 /// The name of a connection now.
 pub(crate) fn name(c: &Connection, id: ConnectionId) -> Result<Option<String>> {
-    c.query_row("SELECT name FROM connection WHERE id = ?1", [id], |row| row.get(0)).optional().map_err(failed)
+    query_one(c, "SELECT name FROM connection WHERE id = ?1", [id], |row| row.get(0)).optional().map_err(failed)
 }
 
 /// When a connection was changed last.
 pub(crate) fn changed_at(c: &Connection, id: ConnectionId) -> Result<Option<String>> {
-    c.query_row("SELECT changed_at FROM connection WHERE id = ?1", [id], |row| row.get(0)).optional().map_err(failed)
+    query_one(c, "SELECT changed_at FROM connection WHERE id = ?1", [id], |row| row.get(0)).optional().map_err(failed)
 }
 
 /// Deletes a connection; its principal and credentials stay.
@@ -177,7 +177,7 @@ pub(crate) fn named<T>(c: &Connection, name: &str, look: impl FnOnce(RowRef<'_>)
 
 /// The principal of a connection; `None` when it is gone.
 pub(crate) fn principal(c: &Connection, id: ConnectionId) -> Result<Option<PrincipalId>> {
-    c.query_row("SELECT principal FROM connection WHERE id = ?1", [id], |row| row.get(0)).optional().map_err(failed)
+    query_one(c, "SELECT principal FROM connection WHERE id = ?1", [id], |row| row.get(0)).optional().map_err(failed)
 }
 
 /// Names of a principal's connections.
@@ -265,7 +265,7 @@ pub(crate) fn all_trusted(c: &Connection) -> Result<HashMap<String, Arc<str>>> {
 
 /// One trusted certificate.
 pub(crate) fn trusted(c: &Connection, hash: &str) -> Result<Arc<str>> {
-    c.query_row("SELECT pem FROM trusted WHERE hash = ?1", [hash], |row| row.get::<_, String>(0))
+    query_one(c, "SELECT pem FROM trusted WHERE hash = ?1", [hash], |row| row.get::<_, String>(0))
         .map(Into::into)
         .map_err(failed)
 }

@@ -9,7 +9,7 @@ pub use version::{Credential, Form, State};
 use super::{ConnectionId, CredentialId, PrincipalId, meta};
 use crate::{
     error::{Error, Result},
-    store::{failed, now},
+    store::{failed, now, query_one},
 };
 
 /// What a row keeps of the secret.
@@ -87,7 +87,7 @@ pub(crate) fn by_id(c: &Connection, id: CredentialId) -> Result<Credential> {
 
 /// When a target accepted a version last.
 pub(crate) fn accepted_at(c: &Connection, id: CredentialId) -> Result<Option<String>> {
-    c.query_row("SELECT accepted_at FROM credential WHERE id = ?1", [id], |row| row.get(0)).map_err(failed)
+    query_one(c, "SELECT accepted_at FROM credential WHERE id = ?1", [id], |row| row.get(0)).map_err(failed)
 }
 
 /// The version in use.
@@ -107,7 +107,7 @@ pub(crate) fn retiring(c: &Connection) -> Result<Vec<Credential>> {
 
 /// The sealed bytes; `None` where a reference is kept.
 pub(crate) fn sealed(c: &Connection, id: CredentialId) -> Result<Option<Vec<u8>>> {
-    c.query_row("SELECT sealed FROM credential WHERE id = ?1", [id], |row| row.get(0))
+    query_one(c, "SELECT sealed FROM credential WHERE id = ?1", [id], |row| row.get(0))
         .optional()
         .map(Option::flatten)
         .map_err(failed)
@@ -115,7 +115,7 @@ pub(crate) fn sealed(c: &Connection, id: CredentialId) -> Result<Option<Vec<u8>>
 
 /// The connection that a version was recorded for, while it exists.
 pub(crate) fn recorded_for(c: &Connection, id: CredentialId) -> Result<Option<ConnectionId>> {
-    c.query_row("SELECT connection FROM credential WHERE id = ?1", [id], |row| row.get(0)).map_err(failed)
+    query_one(c, "SELECT connection FROM credential WHERE id = ?1", [id], |row| row.get(0)).map_err(failed)
 }
 
 /// Makes room for a new current version: the current one becomes previous, the one that was previous retires.

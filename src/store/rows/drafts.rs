@@ -3,7 +3,10 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::ConnectionId;
-use crate::{error::Result, store::failed};
+use crate::{
+    error::Result,
+    store::{failed, query_one},
+};
 
 /// One more.
 pub(crate) fn insert(c: &Connection, connection: ConnectionId, run: &str) -> Result<()> {
@@ -17,7 +20,7 @@ pub(crate) fn forget(c: &Connection, connection: ConnectionId) -> Result<()> {
 
 /// The run that made it, where it is one.
 pub(crate) fn run_of(c: &Connection, connection: ConnectionId) -> Result<Option<String>> {
-    c.query_row("SELECT run FROM draft WHERE connection = ?1", [connection], |row| row.get(0))
+    query_one(c, "SELECT run FROM draft WHERE connection = ?1", [connection], |row| row.get(0))
         .optional()
         .map_err(failed)
 }

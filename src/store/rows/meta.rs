@@ -2,11 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{error::Result, store::failed};
+use crate::{
+    error::Result,
+    store::{failed, query_one},
+};
 
 /// The public key of the identity that seals this store's credentials.
 pub(crate) fn recipient(c: &Connection) -> Result<Option<String>> {
-    c.query_row("SELECT value FROM meta WHERE key = 'recipient'", [], |row| row.get(0)).optional().map_err(failed)
+    query_one(c, "SELECT value FROM meta WHERE key = 'recipient'", [], |row| row.get(0)).optional().map_err(failed)
 }
 
 /// Records it.
@@ -24,5 +27,5 @@ pub(crate) fn has_sealed(c: &Connection) -> Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM credential WHERE sealed IS NOT NULL)
                    OR EXISTS (SELECT 1 FROM agent WHERE sealed IS NOT NULL)
                    OR EXISTS (SELECT 1 FROM route WHERE token IS NOT NULL)";
-    c.query_row(sql, [], |row| row.get(0)).map_err(failed)
+    query_one(c, sql, [], |row| row.get(0)).map_err(failed)
 }

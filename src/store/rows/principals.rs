@@ -6,7 +6,7 @@ use time::Duration;
 use super::{ConnectionId, PrincipalId, account_name, credentials};
 use crate::{
     error::{Error, Result},
-    store::{failed, journal, locks::Holder, moment},
+    store::{failed, journal, locks::Holder, moment, query_one},
 };
 
 /// How long a replaced password still binds, over simple bind and NTLM (KB 906305).
@@ -43,7 +43,7 @@ pub(crate) fn app_known(c: &Connection, app: &str) -> Result<Option<PrincipalId>
 
 /// The tenant that holds an app's application object, while it is known.
 pub(crate) fn home_tenant(c: &Connection, principal: PrincipalId) -> Result<Option<String>> {
-    c.query_row("SELECT home_tenant FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
+    query_one(c, "SELECT home_tenant FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
 }
 
 /// An app's principal learns its home tenant, and that it is this app.
@@ -55,11 +55,12 @@ pub(crate) fn set_app(c: &Connection, principal: PrincipalId, app: &str, home_te
 /// The principal itself, or the one that it was merged into.
 pub(crate) fn surviving(c: &Connection, principal: PrincipalId) -> Result<PrincipalId> {
     let mut at = principal;
-    while let Some(next) = c
-        .query_row("SELECT merged_into FROM principal WHERE uid = ?1", [at], |row| row.get::<_, Option<PrincipalId>>(0))
-        .optional()
-        .map_err(failed)?
-        .flatten()
+    while let Some(next) = query_one(c, "SELECT merged_into FROM principal WHERE uid = ?1", [at], |row| {
+        row.get::<_, Option<PrincipalId>>(0)
+    })
+    .optional()
+    .map_err(failed)?
+    .flatten()
     {
         at = next;
     }
@@ -68,14 +69,14 @@ pub(crate) fn surviving(c: &Connection, principal: PrincipalId) -> Result<Princi
 
 /// The principal that has this objectGUID (or cloud, tenant and app id).
 pub(crate) fn by_guid(c: &Connection, guid: &str) -> Result<Option<PrincipalId>> {
-    c.query_row("SELECT uid FROM principal WHERE directory_guid = ?1", [guid], |row| row.get(0))
+    query_one(c, "SELECT uid FROM principal WHERE directory_guid = ?1", [guid], |row| row.get(0))
         .optional()
         .map_err(failed)
 }
 
 /// What the directory calls the principal; `None` while it is provisional.
 pub(crate) fn guid(c: &Connection, principal: PrincipalId) -> Result<Option<String>> {
-    c.query_row("SELECT directory_guid FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
+    query_one(c, "SELECT directory_guid FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
 }
 
 /// What people call the account: the name that its current version signs in with, else the one that it came with.
@@ -90,7 +91,7 @@ pub(crate) fn account(c: &Connection, principal: PrincipalId) -> Result<String> 
 
 /// The domain that the principal is of, as its connection names it.
 pub(crate) fn domain(c: &Connection, principal: PrincipalId) -> Result<String> {
-    c.query_row("SELECT domain FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
+    query_one(c, "SELECT domain FROM principal WHERE uid = ?1", [principal], |row| row.get(0)).map_err(failed)
 }
 
 /// All principals that may be the same account as this one, itself among them, in the order of their numbers: while its
@@ -130,7 +131,7 @@ pub(crate) fn unsettled(c: &Connection, principal: PrincipalId) -> Result<Vec<(C
 
 /// Who took the principal's lock last and has not given it back.
 pub(crate) fn holder(c: &Connection, principal: PrincipalId) -> Result<Option<Holder>> {
-    c.query_row("SELECT lock_holder, lock_since FROM principal WHERE uid = ?1", [principal], |row| {
+    query_one(c, "SELECT lock_holder, lock_since FROM principal WHERE uid = ?1", [principal], |row| {
         let (who, since): (Option<String>, Option<String>) = (row.get(0)?, row.get(1)?);
         Ok(who.zip(since).map(|(who, since)| Holder { who, since }))
     })

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::connections::trust;
 use crate::{
     error::Result,
-    store::{failed, now},
+    store::{failed, now, query_one},
 };
 
 /// A route as it is stored.
@@ -80,7 +80,7 @@ pub(crate) fn names(c: &Connection) -> Result<Vec<String>> {
 
 /// How many there are.
 pub(crate) fn count(c: &Connection) -> Result<u64> {
-    c.query_row("SELECT count(*) FROM route", [], |row| row.get::<_, i64>(0)).map(|count| count as u64).map_err(failed)
+    query_one(c, "SELECT count(*) FROM route", [], |row| row.get::<_, i64>(0)).map(|count| count as u64).map_err(failed)
 }
 
 /// Deletes a connection's route.
